@@ -2,18 +2,22 @@ import { statfs } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { isReachable, TEST_DATABASE_URL, TEST_REDIS_URL } from './test/helpers/servers.ts';
-import { slowestFiles } from './test/helpers/slowest-files.ts';
+import { slowestFiles } from './test/setup/slowest-files.ts';
 
-// The files of tests lie in memory where there is room: waiting for a disk would take a third of the time.
-const MEMORY = '/dev/shm';
-const memory = await statfs(MEMORY).catch(() => undefined);
-if (memory !== undefined && memory.bavail * memory.bsize > 4 * 1024 ** 3) process.env.TMPDIR = MEMORY;
+// Tests write their temporary files to memory if there is room. On a disk, a third of the time would be spent waiting.
+const MEMORY_DIR = '/dev/shm';
+const memoryFileSystem = await statfs(MEMORY_DIR).catch(() => undefined);
+if (memoryFileSystem !== undefined && memoryFileSystem.bavail * memoryFileSystem.bsize > 4 * 1024 ** 3) {
+  process.env.TMPDIR = MEMORY_DIR;
+}
 
-const hasScale = (await Promise.all([TEST_DATABASE_URL, TEST_REDIS_URL].map(isReachable))).every(Boolean);
-if (!hasScale) process.stderr.write('Skipped: the stack of Postgres and Redis, which are not both there.\n');
+const hasScaleStack = (await Promise.all([TEST_DATABASE_URL, TEST_REDIS_URL].map(isReachable))).every(Boolean);
+if (!hasScaleStack) {
+  process.stderr.write('Skipped: the tests on Postgres and Redis, because at least one of them is not reachable.\n');
+}
 
-/** Rules that no stack can change: they run once. */
-const RULES = [
+/** The tests that depend neither on the storage nor on the GraphQL executor, so that one run is enough. */
+const STACK_INDEPENDENT_TESTS = [
   'test/*.test.ts',
   'test/{domain,outbound}/**/*.test.ts',
   'test/answer/{citation-markers,confidence,follow-ups,model-engine,prompt,sentences}.test.ts',
@@ -23,48 +27,51 @@ const RULES = [
   'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
   'test/schema/{descriptions,field-scopes}.test.ts',
   'test/sources/chunk.test.ts',
-  'test/store/engines/{error-codes,gate}.test.ts',
+  'test/store/engines/{concurrency-limiter,error-codes}.test.ts',
   'test/streams/shared-reads.test.ts',
   'test/web/chat/{build,citation-marks,conversation,events}.test.ts',
   'test/webhooks/{health,retry-schedule,sign}.test.ts',
 ];
 
-/** The gateway once more, by graphql-js alone and, where there is one, on its other stack: clients see no difference. */
-const again = hasScale
+/**
+ * The second run of the tests of behaviour that clients can notice: with graphql-js instead of compiled queries, and on
+ * Postgres and Redis if both are reachable. Clients must see no difference.
+ */
+const secondRun = hasScaleStack
   ? { name: 'scale', env: { GRAPHQL_JIT: 'false', TEST_STACK: 'scale' } }
   : { name: 'plain', env: { GRAPHQL_JIT: 'false' } };
 
 export default defineConfig({
-  // Two copies of graphql in one process refuse each other's schemas.
+  // A copy of graphql rejects the schemas of another copy in the same process.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    // Tests wait more than they compute: one less than there are cores would be one on a small machine.
+    // Tests wait more than they compute. The default, one less than the cores, would be a single worker on two cores.
     maxWorkers: 3,
-    // Loading the modules anew for each file would take a third of the time. No test may leave them changed.
+    // Reloading the modules for each file would take a third of the time. Every test must undo its changes to modules.
     isolate: false,
-    setupFiles: ['test/helpers/patience.ts'],
-    globalSetup: ['test/helpers/templates.ts'],
-    // The summary comes last.
+    setupFiles: ['test/setup/wait-timeout.ts'],
+    globalSetup: ['test/setup/templates.ts'],
+    // The default reporter prints its summary last.
     reporters: [slowestFiles, 'default'],
-    // A guard against what hangs: a busy machine may be slow.
+    // Generous, because a busy machine may be slow: the timeouts only end tests that hang.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      // Some of them change what is global, or read modules as they are loaded.
-      { extends: true, test: { name: 'rules', include: RULES, isolate: true } },
-      { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'], exclude: RULES } },
+      // Isolated, because some of these tests change global state, or test the loading of modules.
+      { extends: true, test: { name: 'rules', include: STACK_INDEPENDENT_TESTS, isolate: true } },
+      { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'], exclude: STACK_INDEPENDENT_TESTS } },
       {
         extends: true,
         test: {
-          ...again,
+          ...secondRun,
           include: ['test/{access,chatbots,conversations,dialects,http,messages,replies,schema,streams}/**/*.test.ts'],
           exclude: [
-            ...RULES,
-            // They choose their stack, or each engine, themselves.
+            ...STACK_INDEPENDENT_TESTS,
+            // These tests choose their stack or database engine themselves.
             'test/chatbots/{delete-under-way,pausing,remove-chatbots}.test.ts',
             'test/messages/{concurrent-requests,idempotent-branches}.test.ts',
             'test/replies/{cluster-nodes,other-node,stop-requests,stopping}.test.ts',
-            // What they hold is decided before anything is executed or stored, or by the far end of a wire.
+            // These tests cover behaviour before any execution or storage, or behaviour of remote servers.
             'test/http/{bad-input,close-codes,cors,slow-sockets}.test.ts',
             'test/replies/model-failures.test.ts',
           ],

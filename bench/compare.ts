@@ -1,74 +1,79 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Bench } from './benchmark.ts';
-import { type Cost, type CpuClock, startMeter } from './cpu.ts';
-import type { Shot } from './load.ts';
+import type { BenchContext } from './benchmark.ts';
+import { type CpuClock, type CpuCost, startCpuMeter } from './cpu.ts';
+import type { LoadRequest } from './load.ts';
 import type { Server } from './server.ts';
 
-/** A server, and the request that it is measured with. */
-export interface Asked {
+/** A server, and the request that measures it. */
+export interface RequestTarget {
   readonly server: Server;
-  readonly shot: Shot;
+  readonly request: LoadRequest;
   /** The CPU time of other processes that work for the server, such as its database. */
-  readonly behind?: CpuClock | undefined;
+  readonly backendCpu?: CpuClock | undefined;
 }
 
 /** The cost of a request on two servers, in the same rounds. */
 export interface Comparison {
   /** The size of the gateway's response, such as `18.1 kB`. */
   readonly size: string;
-  readonly gateway: readonly Cost[];
-  readonly floor: readonly Cost[];
+  readonly gateway: readonly CpuCost[];
+  readonly baseline: readonly CpuCost[];
 }
 
-const WARM_REQUESTS = 2_500;
+const WARM_UP_REQUESTS = 2_500;
 
 /**
  * Measures the cost of one request on two servers.
  * @throws if their responses differ in anything but ids, which differ in each database.
  */
-export async function compareRequests(bench: Bench, what: string, gateway: Asked, floor: Asked): Promise<Comparison> {
-  const bytes = await requireSameAnswer(gateway.shot, floor.shot);
-  bench.note(`${what}: ${bytes} bytes, warming up`);
-  for (const { shot } of [gateway, floor]) await warm(bench, shot);
+export async function compareRequests(
+  bench: BenchContext,
+  name: string,
+  gateway: RequestTarget,
+  baseline: RequestTarget,
+): Promise<Comparison> {
+  const bytes = await assertSameResponse(gateway.request, baseline.request);
+  bench.logProgress(`${name}: ${bytes} bytes, warming up`);
+  for (const { request } of [gateway, baseline]) await warmUp(bench, request);
 
-  const costs = { gateway: [] as Cost[], floor: [] as Cost[] };
+  const costs = { gateway: [] as CpuCost[], baseline: [] as CpuCost[] };
   for (let round = 1; round <= bench.rounds; round++) {
-    bench.note(`${what}: round ${round} of ${bench.rounds}`);
-    // The servers alternate in going first, so that a machine that slows down favours neither.
-    const order = round % 2 === 1 ? (['gateway', 'floor'] as const) : (['floor', 'gateway'] as const);
-    for (const side of order) costs[side].push(await costPerRequest(bench, side === 'gateway' ? gateway : floor));
+    bench.logProgress(`${name}: round ${round} of ${bench.rounds}`);
+    // The order alternates, so that a machine that slows down favours neither server.
+    const order = round % 2 === 1 ? (['gateway', 'baseline'] as const) : (['baseline', 'gateway'] as const);
+    for (const key of order) costs[key].push(await costPerRequest(bench, key === 'gateway' ? gateway : baseline));
   }
-  await requireSameAnswer(gateway.shot, floor.shot);
+  await assertSameResponse(gateway.request, baseline.request);
   return { size: formatBytes(bytes), ...costs };
 }
 
-/** Warms up with a number of requests, not for a time: a slow machine needs longer until the same code is compiled. */
-async function warm(bench: Bench, shot: Shot): Promise<void> {
+/** Warms up with a fixed number of requests, not for a fixed time, because code is compiled by its number of calls. */
+async function warmUp(bench: BenchContext, request: LoadRequest): Promise<void> {
   let sent = 0;
-  while (sent < WARM_REQUESTS) sent += (await burst(bench, shot)).requests;
+  while (sent < WARM_UP_REQUESTS) sent += (await sendBurst(bench, request)).requests;
 }
 
-async function costPerRequest(bench: Bench, { server, shot, behind }: Asked): Promise<Cost> {
-  const stop = await startMeter(server.cpu, behind);
-  const { requests } = await burst(bench, shot);
-  const cost = await stop();
-  return { server: cost.server / requests, behind: cost.behind && cost.behind / requests };
+async function costPerRequest(bench: BenchContext, { server, request, backendCpu }: RequestTarget): Promise<CpuCost> {
+  const stopCpuMeter = await startCpuMeter(server.cpu, backendCpu);
+  const { requests } = await sendBurst(bench, request);
+  const cost = await stopCpuMeter();
+  return { server: cost.server / requests, backend: cost.backend && cost.backend / requests };
 }
 
-async function burst({ load, seconds }: Bench, shot: Shot) {
-  const result = await load.send(shot, seconds);
+async function sendBurst({ load, seconds }: BenchContext, request: LoadRequest) {
+  const result = await load.send(request, seconds);
   if (result.failures > 0 || result.requests === 0) {
-    throw new Error(`${shot.url}: ${result.failures} of ${result.requests} requests failed.`);
+    throw new Error(`${request.url}: ${result.failures} of ${result.requests} requests failed.`);
   }
   return result;
 }
 
-/** Returns the size of the gateway's response in bytes. @throws if the floor's response differs. */
-async function requireSameAnswer(gateway: Shot, floor: Shot): Promise<number> {
-  const [text, floorText] = await Promise.all([ask(gateway), ask(floor)]);
-  const answer = readWithoutIds(text);
-  if ('errors' in answer || !isDeepStrictEqual(answer, readWithoutIds(floorText))) {
-    throw new Error(`The answers differ.\ngateway: ${text}\nfloor: ${floorText}`);
+/** Returns the size of the gateway's response in bytes. @throws if the baseline's response differs. */
+async function assertSameResponse(gateway: LoadRequest, baseline: LoadRequest): Promise<number> {
+  const [text, baselineText] = await Promise.all([sendRequest(gateway), sendRequest(baseline)]);
+  const response = readWithoutIds(text);
+  if ('errors' in response || !isDeepStrictEqual(response, readWithoutIds(baselineText))) {
+    throw new Error(`The responses differ.\ngateway: ${text}\nbaseline: ${baselineText}`);
   }
   return Buffer.byteLength(text);
 }
@@ -77,7 +82,7 @@ function readWithoutIds(text: string): object {
   return JSON.parse(text, (key, value) => (key === 'id' ? undefined : value));
 }
 
-async function ask({ url, headers, body }: Shot): Promise<string> {
+async function sendRequest({ url, headers, body }: LoadRequest): Promise<string> {
   return (await fetch(url, { method: 'POST', headers, body })).text();
 }
 

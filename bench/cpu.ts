@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Reads the CPU time that a process has used since its start, in all its threads. */
 export interface CpuClock {
-  /** Reads the microseconds: exact while the process is idle, up to one kernel tick behind while it works. */
+  /** Reads the microseconds: exact for an idle process, up to one kernel tick late for a busy one. */
   read(): Promise<number>;
 }
 
@@ -12,10 +12,12 @@ export const hasSchedstat = existsSync('/proc/self/task') && existsSync('/proc/s
 
 /** Creates the clock of a child process, which needs `reporter.ts` and an IPC channel if there is no schedstat. */
 export function createCpuClock(child: ChildProcess): CpuClock {
-  return hasSchedstat ? { read: async () => readSchedstat(child.pid ?? 0) } : { read: () => askReporter(child, 'cpu') };
+  return hasSchedstat
+    ? { read: async () => readSchedstat(child.pid ?? 0) }
+    : { read: () => requestFromReporter(child, 'cpu') };
 }
 
-/** Reads the CPU time of a local process in microseconds, except that of ended threads; no measured server ends any. */
+/** Reads the CPU time of a local process in microseconds, without ended threads. No measured server ends threads. */
 export function readSchedstat(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
@@ -26,15 +28,15 @@ export function readSchedstat(pid: number): number {
 }
 
 /** Requests a value from a child process that was started with `reporter.ts` and an IPC channel. */
-export function askReporter(child: ChildProcess, what: 'cpu' | 'heap'): Promise<number> {
+export function requestFromReporter(child: ChildProcess, request: 'cpu' | 'heap'): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('message', (answer) => resolve(Number(answer)));
-    child.send(what, (error) => error && reject(error));
+    child.send(request, (error) => error && reject(error));
   });
 }
 
-/** Waits until a process is idle, after the work that was unfinished when the load stopped. */
-export async function settle(cpu: CpuClock): Promise<void> {
+/** Waits until a process is idle: a server may still work after the load has stopped. */
+export async function waitUntilIdle(cpu: CpuClock): Promise<void> {
   let before = await cpu.read();
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -48,22 +50,25 @@ export async function settle(cpu: CpuClock): Promise<void> {
 const IDLE_MICROSECONDS = 5_000;
 
 /** CPU time in microseconds. */
-export interface Cost {
+export interface CpuCost {
   readonly server: number;
   /** The CPU time of other processes that work for the server; `undefined` if it is unknown. */
-  readonly behind: number | undefined;
+  readonly backend: number | undefined;
 }
 
 /**
  * Starts a measurement as soon as the server is idle.
  * @returns a function that waits until the server is idle again, and returns the CPU time used in between.
  */
-export async function startMeter(server: CpuClock, behind: CpuClock | undefined): Promise<() => Promise<Cost>> {
-  await settle(server);
-  const [before, behindBefore = 0] = [await server.read(), await behind?.read()];
+export async function startCpuMeter(
+  server: CpuClock,
+  backendCpu: CpuClock | undefined,
+): Promise<() => Promise<CpuCost>> {
+  await waitUntilIdle(server);
+  const [before, backendBefore = 0] = [await server.read(), await backendCpu?.read()];
   return async () => {
-    await settle(server);
-    const [after, behindAfter] = [await server.read(), await behind?.read()];
-    return { server: after - before, behind: behindAfter === undefined ? undefined : behindAfter - behindBefore };
+    await waitUntilIdle(server);
+    const [after, backendAfter] = [await server.read(), await backendCpu?.read()];
+    return { server: after - before, backend: backendAfter === undefined ? undefined : backendAfter - backendBefore };
   };
 }

@@ -41,7 +41,10 @@ const CITATION: Citation = {
   end: REPLY.length,
 };
 
-/** Fills a new database of any engine with data that differs only in ids and key, and closes it. */
+/**
+ * Fills a new SQLite or Postgres database, and closes it. Every filled database has the same data, except for the ids
+ * and the API key.
+ */
 export async function fillDatabase(url: string): Promise<BenchAccount> {
   const db = await openDatabase({ url, role: 'tool' });
   try {
@@ -54,7 +57,7 @@ export async function fillDatabase(url: string): Promise<BenchAccount> {
       for (let i = 1; i <= CHATBOTS; i++) chatbotIds.push(await fillChatbot(trx, accountId, at, i));
       return { accountId, key: secret, chatbotIds };
     });
-    // Postgres would analyze by itself only within a minute; before that, its plans have no statistics.
+    // Without this, Postgres collects statistics only after up to a minute, and plans the first queries without them.
     if (db.isShared) await sql`analyze`.execute(db.read);
     return account;
   } finally {

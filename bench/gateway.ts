@@ -27,7 +27,7 @@ export function startGateway(
   });
 }
 
-/** @throws if the gateway's metrics count a refusal. GraphQL also refuses with status 200, so no status shows it. */
+/** @throws if the gateway's metrics count a refusal. The load sees only the status, which is 200 for many refusals. */
 export async function assertNoFailedRequests({ url }: Server): Promise<void> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const refusals = metrics

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bench, Benchmark, Figure } from './benchmark.ts';
+import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
 import { assertNoFailedRequests, startGateway } from './gateway.ts';
 import type { Server } from './server.ts';
-import { type Asked, ask, openSocket, type Socket, SUBSCRIPTIONS } from './token-client.ts';
+import { openSocket, type SentQuestion, type Socket, SUBSCRIPTIONS, sendQuestion } from './token-client.ts';
 
 const SUBSCRIPTION_COUNT = 1_000;
 /** The maximum number of operations that the gateway allows on a socket. */
@@ -20,12 +20,14 @@ export const heap: Benchmark = {
     try {
       const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
       gateway = await startGateway(dir, 'bench/token-gateway.ts', { flags: ['--expose-gc'] });
-      const replies: Asked[] = [];
-      for (let i = 0; i < SUBSCRIPTION_COUNT; i++) replies.push(await ask(gateway.url, account, 'Where is my parcel?'));
+      const replies: SentQuestion[] = [];
+      for (let i = 0; i < SUBSCRIPTION_COUNT; i++) {
+        replies.push(await sendQuestion(gateway.url, account, 'Where is my parcel?'));
+      }
       const figures: Figure[] = [];
       for (const kind of ['messageStream', 'conversationEvents'] as const) {
         const sizes = await measure(bench, kind, gateway, account, replies);
-        figures.push({ goal: 'G8', what: `heap, idle ${kind}`, unit: 'kB', gateway: sizes, target: 20 });
+        figures.push({ goal: 'G8', quantity: `heap, idle ${kind}`, unit: 'kB', gateway: sizes, target: 20 });
       }
       await assertNoFailedRequests(gateway);
       return figures;
@@ -38,11 +40,11 @@ export const heap: Benchmark = {
 
 /** Returns the kilobytes per subscription of each round. A first, uncounted round compiles code and fills caches. */
 async function measure(
-  bench: Bench,
+  bench: BenchContext,
   kind: keyof typeof SUBSCRIPTIONS,
   { url, readHeap }: Server,
   { key }: BenchAccount,
-  replies: readonly Asked[],
+  replies: readonly SentQuestion[],
 ): Promise<number[]> {
   const sizes: number[] = [];
   for (let round = 0; round <= bench.rounds; round++) {
@@ -55,7 +57,7 @@ async function measure(
     }
     await Promise.all(opening);
     const size = ((await readHeap()) - before) / replies.length / 1_000;
-    bench.note(
+    bench.logProgress(
       `idle ${kind}: ${round === 0 ? 'warming up' : `round ${round} of ${bench.rounds}`}, ${size.toFixed(1)} kB`,
     );
     if (round > 0) sizes.push(size);
@@ -65,7 +67,7 @@ async function measure(
 }
 
 /** Resolves when the subscription has received its first event. */
-function follow(socket: Socket, kind: keyof typeof SUBSCRIPTIONS, reply: Asked): Promise<void> {
+function follow(socket: Socket, kind: keyof typeof SUBSCRIPTIONS, reply: SentQuestion): Promise<void> {
   const { query, variables } = SUBSCRIPTIONS[kind];
   return new Promise((resolve) => socket.subscribe(query, variables(reply), () => resolve()));
 }

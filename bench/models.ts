@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Benchmark, Figure } from './benchmark.ts';
-import type { Score } from './conductor.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
-import { costPerToken, type Side, STREAMS, takeTurns } from './deliver.ts';
 import { assertNoFailedRequests, startGateway } from './gateway.ts';
+import { costPerToken, DEFAULT_STREAMS, measureAlternately, type StreamSetup } from './measure-streams.ts';
 import { CORES, type Server, startServer } from './server.ts';
+import type { TokenRate } from './token-generator.ts';
 
 /** The rate of a fast model. */
-const WRITTEN: Score = { tokens: 400, perSecond: 200 };
+const FAST_MODEL_RATE: TokenRate = { tokens: 400, perSecond: 200 };
 
 /**
  * The cost of a token from a provider's socket to the subscribers' sockets, with every feature of the gateway enabled,
@@ -21,49 +21,52 @@ export const models: Benchmark = {
   async run(bench) {
     const dir = await mkdtemp(join(tmpdir(), 'chatgraph-bench-'));
     const opened: Server[] = [];
-    const open = async (server: Promise<Server>) => {
+    const startAndTrack = async (server: Promise<Server>) => {
       opened.push(await server);
       return server;
     };
     try {
       const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
-      const script = 'bench/model-vendor.ts';
-      const vendor = await open(startServer({ script, env: {}, logPath: join(dir, 'vendor.log'), core: CORES.load }));
-      const floor = await open(
+      const script = 'bench/fake-provider.ts';
+      const provider = await startAndTrack(
+        startServer({ script, env: {}, logPath: join(dir, 'provider.log'), core: CORES.load }),
+      );
+      const baseline = await startAndTrack(
         startServer({
-          script: 'bench/model-floor.ts',
-          env: { VENDOR_URL: vendor.url },
-          logPath: join(dir, 'floor.log'),
+          script: 'bench/model-baseline.ts',
+          env: { PROVIDER_URL: provider.url },
+          logPath: join(dir, 'baseline.log'),
         }),
       );
-      const settings = { OPENAI_COMPATIBLE_BASE_URL: vendor.url };
-      const gateway = await open(startGateway(dir, 'bin/chatgraph.js', { settings }));
+      const settings = { OPENAI_COMPATIBLE_BASE_URL: provider.url };
+      const gateway = await startAndTrack(startGateway(dir, 'bin/chatgraph.js', { settings }));
       await useModel(gateway, account);
-      const beginUrl = vendor.url;
-      const floorSide: Side = { kind: 'sse', server: floor, account, beginUrl };
-      const gatewaySide: Side = { kind: 'messageStream', server: gateway, account, beginUrl };
-      const sides: Side[] = [
-        floorSide,
-        gatewaySide,
-        { ...floorSide, streams: 1 },
-        { ...gatewaySide, audience: 'alike' },
+      const startUrl = provider.url;
+      const baselineSetup: StreamSetup = { kind: 'sse', server: baseline, account, startUrl };
+      const gatewaySetup: StreamSetup = { kind: 'messageStream', server: gateway, account, startUrl };
+      const setups: StreamSetup[] = [
+        baselineSetup,
+        gatewaySetup,
+        { ...baselineSetup, streams: 1 },
+        { ...gatewaySetup, sharedReplyQuery: 'same' },
       ];
-      const results = await takeTurns(bench, sides, (side) => costPerToken(side, WRITTEN));
+      const results = await measureAlternately(bench, setups, (setup) => costPerToken(setup, FAST_MODEL_RATE));
       await assertNoFailedRequests(gateway);
-      const [many = [], answers = [], one = [], audience = []] = results.map((side) => side.map(({ cost }) => cost));
+      const costs = results.map((rounds) => rounds.map(({ cost }) => cost));
+      const [baselineManyReplies = [], manyReplies = [], baselineOneReply = [], oneReply = []] = costs;
       const figures: Figure[] = [
         {
-          what: `token of a provider, ${STREAMS} answers, a subscriber each`,
+          quantity: `token of a provider, ${DEFAULT_STREAMS} replies, one subscriber each`,
           unit: 'µs',
-          gateway: answers,
-          floor: many,
+          gateway: manyReplies,
+          baseline: baselineManyReplies,
         },
         {
-          what: `token of a provider, one answer, ${STREAMS} subscribers`,
+          quantity: `token of a provider, one reply, ${DEFAULT_STREAMS} subscribers`,
           unit: 'µs',
           // The load counts every token once per subscriber.
-          gateway: audience.map((cost) => cost * STREAMS),
-          floor: one,
+          gateway: oneReply.map((cost) => cost * DEFAULT_STREAMS),
+          baseline: baselineOneReply,
         },
       ];
       return figures;
@@ -78,7 +81,7 @@ const USE_MODEL = `mutation Use($id: ID!) {
   updateChatbot(input: { id: $id, provider: "open", model: "bench", answering: { grounding: OPEN } }) { __typename }
 }`;
 
-/** Makes the first chatbot, which the load asks, use the simulated provider. */
+/** Makes the first chatbot use the fake provider. The load sends its questions to this chatbot. */
 async function useModel({ url }: Server, { key, chatbotIds }: BenchAccount): Promise<void> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',

@@ -5,13 +5,13 @@ import type { Benchmark } from './benchmark.ts';
 import { compareRequests } from './compare.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
 import { assertNoFailedRequests, startGateway } from './gateway.ts';
-import type { Shot } from './load.ts';
+import type { LoadRequest } from './load.ts';
 import { type Server, startServer } from './server.ts';
 
 /** A query that is measured over HTTP, and compared with bare graphql-js. */
 interface QueryCase {
   readonly goal: string;
-  readonly what: string;
+  readonly quantity: string;
   readonly target: number;
   readonly query: string;
   variables(account: BenchAccount): object;
@@ -32,7 +32,7 @@ export const DASHBOARD = `query Dashboard {
 /** G1: an operator's dashboard query, 10 chatbots × (5 sources + 5 conversations, each with its last message). */
 export const dashboard = createQueryBenchmark('dashboard', {
   goal: 'G1',
-  what: 'dashboard query',
+  quantity: 'dashboard query',
   target: 0.9,
   query: DASHBOARD,
   variables: () => ({}),
@@ -41,13 +41,13 @@ export const dashboard = createQueryBenchmark('dashboard', {
 /** G3: one chatbot by its id. */
 export const small = createQueryBenchmark('small', {
   goal: 'G3',
-  what: 'small query',
+  quantity: 'small query',
   target: 2,
   query: 'query Small($id: ID!) { chatbot(id: $id) { id name slug isActive } }',
   variables: ({ chatbotIds }) => ({ id: chatbotIds[3] }),
 });
 
-function createQueryBenchmark(name: string, { goal, what, target, query, variables }: QueryCase): Benchmark {
+function createQueryBenchmark(name: string, { goal, quantity, target, query, variables }: QueryCase): Benchmark {
   return {
     name,
     async run(bench) {
@@ -57,23 +57,23 @@ function createQueryBenchmark(name: string, { goal, what, target, query, variabl
         const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
         const gateway = await startGateway(dir, 'bin/chatgraph.js');
         opened.push(gateway);
-        const floor = await startFloor(dir, account);
-        opened.push(floor);
-        const shot = shotOf(gateway, account, query, variables(account));
+        const baseline = await startBaseline(dir, account);
+        opened.push(baseline);
+        const request = createRequest(gateway, account, query, variables(account));
         const { size, ...costs } = await compareRequests(
           bench,
-          what,
-          { server: gateway, shot },
-          { server: floor, shot: { ...shot, url: floor.url } },
+          quantity,
+          { server: gateway, request },
+          { server: baseline, request: { ...request, url: baseline.url } },
         );
         await assertNoFailedRequests(gateway);
         return [
           {
             goal,
-            what: `${what}, ${size}`,
+            quantity: `${quantity}, ${size}`,
             unit: 'µs',
             gateway: costs.gateway.map(({ server }) => server),
-            floor: costs.floor.map(({ server }) => server),
+            baseline: costs.baseline.map(({ server }) => server),
             target,
           },
         ];
@@ -85,17 +85,17 @@ function createQueryBenchmark(name: string, { goal, what, target, query, variabl
   };
 }
 
-function startFloor(dir: string, { accountId }: BenchAccount): Promise<Server> {
+function startBaseline(dir: string, { accountId }: BenchAccount): Promise<Server> {
   return startServer({
-    script: 'bench/floor.ts',
+    script: 'bench/query-baseline.ts',
     args: [join(dir, 'chatgraph.db'), accountId],
     env: {},
-    logPath: join(dir, 'floor.log'),
+    logPath: join(dir, 'baseline.log'),
   });
 }
 
-/** A request to a gateway. */
-export function shotOf({ url }: Server, { key }: BenchAccount, query: string, variables: object): Shot {
+/** Creates a GraphQL request to a gateway. */
+export function createRequest({ url }: Server, { key }: BenchAccount, query: string, variables: object): LoadRequest {
   return {
     url: `${url}/graphql`,
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },

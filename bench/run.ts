@@ -1,11 +1,11 @@
 /**
- * Measures the cost of the gateway in comparison with floors, and prints it: `npm run bench` for all benchmarks, or
- * `npm run bench -- dashboard` for some. With default options, it also writes `bench/RESULTS.md`; after a run of some
- * benchmarks, it replaces only their figures.
+ * Measures the cost of the gateway in comparison with baselines, and prints it: `npm run bench` for all benchmarks, or
+ * `npm run bench -- dashboard` for some. With default options, it also writes `bench/RESULTS.md`; a run of some
+ * benchmarks replaces only their figures.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { Bench, Benchmark, Figure } from './benchmark.ts';
+import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { heap } from './heap.ts';
 import { findLoadGenerator } from './load.ts';
 import { models } from './models.ts';
@@ -31,7 +31,7 @@ const DEFAULTS = { rounds: '5', seconds: '3' };
 
 const USAGE = `Usage: npm run bench -- [benchmark …] [--rounds ${DEFAULTS.rounds}] [--seconds ${DEFAULTS.seconds}] [--load wrk|autocannon]
 
-Benchmarks: ${BENCHMARKS.map(({ name }) => name).join(', ')}; all of them when none is named.`;
+Benchmarks: ${BENCHMARKS.map(({ name }) => name).join(', ')}; without a name, all of them run.`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -49,13 +49,13 @@ if (values.help || unknown.length > 0) {
   process.exit(values.help ? 0 : 2);
 }
 
-const bench: Bench = {
+const bench: BenchContext = {
   load: await findLoadGenerator(values.load),
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
-  note: (text) => console.error(`  ${text}`),
+  logProgress: (text) => console.error(`  ${text}`),
 };
-console.error(`load by ${bench.load.name}`);
+console.error(`load generator: ${bench.load.name}`);
 
 const figures: Figure[] = [];
 for (const benchmark of BENCHMARKS) {
@@ -67,7 +67,7 @@ if (values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && 
   const path = new URL('RESULTS.md', import.meta.url);
   const runsAll = positionals.length === 0;
   const command = runsAll ? 'npm run bench' : `npm run bench -- ${positionals.join(' ')}`;
-  const circumstances = { ...bench, load: bench.load.name, command, date: new Date() };
+  const conditions = { ...bench, load: bench.load.name, command, date: new Date() };
   const earlier = runsAll ? undefined : readResults(await readFile(path, 'utf8'));
-  await writeFile(path, formatResults(figures, circumstances, earlier));
-} else console.error('RESULTS.md stays as it is: only a run with nothing changed writes it.');
+  await writeFile(path, formatResults(figures, conditions, earlier));
+} else console.error('RESULTS.md is unchanged: only a run with the default options writes it.');

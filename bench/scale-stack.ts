@@ -65,20 +65,20 @@ async function openRedis(): Promise<Redis> {
 }
 
 function fail(server: string, url: string, cause: unknown): never {
-  throw new Error(`${server} does not answer at ${new URL(url).host}.`, { cause });
+  throw new Error(`${server} does not respond at ${new URL(url).host}.`, { cause });
 }
 
 async function createClock(postgres: Client, database: string, redis: Redis): Promise<CpuClock | undefined> {
   const redisPid = Number(/^process_id:(\d+)/m.exec(await redis.info('server'))?.[1]);
-  const [own] = await listPids(postgres, 'pid = pg_backend_pid()');
-  if (!hasSchedstat || !isProcess(redisPid, 'redis') || !isProcess(own, 'postgres')) return undefined;
-  /** The CPU time by process id, including ended processes, because unused connections are closed. */
-  const used = new Map<number, number>();
+  const [ownPid] = await listPids(postgres, 'pid = pg_backend_pid()');
+  if (!hasSchedstat || !isProcess(redisPid, 'redis') || !isProcess(ownPid, 'postgres')) return undefined;
+  /** The CPU time by process id. Postgres processes that have ended stay in it: each serves only one connection. */
+  const cpuTimeByPid = new Map<number, number>();
   return {
     async read() {
       const backends = await listPids(postgres, `datname = '${database}' and backend_type = 'client backend'`);
-      for (const pid of [redisPid, ...backends]) used.set(pid, readSchedstat(pid));
-      return [...used.values()].reduce((total, time) => total + time, 0);
+      for (const pid of [redisPid, ...backends]) cpuTimeByPid.set(pid, readSchedstat(pid));
+      return [...cpuTimeByPid.values()].reduce((total, time) => total + time, 0);
     },
   };
 }
@@ -88,7 +88,7 @@ async function listPids(postgres: Client, condition: string): Promise<number[]> 
   return rows.map(({ pid }) => pid);
 }
 
-/** Whether a local process has this id and name. A remote server, or one in a container, reports a foreign id. */
+/** Whether a local process has this id and name. The id of a remote or containerized server is not valid here. */
 function isProcess(pid: number | undefined, name: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(name);

@@ -1,51 +1,64 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bench, Benchmark, Figure } from './benchmark.ts';
+import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { type Comparison, compareRequests } from './compare.ts';
-import type { Score } from './conductor.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
-import { CROWD, costPerToken, deliver, FAST, PACED, type Side, STREAMS, type TokenCost, takeTurns } from './deliver.ts';
 import { assertNoFailedRequests, startGateway } from './gateway.ts';
-import { DASHBOARD, shotOf } from './queries.ts';
+import {
+  costPerToken,
+  DEFAULT_STREAMS,
+  followStreams,
+  LIGHT_RATE,
+  MANY_STREAMS,
+  measureAlternately,
+  NEAR_MAX_RATE,
+  type StreamSetup,
+  type TokenCost,
+} from './measure-streams.ts';
+import { createRequest, DASHBOARD } from './queries.ts';
 import { createScaleStack, type ScaleStack } from './scale-stack.ts';
 import type { Server } from './server.ts';
-import type { Delivery } from './token-load.ts';
+import type { TokenRate } from './token-generator.ts';
+import type { StreamResult } from './token-load.ts';
 
-/** A gateway on SQLite and memory, one on Postgres and Redis, and a second one on the latter. */
+/** A gateway on SQLite and memory, and two gateways that share a Postgres and a Redis. */
 interface Gateways {
   readonly single: { readonly server: Server; readonly account: BenchAccount };
   readonly scaled: { readonly server: Server; readonly account: BenchAccount };
-  readonly second: Server;
+  readonly otherNode: Server;
 }
 
-/** The results. For streams: the rounds on Postgres and Redis, then those of the comparison. */
+/** The results. Each list has the rounds of the measured setup, then the rounds of its baseline. */
 interface Results {
   readonly dashboard: Comparison;
   readonly streams: readonly TokenCost[][];
-  readonly crowd: readonly TokenCost[][];
-  readonly nodes: readonly Delivery[][];
+  readonly manyStreams: readonly TokenCost[][];
+  /** Streams that are read on the other node; the baseline reads them on the node that writes them. */
+  readonly otherNodeReads: readonly StreamResult[][];
 }
 
-/** The results without a Postgres and a Redis. */
+/** The results if Postgres or Redis does not respond. The size is a part of the name of a row in `RESULTS.md`. */
 const NO_RESULTS: Results = {
-  dashboard: { size: '18.1 kB', gateway: [], floor: [] },
+  dashboard: { size: '18.1 kB', gateway: [], baseline: [] },
   streams: [],
-  crowd: [],
-  nodes: [],
+  manyStreams: [],
+  otherNodeReads: [],
 };
 
 /** The rate of G5, for long enough that each reply in progress is saved a few times. */
-const CROWDED: Score = { tokens: 300, perSecond: 100 };
+const MANY_STREAMS_RATE: TokenRate = { tokens: 300, perSecond: 100 };
 
 /**
- * The cost of running on Postgres and Redis, which gateways can share. The floor is the same gateway on SQLite and
+ * The cost of running on Postgres and Redis, which gateways can share. The baseline is the same gateway on SQLite and
  * memory. There is no goal.
  */
 export const scale: Benchmark = {
   name: 'scale',
   async run(bench) {
-    const stack = await createScaleStack().catch((error: Error) => bench.note(`scale: not measured. ${error.message}`));
+    const stack = await createScaleStack().catch((error: Error) => {
+      bench.logProgress(`scale: not measured. ${error.message}`);
+    });
     if (!stack) return toFigures(NO_RESULTS);
     try {
       return toFigures(await withGateways(stack, (gateways) => measure(bench, stack, gateways)));
@@ -68,7 +81,7 @@ async function withGateways<T>({ settings }: ScaleStack, work: (gateways: Gatewa
     const scaledAccount = await fillDatabase(settings.DATABASE_URL);
     const single = { server: await start(), account: singleAccount };
     const scaled = { server: await start({ settings }), account: scaledAccount };
-    const result = await work({ single, scaled, second: await start({ settings }) });
+    const result = await work({ single, scaled, otherNode: await start({ settings }) });
     for (const server of opened) await assertNoFailedRequests(server);
     return result;
   } finally {
@@ -77,15 +90,19 @@ async function withGateways<T>({ settings }: ScaleStack, work: (gateways: Gatewa
   }
 }
 
-async function measure(bench: Bench, { cpu }: ScaleStack, { single, scaled, second }: Gateways): Promise<Results> {
+async function measure(
+  bench: BenchContext,
+  { cpu }: ScaleStack,
+  { single, scaled, otherNode }: Gateways,
+): Promise<Results> {
   const kind = 'messageStream';
-  const sides: Side[] = [
-    { kind, ...scaled, behind: cpu },
+  const setups: StreamSetup[] = [
+    { kind, ...scaled, backendCpu: cpu },
     { kind, ...single },
   ];
-  const crowds = sides.map((side): Side => ({ ...side, ...CROWD }));
-  const nodes: Side[] = [
-    { kind, ...scaled, reader: second },
+  const manyStreamSetups = setups.map((setup): StreamSetup => ({ ...setup, ...MANY_STREAMS }));
+  const otherNodeSetups: StreamSetup[] = [
+    { kind, ...scaled, reader: otherNode },
     { kind, ...scaled },
   ];
   return {
@@ -93,53 +110,63 @@ async function measure(bench: Bench, { cpu }: ScaleStack, { single, scaled, seco
     dashboard: await compareRequests(
       bench,
       'dashboard query, Postgres + Redis',
-      { server: scaled.server, shot: shotOf(scaled.server, scaled.account, DASHBOARD, {}), behind: cpu },
-      { server: single.server, shot: shotOf(single.server, single.account, DASHBOARD, {}) },
+      { server: scaled.server, request: createRequest(scaled.server, scaled.account, DASHBOARD, {}), backendCpu: cpu },
+      { server: single.server, request: createRequest(single.server, single.account, DASHBOARD, {}) },
     ),
-    streams: await takeTurns(bench, sides, (side) => costPerToken(side, FAST)),
-    crowd: await takeTurns(bench, crowds, (side) => costPerToken(side, CROWDED)),
-    nodes: await takeTurns(bench, nodes, (side) => deliver(side, PACED)),
+    streams: await measureAlternately(bench, setups, (setup) => costPerToken(setup, NEAR_MAX_RATE)),
+    manyStreams: await measureAlternately(bench, manyStreamSetups, (setup) => costPerToken(setup, MANY_STREAMS_RATE)),
+    otherNodeReads: await measureAlternately(bench, otherNodeSetups, (setup) => followStreams(setup, LIGHT_RATE)),
   };
 }
 
-function toFigures({ dashboard, streams, crowd, nodes }: Results): Figure[] {
-  const [stack, fast] = ['Postgres + Redis', `${STREAMS} streams × ${FAST.perSecond} tokens/s`];
-  const crowded = `${CROWD.streams} streams × ${CROWDED.perSecond} tokens/s`;
+function toFigures({ dashboard, streams, manyStreams, otherNodeReads }: Results): Figure[] {
+  const stack = 'Postgres + Redis';
+  const nearMaxLoad = `${DEFAULT_STREAMS} streams × ${NEAR_MAX_RATE.perSecond} tokens/s`;
+  const lightLoad = `${DEFAULT_STREAMS} streams × ${LIGHT_RATE.perSecond} tokens/s`;
+  const manyStreamsLoad = `${MANY_STREAMS.streams} streams × ${MANY_STREAMS_RATE.perSecond} tokens/s`;
   const query = `dashboard query, ${dashboard.size}`;
   return [
     {
-      what: `${stack}: ${query}`,
+      quantity: `${stack}: ${query}`,
       unit: 'µs',
       gateway: dashboard.gateway.map(({ server }) => server),
-      floor: dashboard.floor.map(({ server }) => server),
+      baseline: dashboard.baseline.map(({ server }) => server),
     },
     {
-      what: `${stack} themselves: ${query}`,
+      quantity: `${stack} themselves: ${query}`,
       unit: 'µs',
-      gateway: definedOf(dashboard.gateway.map(({ behind }) => behind)),
+      gateway: definedOf(dashboard.gateway.map(({ backend }) => backend)),
     },
-    ...tokenFigures(`token, ${fast}`, streams),
-    ...tokenFigures(`token, ${crowded}`, crowd),
-    { what: `${stack}: late, ${crowded}`, unit: '%', ...halves(crowd, ({ late, tokens }) => (100 * late) / tokens) },
-    { what: `${stack}: lag, ${crowded}`, unit: 'µs', ...halves(crowd, ({ medianLag }) => medianLag) },
+    ...tokenFigures(`token, ${nearMaxLoad}`, streams),
+    ...tokenFigures(`token, ${manyStreamsLoad}`, manyStreams),
     {
-      what: `${stack}: lag, ${STREAMS} streams × ${PACED.perSecond} tokens/s, read on another node; floor: on the same`,
+      quantity: `${stack}: late tokens, ${manyStreamsLoad}`,
+      unit: '%',
+      ...splitResults(manyStreams, ({ late, tokens }) => (100 * late) / tokens),
+    },
+    {
+      quantity: `${stack}: lag, ${manyStreamsLoad}`,
       unit: 'µs',
-      ...halves(nodes, ({ medianLag }) => medianLag),
+      ...splitResults(manyStreams, ({ medianLag }) => medianLag),
+    },
+    {
+      quantity: `${stack}: lag, ${lightLoad}, read on another node; baseline: on the same node`,
+      unit: 'µs',
+      ...splitResults(otherNodeReads, ({ medianLag }) => medianLag),
     },
   ];
 
-  function tokenFigures(what: string, costs: readonly TokenCost[][]): Figure[] {
-    const { gateway: behind } = halves(costs, ({ costBehind }) => costBehind);
+  function tokenFigures(name: string, costs: readonly TokenCost[][]): Figure[] {
+    const { gateway: backendCosts } = splitResults(costs, ({ backendCost }) => backendCost);
     return [
-      { what: `${stack}: ${what}`, unit: 'µs', ...halves(costs, ({ cost }) => cost) },
-      { what: `${stack} themselves: ${what}`, unit: 'µs', gateway: behind },
+      { quantity: `${stack}: ${name}`, unit: 'µs', ...splitResults(costs, ({ cost }) => cost) },
+      { quantity: `${stack} themselves: ${name}`, unit: 'µs', gateway: backendCosts },
     ];
   }
 }
 
-function halves<T>([gateway = [], floor = []]: readonly T[][], pick: (result: T) => number | undefined) {
-  return { gateway: definedOf(gateway.map(pick)), floor: definedOf(floor.map(pick)) };
+function splitResults<T>([gateway = [], baseline = []]: readonly T[][], pick: (result: T) => number | undefined) {
+  return { gateway: definedOf(gateway.map(pick)), baseline: definedOf(baseline.map(pick)) };
 }
 
 const definedOf = (values: readonly (number | undefined)[]): number[] => values.filter((value) => value !== undefined);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { askReporter, type CpuClock, createCpuClock } from './cpu.ts';
+import { type CpuClock, createCpuClock, requestFromReporter } from './cpu.ts';
 
 /** A measured server, in a separate process. */
 export interface Server {
@@ -51,10 +51,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { script, args = [], flags = [], env, logPath, core = CORES.server } = options;
   const node = ['--import', './bench/reporter.ts', ...flags, script, ...args];
-  const [command, line] = pin(core, process.execPath, node);
+  const [command, commandArgs] = pin(core, process.execPath, node);
   const log = openSync(logPath, 'a');
   let isClosing = false;
-  const child = spawn(command, line, {
+  const child = spawn(command, commandArgs, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', log, 'ipc'],
@@ -68,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       isClosing = true;
       return stop(child);
     };
-    return { url, cpu: createCpuClock(child), readHeap: () => askReporter(child, 'heap'), logPath, close };
+    return { url, cpu: createCpuClock(child), readHeap: () => requestFromReporter(child, 'heap'), logPath, close };
   } catch (error) {
     await stop(child);
     throw new Error(`${script} did not start:\n${readFileSync(logPath, 'utf8')}`, { cause: error });

@@ -8,13 +8,13 @@ export interface Delta {
   readonly text?: string;
 }
 
-/** Receives an event; the first event of a stream shows that the stream is followed. */
-export type Listener = (delta: Delta) => void;
+/** Receives an event. The first event of a stream confirms the subscription. */
+export type DeltaListener = (delta: Delta) => void;
 
 /** A socket that speaks graphql-transport-ws. */
 export interface Socket {
   /** Starts an operation whose root field returns deltas. */
-  subscribe(query: string, variables: object, listener: Listener): void;
+  subscribe(query: string, variables: object, listener: DeltaListener): void;
   close(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export async function openSocket(url: string, key?: string): Promise<Socket> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   });
-  const listeners: Listener[] = [];
+  const listeners: DeltaListener[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.on('open', () =>
     socket.send(JSON.stringify({ type: 'connection_init', payload: key && { authorization: `Bearer ${key}` } })),
@@ -50,7 +50,7 @@ export async function openSocket(url: string, key?: string): Promise<Socket> {
 }
 
 /** Follows a stream of server-sent events. */
-export function followSse(url: string, listener: Listener): void {
+export function followSse(url: string, listener: DeltaListener): void {
   get(url, { agent: false }, (response) => {
     let incomplete = '';
     response.setEncoding('utf8').on('data', (chunk: string) => {
@@ -61,27 +61,31 @@ export function followSse(url: string, listener: Listener): void {
   });
 }
 
-/** The conversation of a question, and its reply. */
-export interface Asked {
+/** The ids of a question's conversation and of the reply. */
+export interface SentQuestion {
   readonly conversationId: string;
   readonly messageId: string;
 }
 
-const ASK = `mutation Ask($input: SendMessageInput!) {
+const SEND_QUESTION = `mutation Ask($input: SendMessageInput!) {
   sendMessage(input: $input) { ... on SendMessagePayload { conversation { id } reply { id } } }
 }`;
 
 /** Sends a question to the gateway in a new conversation. @throws if there will be no reply. */
-export async function ask(url: string, { key, chatbotIds }: BenchAccount, content: string): Promise<Asked> {
+export async function sendQuestion(
+  url: string,
+  { key, chatbotIds }: BenchAccount,
+  content: string,
+): Promise<SentQuestion> {
   const input = { chatbotId: chatbotIds[0], sessionId: crypto.randomUUID(), content };
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-    body: JSON.stringify({ query: ASK, variables: { input } }),
+    body: JSON.stringify({ query: SEND_QUESTION, variables: { input } }),
   });
   const text = await response.text();
   const { conversation, reply } = JSON.parse(text).data?.sendMessage ?? {};
-  if (!reply) throw new Error(`No reply will come: ${text}`);
+  if (!reply) throw new Error(`The gateway will not reply: ${text}`);
   return { conversationId: conversation.id, messageId: reply.id };
 }
 
@@ -90,11 +94,11 @@ export const SUBSCRIPTIONS = {
   messageStream: {
     query:
       'subscription Follow($id: ID!) { messageStream(messageId: $id) { __typename cursor ... on MessageDelta { offset text } } }',
-    variables: ({ messageId }: Asked) => ({ id: messageId }),
+    variables: ({ messageId }: SentQuestion) => ({ id: messageId }),
   },
   conversationEvents: {
     query:
       'subscription Follow($id: ID!) { conversationEvents(conversationId: $id) { __typename cursor ... on MessageDelta { offset text } } }',
-    variables: ({ conversationId }: Asked) => ({ id: conversationId }),
+    variables: ({ conversationId }: SentQuestion) => ({ id: conversationId }),
   },
 };

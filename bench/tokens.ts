@@ -1,63 +1,73 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bench, Benchmark, Figure } from './benchmark.ts';
-import type { Score } from './conductor.ts';
+import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { fillDatabase } from './data.ts';
-import { CROWD, costPerToken, deliver, FAST, PACED, type Side, STREAMS, type TokenCost, takeTurns } from './deliver.ts';
 import { assertNoFailedRequests, startGateway } from './gateway.ts';
+import {
+  costPerToken,
+  DEFAULT_STREAMS,
+  followStreams,
+  LIGHT_RATE,
+  MANY_STREAMS,
+  measureAlternately,
+  NEAR_MAX_RATE,
+  type StreamSetup,
+  type TokenCost,
+} from './measure-streams.ts';
 import { type Server, startServer } from './server.ts';
+import type { TokenRate } from './token-generator.ts';
 
 /** A server, and the account that the load uses. */
-type Asked = Pick<Side, 'server' | 'account'>;
+type ServerWithAccount = Pick<StreamSetup, 'server' | 'account'>;
 
 interface Servers {
-  readonly gateway: Asked;
-  readonly floor: Asked;
+  readonly gateway: ServerWithAccount;
+  readonly baseline: ServerWithAccount;
 }
 
 type Settings = Readonly<Record<string, string>>;
 
-/** Each token is sent when the previous one is on its way, so that it is a separate event. */
-const IN_STEP: Score = { tokens: 300, perSecond: 0 };
-const CROWDED: Score = { tokens: 500, perSecond: 100 };
+/** Each token is sent when the previous token is on its way, so that it is a separate event. */
+const ONE_BY_ONE: TokenRate = { tokens: 300, perSecond: 0 };
+const MANY_STREAMS_RATE: TokenRate = { tokens: 500, perSecond: 100 };
 
 /**
- * G4: tokens over graphql-ws, compared with server-sent events: at the rate of a fast model, and then each as a
- * separate event, which shows the cost of an event. The goal is for the first: under load, fewer and larger events are
- * desired.
+ * G4: tokens over graphql-ws, compared with server-sent events. The first measurement uses a high rate. In the second,
+ * each token is a separate event, which shows the cost of an event. The goal applies to the first measurement: under
+ * load, the gateway should send fewer and larger events.
  */
 export const tokens: Benchmark = {
   name: 'tokens',
   run: (bench) =>
-    withServers(async ({ gateway, floor }) => {
-      const sides: Side[] = [
-        { kind: 'sse', ...floor },
+    withServers(async ({ gateway, baseline }) => {
+      const setups: StreamSetup[] = [
+        { kind: 'sse', ...baseline },
         { kind: 'messageStream', ...gateway },
         { kind: 'conversationEvents', ...gateway },
       ];
       return [
-        ...(await compareWithSse(bench, sides, (side) => costPerToken(side, FAST))),
-        ...(await compareWithSse(bench, sides, (side) => costPerToken(side, IN_STEP))),
+        ...(await compareWithSse(bench, setups, (setup) => costPerToken(setup, NEAR_MAX_RATE))),
+        ...(await compareWithSse(bench, setups, (setup) => costPerToken(setup, ONE_BY_ONE))),
       ];
     }),
 };
 
-/** Measures the sides; the first one is the floor of the others. */
+/** Measures the setups; the first one is the baseline of the others. */
 async function compareWithSse(
-  bench: Bench,
-  sides: readonly Side[],
-  measure: (side: Side) => Promise<TokenCost>,
+  bench: BenchContext,
+  setups: readonly StreamSetup[],
+  measure: (setup: StreamSetup) => Promise<TokenCost>,
 ): Promise<Figure[]> {
-  const [floor = [], ...gatewayResults] = await takeTurns(bench, sides, measure);
+  const [baseline = [], ...gatewayResults] = await measureAlternately(bench, setups, measure);
   return gatewayResults.map((results, i): Figure => {
     const perEvent = sum(results.map(({ tokens }) => tokens)) / sum(results.map(({ events }) => events));
     return {
       goal: 'G4',
-      what: `token, ${sides[i + 1]?.kind}, ${perEvent.toFixed(1)} per event`,
+      quantity: `token, ${setups[i + 1]?.kind}, ${perEvent.toFixed(1)} per event`,
       unit: 'µs',
       gateway: results.map(({ cost }) => cost),
-      floor: floor.map(({ cost }) => cost),
+      baseline: baseline.map(({ cost }) => cost),
       target: 2,
     };
   });
@@ -67,43 +77,45 @@ async function compareWithSse(
 export const lag: Benchmark = {
   name: 'lag',
   run: (bench) =>
-    withServers(async ({ gateway, floor }) => {
-      const sides: Side[] = [
-        { kind: 'graphql-ws', ...floor },
+    withServers(async ({ gateway, baseline }) => {
+      const setups: StreamSetup[] = [
+        { kind: 'graphql-ws', ...baseline },
         { kind: 'messageStream', ...gateway },
       ];
-      const results = await takeTurns(bench, sides, (side) => deliver(side, PACED));
-      const [floorLags = [], gatewayLags = []] = results.map((side) => side.map(({ medianLag }) => medianLag));
-      const what = `lag, ${STREAMS} streams × ${PACED.perSecond} tokens/s`;
-      return [{ goal: 'G6', what, unit: 'µs', gateway: gatewayLags, floor: floorLags, target: 1.2 }];
+      const results = await measureAlternately(bench, setups, (setup) => followStreams(setup, LIGHT_RATE));
+      const [baselineLags = [], gatewayLags = []] = results.map((rounds) => rounds.map(({ medianLag }) => medianLag));
+      const quantity = `lag, ${DEFAULT_STREAMS} streams × ${LIGHT_RATE.perSecond} tokens/s`;
+      return [{ goal: 'G6', quantity, unit: 'µs', gateway: gatewayLags, baseline: baselineLags, target: 1.2 }];
     }),
 };
 
-/** G5: more tokens per second than one core can send one by one: the share of late tokens, and the lag. */
+/** G5: the share of late tokens, and the lag, at more tokens per second than one core can send one by one. */
 export const crowd: Benchmark = {
   name: 'crowd',
   run: (bench) =>
-    withServers(async ({ gateway, floor }) => {
-      const sides: Side[] = [
-        { kind: 'sse', ...floor, streams: CROWD.streams },
-        { kind: 'messageStream', ...gateway, ...CROWD },
+    withServers(async ({ gateway, baseline }) => {
+      const setups: StreamSetup[] = [
+        { kind: 'sse', ...baseline, streams: MANY_STREAMS.streams },
+        { kind: 'messageStream', ...gateway, ...MANY_STREAMS },
       ];
-      const [floors = [], results = []] = await takeTurns(bench, sides, (side) => deliver(side, CROWDED));
-      const what = `${CROWD.streams} streams × ${CROWDED.perSecond} tokens/s`;
+      const [baselineResults = [], results = []] = await measureAlternately(bench, setups, (setup) =>
+        followStreams(setup, MANY_STREAMS_RATE),
+      );
+      const load = `${MANY_STREAMS.streams} streams × ${MANY_STREAMS_RATE.perSecond} tokens/s`;
       return [
         {
           goal: 'G5',
-          what: `late, ${what}`,
+          quantity: `late tokens, ${load}`,
           unit: '%',
           gateway: results.map(({ late, tokens }) => (100 * late) / tokens),
           target: 10,
         },
         {
           goal: 'G5',
-          what: `lag, ${what}`,
+          quantity: `lag, ${load}`,
           unit: 'µs',
           gateway: results.map(({ medianLag }) => medianLag),
-          floor: floors.map(({ medianLag }) => medianLag),
+          baseline: baselineResults.map(({ medianLag }) => medianLag),
           target: 3,
         },
       ];
@@ -111,27 +123,29 @@ export const crowd: Benchmark = {
 };
 
 /**
- * G9: one reply for many subscribers with the same query, which share an execution, compared with as many subscribers
- * with different queries, which have one each: executed by graphql-js, as servers usually do, and compiled.
+ * G9: one reply for many subscribers with the same query, which share an execution. The baseline is as many subscribers
+ * with different queries, each with its own execution: by graphql-js, as in most servers, and compiled.
  */
 export const audience: Benchmark = {
   name: 'audience',
   run: (bench) =>
     withServers(({ gateway }) =>
       withServers(
-        async ({ gateway: plain }) => {
-          const sides: Side[] = [
-            { kind: 'messageStream', ...plain, audience: 'distinct' },
-            { kind: 'messageStream', ...gateway, audience: 'distinct' },
-            { kind: 'messageStream', ...gateway, audience: 'alike' },
+        async ({ gateway: gatewayWithoutJit }) => {
+          const setups: StreamSetup[] = [
+            { kind: 'messageStream', ...gatewayWithoutJit, sharedReplyQuery: 'distinct' },
+            { kind: 'messageStream', ...gateway, sharedReplyQuery: 'distinct' },
+            { kind: 'messageStream', ...gateway, sharedReplyQuery: 'same' },
           ];
-          const results = await takeTurns(bench, sides, (side) => costPerToken(side, IN_STEP));
-          const [byGraphqlJs = [], compiled = [], alike = []] = results.map((side) => side.map(({ cost }) => cost));
-          const what = `delivery of a token to ${STREAMS} subscribers who ask alike; floor: one execution each`;
-          const figure = { goal: 'G9', unit: 'µs', gateway: alike, target: 0.4 } as const;
+          const results = await measureAlternately(bench, setups, (setup) => costPerToken(setup, ONE_BY_ONE));
+          const costs = results.map((rounds) => rounds.map(({ cost }) => cost));
+          const [byGraphqlJs = [], compiled = [], sameQuery = []] = costs;
+          const subscribers = `${DEFAULT_STREAMS} subscribers with the same query`;
+          const quantity = `delivery of a token to ${subscribers}; baseline: one execution each`;
+          const figure = { goal: 'G9', unit: 'µs', gateway: sameQuery, target: 0.4 } as const;
           return [
-            { ...figure, what: `${what}, by graphql-js`, floor: byGraphqlJs },
-            { ...figure, what: `${what}, compiled`, floor: compiled },
+            { ...figure, quantity: `${quantity}, by graphql-js`, baseline: byGraphqlJs },
+            { ...figure, quantity: `${quantity}, compiled`, baseline: compiled },
           ];
         },
         { GRAPHQL_JIT: 'false' },
@@ -146,9 +160,10 @@ async function withServers<T>(work: (servers: Servers) => Promise<T>, settings: 
     const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
     const gateway = await startGateway(dir, 'bench/token-gateway.ts', { settings });
     opened.push(gateway);
-    const floor = await startServer({ script: 'bench/token-floor.ts', env: {}, logPath: join(dir, 'floor.log') });
-    opened.push(floor);
-    const result = await work({ gateway: { server: gateway, account }, floor: { server: floor, account } });
+    const logPath = join(dir, 'baseline.log');
+    const baseline = await startServer({ script: 'bench/token-baseline.ts', env: {}, logPath });
+    opened.push(baseline);
+    const result = await work({ gateway: { server: gateway, account }, baseline: { server: baseline, account } });
     await assertNoFailedRequests(gateway);
     return result;
   } finally {

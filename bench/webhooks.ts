@@ -8,22 +8,22 @@ import type { WebhookEvent } from '../src/domain/webhooks.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { insertWebhookEvent } from '../src/store/webhooks/events.ts';
 import { buildDefaultBody } from '../src/webhooks/body.ts';
-import type { Bench, Benchmark } from './benchmark.ts';
-import { startMeter } from './cpu.ts';
+import type { BenchContext, Benchmark } from './benchmark.ts';
+import { startCpuMeter } from './cpu.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
 import { assertNoFailedRequests, startGateway } from './gateway.ts';
 import { CORES, type Server, startServer } from './server.ts';
 
 const EVENTS = 1_000;
-const SENDS = 200;
+const SENT_MESSAGES = 200;
 
-/** The cost of webhooks: of an event from its row to the receiver's response, and what its event adds to a send. */
+/** The cost of sending a stored webhook event until the receiver responds, and of storing one during sendMessage. */
 export const webhooks: Benchmark = {
   name: 'webhooks',
   async run(bench) {
     const dir = await mkdtemp(join(tmpdir(), 'chatgraph-bench-'));
     const opened: Server[] = [];
-    const open = async (server: Promise<Server>) => {
+    const startAndTrack = async (server: Promise<Server>) => {
       opened.push(await server);
       return server;
     };
@@ -32,20 +32,20 @@ export const webhooks: Benchmark = {
       const account = await fillDatabase(url);
       const event = await fillEvents(url, account);
       const script = 'bench/webhook-receiver.ts';
-      const receiver = await open(
+      const receiver = await startAndTrack(
         startServer({ script, env: {}, logPath: join(dir, 'receiver.log'), core: CORES.load }),
       );
-      const floor = await open(
+      const baseline = await startAndTrack(
         startServer({
-          script: 'bench/webhook-floor.ts',
+          script: 'bench/webhook-baseline.ts',
           env: { RECEIVER_URL: receiver.url, BODY: buildDefaultBody(event) },
-          logPath: join(dir, 'floor.log'),
+          logPath: join(dir, 'baseline.log'),
         }),
       );
       const settings = { SSRF_ALLOW_CIDRS: '127.0.0.0/8' };
-      const gateway = await open(startGateway(dir, 'bin/chatgraph.js', { settings }));
+      const gateway = await startAndTrack(startGateway(dir, 'bin/chatgraph.js', { settings }));
       const figures = [
-        await measureDelivery(bench, { gateway, floor, receiver, account }),
+        await measureDelivery(bench, { gateway, baseline, receiver, account }),
         await measureSends(bench, { gateway, receiver, account }),
       ];
       await assertNoFailedRequests(gateway);
@@ -59,69 +59,75 @@ export const webhooks: Benchmark = {
 
 interface Servers {
   readonly gateway: Server;
-  readonly floor: Server;
+  readonly baseline: Server;
   readonly receiver: Server;
   readonly account: BenchAccount;
 }
 
 /** Sends the same events repeatedly, as fast as possible. */
-async function measureDelivery(bench: Bench, { gateway, floor, receiver, account }: Servers) {
+async function measureDelivery(bench: BenchContext, { gateway, baseline, receiver, account }: Servers) {
   const id = await subscribe(gateway, account, `${receiver.url}/`);
   const replay = () =>
-    ask(gateway, account, REPLAY, { input: { subscriptionId: id, since: new Date(Date.now() - 86_400_000) } });
-  const post = () => fetch(`${floor.url}/post?${EVENTS}`).then(() => undefined);
-  const sides = [
-    { name: 'webhooks', server: gateway, begin: replay },
-    { name: 'bare undici', server: floor, begin: post },
+    mutate(gateway, account, REPLAY, { input: { subscriptionId: id, since: new Date(Date.now() - 86_400_000) } });
+  const post = () => fetch(`${baseline.url}/post?${EVENTS}`).then(() => undefined);
+  const targets = [
+    { name: 'webhooks', server: gateway, start: replay },
+    { name: 'bare undici', server: baseline, start: post },
   ];
-  const [gatewayCosts = [], floorCosts = []] = await takeRounds(bench, sides, async ({ name, server, begin }) => {
-    const stop = await startMeter(server.cpu, undefined);
+  const costs = await measureAlternately(bench, targets, async ({ name, server, start }) => {
+    const stopCpuMeter = await startCpuMeter(server.cpu, undefined);
     const startedAt = performance.now();
     const received = fetch(`${receiver.url}/until?${EVENTS}`);
-    await begin();
+    await start();
     await received;
     const seconds = (performance.now() - startedAt) / 1_000;
-    bench.note(`${name}: ${(EVENTS / seconds).toFixed(0)} events/s`);
-    return (await stop()).server / EVENTS;
+    bench.logProgress(`${name}: ${(EVENTS / seconds).toFixed(0)} events/s`);
+    return (await stopCpuMeter()).server / EVENTS;
   });
-  await ask(gateway, account, DELETE, { input: { id } });
-  const what = 'webhook, from its row to the answer, 5 at a time; floor: bare undici posts the same';
-  return { what, unit: 'µs', gateway: gatewayCosts, floor: floorCosts } as const;
+  await mutate(gateway, account, DELETE, { input: { id } });
+  const [gatewayCosts = [], baselineCosts = []] = costs;
+  const quantity = 'webhook, from its row to the response, 5 at a time; baseline: bare undici posts the same';
+  return { quantity, unit: 'µs', gateway: gatewayCosts, baseline: baselineCosts } as const;
 }
 
-/** Sends messages, with and without a subscription of an endpoint that never responds. */
-async function measureSends(bench: Bench, { gateway, receiver, account }: Omit<Servers, 'floor'>) {
-  const sides = [
-    { name: 'told', hasSubscription: true },
-    { name: 'not told', hasSubscription: false },
+/** Sends messages, with and without a webhook subscription whose endpoint never responds. */
+async function measureSends(bench: BenchContext, { gateway, receiver, account }: Omit<Servers, 'baseline'>) {
+  const variants = [
+    { name: 'with a subscription', hasSubscription: true },
+    { name: 'without a subscription', hasSubscription: false },
   ];
-  const [withEvent = [], withoutEvent = []] = await takeRounds(bench, sides, async ({ name, hasSubscription }) => {
+  const costs = await measureAlternately(bench, variants, async ({ name, hasSubscription }) => {
     const id = hasSubscription ? await subscribe(gateway, account, `${receiver.url}/hang`) : undefined;
-    const stop = await startMeter(gateway.cpu, undefined);
-    for (let i = 0; i < SENDS; i++) {
+    const stopCpuMeter = await startCpuMeter(gateway.cpu, undefined);
+    for (let i = 0; i < SENT_MESSAGES; i++) {
       const input = { chatbotId: account.chatbotIds[1], sessionId: crypto.randomUUID(), content: 'Hello' };
-      await ask(gateway, account, SEND, { input });
+      await mutate(gateway, account, SEND, { input });
     }
-    const cost = (await stop()).server / SENDS;
-    bench.note(`a send, ${name}: ${cost.toFixed(0)} µs`);
-    if (id !== undefined) await ask(gateway, account, DELETE, { input: { id } });
+    const cost = (await stopCpuMeter()).server / SENT_MESSAGES;
+    bench.logProgress(`sendMessage ${name}: ${cost.toFixed(0)} µs`);
+    if (id !== undefined) await mutate(gateway, account, DELETE, { input: { id } });
     return cost;
   });
+  const [withEvent = [], withoutEvent = []] = costs;
   return {
-    what: 'sendMessage, its event enqueued; floor: nobody listens',
+    quantity: 'sendMessage with a webhook subscription; baseline: without',
     unit: 'µs',
     gateway: withEvent,
-    floor: withoutEvent,
+    baseline: withoutEvent,
   } as const;
 }
 
-/** Measures the sides alternately, in reverse order in every other round, after one round to warm up. */
-async function takeRounds<S>(bench: Bench, sides: readonly S[], measure: (side: S) => Promise<number>) {
-  const results = sides.map((): number[] => []);
+/** Measures the variants alternately, in reverse order in every other round, after one round to warm up. */
+async function measureAlternately<V>(
+  bench: BenchContext,
+  variants: readonly V[],
+  measure: (variant: V) => Promise<number>,
+) {
+  const results = variants.map((): number[] => []);
   for (let round = 0; round <= bench.rounds; round++) {
-    const order = [...sides.entries()];
-    for (const [i, side] of round % 2 === 0 ? order.reverse() : order) {
-      const result = await measure(side);
+    const order = [...variants.entries()];
+    for (const [i, variant] of round % 2 === 0 ? order.reverse() : order) {
+      const result = await measure(variant);
       if (round > 0) results[i]?.push(result);
     }
   }
@@ -166,12 +172,12 @@ const SEND = 'mutation Send($input: SendMessageInput!) { sendMessage(input: $inp
 
 async function subscribe(gateway: Server, account: BenchAccount, url: string): Promise<string> {
   const input = { url, events: ['MESSAGE_RECEIVED'] };
-  const { webhookSubscription } = await ask(gateway, account, SUBSCRIBE, { input });
+  const { webhookSubscription } = await mutate(gateway, account, SUBSCRIBE, { input });
   return webhookSubscription.id;
 }
 
 /** Runs a mutation. @throws if it is refused. */
-async function ask({ url }: Server, { key }: BenchAccount, query: string, variables: object) {
+async function mutate({ url }: Server, { key }: BenchAccount, query: string, variables: object) {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },

@@ -7,12 +7,12 @@ import type {} from './scopes.ts';
 
 /** The properties of a field, besides its type, that determine its cost in a query. */
 export type FieldExtensions = {
-  /** The maximum number of items for the given arguments: of a list, or of the `nodes` and `edges` of a connection. */
+  /** The maximum number of items, of a list or of the `nodes` and `edges` of a connection, for the given arguments. */
   readonly listSize?: (args: Readonly<Record<string, unknown>>) => number;
   /** An extra cost for the given arguments, whatever the selection; for fields that do more than read their items. */
   readonly fixedCost?: (args: Readonly<Record<string, unknown>>) => number;
   /** The document that the field executes, whose cost is added to the field's; null for none. */
-  readonly executes?: (args: Readonly<Record<string, unknown>>) => unknown;
+  readonly executedDocument?: (args: Readonly<Record<string, unknown>>) => unknown;
 };
 
 interface SchemaTypes {

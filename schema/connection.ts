@@ -20,8 +20,8 @@ export const pageExtensions: FieldExtensions = {
 };
 
 /**
- * Reads one page of a list for a connection field. `read` receives the page in the store's terms, and returns its items
- * ordered by id.
+ * Reads one page of a list for a connection field. `read` receives the page in the form that the store uses, and
+ * returns its items ordered by id.
  * @param kind the kind of the list's items; cursors of other kinds are refused.
  * @throws BadUserInputError for sizes out of bounds, `first` with `last`, and invalid cursors.
  */
@@ -62,7 +62,10 @@ function readArgs(kind: IdKind, { first, after, last, before }: PageArgs): { siz
   };
 }
 
-/** The cursor of an id: its 16 bytes as base64url. Clients treat it as opaque, so lists in other orders may differ. */
+/**
+ * The cursor of an id: its 16 bytes as base64url. Clients treat cursors as opaque, so another list may use another form
+ * of cursor.
+ */
 function encodeCursor(id: string): string {
   return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
 }
@@ -71,6 +74,6 @@ function decodeCursor(kind: IdKind, cursor: string): string {
   const hex = Buffer.from(cursor, 'base64url').toString('hex');
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   if (kindOfId(id) !== kind || encodeCursor(id) !== cursor)
-    throw new BadUserInputError('A cursor is not one of this list.');
+    throw new BadUserInputError('The cursor does not belong to this list.');
   return id;
 }

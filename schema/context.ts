@@ -5,7 +5,7 @@ import type { Channel } from '../src/domain/entities.ts';
 import type { RateLimitStatus } from '../src/domain/errors.ts';
 import { createLoaders, type Loaders } from '../src/store/loaders.ts';
 
-/** The request that an operation arrived in. */
+/** The HTTP request or WebSocket operation that is executed. */
 export interface RequestInfo {
   readonly id: string;
   /** The channel of messages that the request sends. */

@@ -31,7 +31,7 @@ const FieldProblemRef = builder.objectRef<FieldProblem>('FieldProblem').implemen
 
 builder.objectType(NotFoundError, {
   name: 'NotFoundError',
-  description: 'The object of an id does not exist or belongs to another account. `code` is `NOT_FOUND`.',
+  description: 'The object with the given id does not exist or belongs to another account. `code` is `NOT_FOUND`.',
   interfaces: [ErrorInterface],
 });
 

@@ -19,16 +19,16 @@ export const replyPayload = (description: string, reply: string) => ({
 });
 
 /** The conversation of the stored message, in the payload of a mutation that stores a message. */
-export const itsConversation = {
+export const conversationField = {
   type: ConversationRef,
   description: 'The conversation of the message.',
 } as const;
 
 /** The stored message, in the payload of a mutation that stores one. */
-export const storedMessage = { type: MessageRef, description: 'The message as it was stored.' } as const;
+export const storedMessageField = { type: MessageRef, description: 'The message as it was stored.' } as const;
 
 /** The reply to the stored message. */
-export const itsReply = {
+export const replyField = {
   type: MessageRef,
   nullable: true,
   description:
@@ -36,7 +36,7 @@ export const itsReply = {
 } as const;
 
 /** The notice for the visitor if the stored message gets no reply. */
-export const itsNotice = {
+export const noticeField = {
   nullable: true,
   description: 'The `handoffMessage` of the chatbot, for the visitor; null if there is a reply.',
 } as const;

@@ -7,16 +7,16 @@ import { builder } from './builder.ts';
 
 const MAX_JSON_DEPTH = 32;
 
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 builder.scalarType('DateTime', {
   description:
     'A timestamp of RFC 3339 in UTC with milliseconds: `2026-03-15T10:30:00.123Z`. Input may have another offset, up to nine fraction digits, or no seconds.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
-  // Stored with six digits and an offset: `2026-03-15T10:30:00.123456+00:00`.
+  // The stored form has six fraction digits and an offset: `2026-03-15T10:30:00.123456+00:00`.
   serialize: (value: Timestamp) => `${value.slice(0, 23)}Z`,
   parseValue: (value) => {
-    const ms = typeof value === 'string' && MOMENT.test(value) ? Date.parse(value) : Number.NaN;
+    const ms = typeof value === 'string' && DATE_TIME.test(value) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(ms)) throw new GraphQLError('DateTime must be ISO 8601 with an offset.');
     return toTimestamp(ms);
   },
@@ -28,9 +28,9 @@ builder.scalarType('JSON', {
   serialize: (value) => {
     const budget = findBudget();
     if (budget === undefined) return value;
-    if (budget.excess === undefined) budget.addResponse(measureJsonSize(value, budget.limit));
-    // The response is discarded.
-    return budget.excess === undefined ? value : '';
+    if (budget.limitError === undefined) budget.addResponse(measureJsonSize(value, budget.limit));
+    // The gateway discards a response beyond the limit, so no client receives the empty string.
+    return budget.limitError === undefined ? value : '';
   },
   parseValue: requireShallow,
   parseLiteral: ((node, variables) =>
@@ -39,7 +39,7 @@ builder.scalarType('JSON', {
 
 /** Parses the value of a JSON field; returns `{}` without parsing once the response is too large. */
 export function parseForResponse(text: JsonText): unknown {
-  return findBudget()?.excess === undefined ? fromJson(text) : {};
+  return findBudget()?.limitError === undefined ? fromJson(text) : {};
 }
 
 /** Refuses deeply nested values: serializing them could exhaust the stack. */

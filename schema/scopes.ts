@@ -19,8 +19,8 @@ declare global {
       ResolveReturnShape,
     > {
       /**
-       * A credential needs one of these scopes to select the field; absent: none. The executor checks them from the
-       * document before anything runs, so they add no work to resolvers.
+       * A credential needs one of these scopes to select the field; if `authScopes` is absent, it needs no scope. The
+       * executor checks the scopes of all fields of a document before any resolver runs, so resolvers check none.
        */
       authScopes?: ScopeRule;
     }
@@ -28,9 +28,9 @@ declare global {
 }
 
 /** The rule for the content of conversations. A credential with only `MANAGE` cannot read any of it. */
-export const CONTENT = { $any: { READ: true, CHAT: true } } as const satisfies ScopeRule;
+export const CONTENT_SCOPES = { $any: { READ: true, CHAT: true } } as const satisfies ScopeRule;
 
-/** The scopes of which any one allows selecting a field; empty if every credential may. */
+/** The scopes of which any one allows selecting a field; empty if every credential may select it. */
 export function scopesOf(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): readonly Scope[] {
   const { authScopes } = (field.extensions.pothosOptions ?? {}) as { authScopes?: ScopeRule };
   if (authScopes === undefined) return [];

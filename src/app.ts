@@ -17,7 +17,7 @@ import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
-import { createMetrics, showDueDeliveries, showRedis } from './metrics.ts';
+import { addDueDeliveriesGauge, addRedisGauge, createMetrics } from './metrics.ts';
 import type { Models } from './models/model-types.ts';
 import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
@@ -76,10 +76,10 @@ async function createDeps(
         url: config.databaseUrl,
         role: 'gateway',
         poolSize: config.databasePoolSize,
-        onExposed: ({ paths, isNarrowed }) =>
+        onExposedFiles: ({ paths, isRestricted }) =>
           logger.warn(
             { paths },
-            isNarrowed
+            isRestricted
               ? 'other users could read these files; removed their permissions'
               : 'other users can read these files',
           ),
@@ -89,9 +89,9 @@ async function createDeps(
   const sealer = createSealer(config, logger);
   // Without a secret key, gateways that share a database sign cursors with a secret that is stored in it. Once a secret
   // key is set, the stored secret still verifies earlier cursors.
-  const sharedKeys = db.isShared ? [await readGatewaySecret(db, 'cursor')] : [];
-  if (coordination.isUp) showRedis(metrics, coordination.isUp);
-  showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
+  const storedCursorKeys = db.isShared ? [await readGatewaySecret(db, 'cursor')] : [];
+  if (coordination.isUp) addRedisGauge(metrics, coordination.isUp);
+  addDueDeliveriesGauge(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
   const bus = overrides.bus ?? coordination.bus;
   const providerAccess = createProviderAccess({ config, db, clock, logger, metrics, background, sealer });
@@ -108,7 +108,7 @@ async function createDeps(
     bus,
     announcements,
     node: createNode(),
-    cursors: createCursors(() => [...sealer.deriveCursorKeys(), ...sharedKeys]),
+    cursors: createCursors(() => [...sealer.deriveCursorKeys(), ...storedCursorKeys]),
     liveReplies: new Map(),
     replyGate: createReplyGate(),
     liveTexts,
@@ -152,7 +152,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     await logBrokenDocuments(deps);
     const stopDelivering = startWebhookWorker({ ...deps, onNewDeliveries });
     server.open();
-    const stopSaving = startCheckpoints(deps);
+    const stopCheckpoints = startCheckpoints(deps);
     const stopWatching = startReplyWatcher(deps);
     const stopRetention = startRetention(deps);
     const stopRemoving = startRemovingChatbots(deps);
@@ -169,7 +169,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
       async close() {
         stopRetention();
         stopRemoving();
-        await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopSaving);
+        await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopCheckpoints);
       },
     };
   } catch (error) {

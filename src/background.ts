@@ -6,7 +6,7 @@ export interface Background {
   run(name: string, task: (signal: AbortSignal) => Promise<void>): void;
   /** Waits for all tasks; after `graceMs` it aborts them and waits for them to end. */
   drain(graceMs: number): Promise<void>;
-  /** Whether draining has started: a task should finish its current step, and start no work that can wait. */
+  /** Whether draining has started: a task should then finish its current step, and start no work that can wait. */
   readonly isDraining: boolean;
   readonly size: number;
 }

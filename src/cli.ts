@@ -7,13 +7,13 @@ import { InvalidInputError, RefusalError, StartupError, StorageUnavailableError 
 import { createId } from './domain/ids.ts';
 import { nameText, parseInput } from './domain/input.ts';
 import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
-import { trimSlashes } from './domain/text.ts';
+import { trimTrailingSlashes } from './domain/text.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { describeFailure } from './store/engines/error-codes.ts';
-import type { ReportExposed } from './store/engines/private-files.ts';
+import type { ReportExposedFiles } from './store/engines/private-files.ts';
 
 const USAGE = `Usage: chatgraph [command]
 
@@ -34,23 +34,31 @@ const USAGE = `Usage: chatgraph [command]
 
 const PROGRESS_MS = 1_000;
 
+/** The environment and the outputs of a command. */
+export interface CommandContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
 /** The result of a command: a text for people, and a JSON value for programs. */
-interface Outcome {
+interface CommandResult {
   readonly text: string;
   readonly value: unknown;
 }
 
 /**
  * Runs a command on the configured database, which a gateway may be using at the same time. `webhooks listen` instead
- * connects to a gateway, and runs until the process ends.
+ * connects to a gateway, prints to the process's own output, and runs until the process ends.
  * @returns the exit code: 0 for success, 1 for a refusal, 2 for a usage error.
  */
-export async function runCommand(args: readonly string[]): Promise<number> {
+export async function runCommand(args: readonly string[], context: CommandContext = process): Promise<number> {
+  const { env, stdout, stderr } = context;
   let parsed: ReturnType<typeof parseCommand>;
   try {
     parsed = parseCommand(args);
   } catch (error) {
-    process.stderr.write(`${toPlainLines(error instanceof Error ? error.message : String(error))}\n\n${USAGE}`);
+    stderr.write(`${toPlainLines(error instanceof Error ? error.message : String(error))}\n\n${USAGE}`);
     return 2;
   }
   const { positionals, values } = parsed;
@@ -58,22 +66,22 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const [name, ...operands] = first in COMMANDS ? positionals : [`${first} ${second}`.trim(), ...positionals.slice(2)];
   const command = COMMANDS[name ?? ''];
   if (values.help || first === 'help') {
-    process.stdout.write(USAGE);
+    stdout.write(USAGE);
     return 0;
   }
   if (command === undefined) {
-    process.stderr.write(`Unknown command: ${toPlainLine(positionals.join(' '))}\n\n${USAGE}`);
+    stderr.write(`Unknown command: ${toPlainLine(positionals.join(' '))}\n\n${USAGE}`);
     return 2;
   }
   try {
-    const { text, value } = await command(readConfig().databaseUrl, operands, values);
-    process.stdout.write(`${toPlainLines(values.json ? JSON.stringify(value) : text)}\n`);
+    const { text, value } = await command(readConfig(env).databaseUrl, operands, values, context);
+    stdout.write(`${toPlainLines(values.json ? JSON.stringify(value) : text)}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof RefusalError || error instanceof StartupError)) throw error;
     const isStorage = error instanceof StorageUnavailableError;
     const reason = isStorage ? `Cannot use the database: ${describeFailure(error)}` : error.message;
-    process.stderr.write(`${toPlainLines(reason)}\n`);
+    stderr.write(`${toPlainLines(reason)}\n`);
     return 1;
   }
 }
@@ -97,35 +105,41 @@ function parseCommand(args: readonly string[]) {
 }
 
 type Values = ReturnType<typeof parseCommand>['values'];
-type Command<T> = (target: T, operands: readonly string[], values: Values) => Promise<Outcome>;
+type Command<T> = (
+  database: T,
+  operands: readonly string[],
+  values: Values,
+  context: CommandContext,
+) => Promise<CommandResult>;
 
 /** The commands by name; each receives the URL of the database. */
 const COMMANDS: Readonly<Record<string, Command<string>>> = {
-  'accounts create': inDatabase(createAccount),
-  'keys create': inDatabase(createKey),
-  'keys list': inDatabase(listKeys),
-  'keys revoke': inDatabase(revokeKey),
+  'accounts create': withDatabase(createAccount),
+  'keys create': withDatabase(createKey),
+  'keys list': withDatabase(listKeys),
+  'keys revoke': withDatabase(revokeKey),
   'migrate-to': migrateTo,
   'webhooks listen': listenToWebhooks,
 };
 
-function inDatabase(command: Command<Database>): Command<string> {
-  return async (url, operands, values) => {
-    const db = await openDatabase({ url, role: 'tool', onExposed: warnOfExposed });
+function withDatabase(command: Command<Database>): Command<string> {
+  return async (url, operands, values, context) => {
+    const onExposedFiles: ReportExposedFiles = (files) => context.stderr.write(describeExposedFiles(files));
+    const db = await openDatabase({ url, role: 'tool', onExposedFiles });
     try {
-      return await command(db, operands, values);
+      return await command(db, operands, values, context);
     } finally {
       await db.close();
     }
   };
 }
 
-function warnOfExposed({ paths, isNarrowed }: Parameters<ReportExposed>[0]): void {
-  const verb = isNarrowed ? 'could read, and no longer can' : 'can read';
-  process.stderr.write(`Other users ${verb}: ${toPlainLine(paths.join(', '))}\n`);
+function describeExposedFiles({ paths, isRestricted }: Parameters<ReportExposedFiles>[0]): string {
+  const message = isRestricted ? 'Removed the permission of other users to read' : 'Other users can read';
+  return `${message}: ${toPlainLine(paths.join(', '))}\n`;
 }
 
-async function createAccount(db: Database, operands: readonly string[]): Promise<Outcome> {
+async function createAccount(db: Database, operands: readonly string[]): Promise<CommandResult> {
   const { name } = parseInput(z.object({ name: nameText }), { name: operands[0] ?? '' });
   const account = { id: createId('account'), name, createdAt: toTimestamp(systemClock.now()) };
   await db.transaction(async (trx) => {
@@ -137,7 +151,7 @@ async function createAccount(db: Database, operands: readonly string[]): Promise
   return { text: `${account.id}  ${toPlainLine(account.name)}`, value: account };
 }
 
-async function createKey(db: Database, _operands: readonly string[], values: Values): Promise<Outcome> {
+async function createKey(db: Database, _operands: readonly string[], values: Values): Promise<CommandResult> {
   const rules = z.object({ account: nameText, name: nameText });
   const { account: accountName, name } = parseInput(rules, { account: values.account ?? '', name: values.name ?? '' });
   const scopes = readScopes(values.scopes);
@@ -146,11 +160,11 @@ async function createKey(db: Database, _operands: readonly string[], values: Val
     if (account === undefined) throw new StartupError(`There is no account ${accountName}.`);
     return issueApiKey(trx, systemClock.now(), account.id, { name, scopes });
   });
-  const value = { ...describe(created.apiKey), key: created.secret };
+  const value = { ...toPublicKey(created.apiKey), key: created.secret };
   return { text: `${created.secret}\nStore it now: it is not shown again.`, value };
 }
 
-async function listKeys(db: Database): Promise<Outcome> {
+async function listKeys(db: Database): Promise<CommandResult> {
   const keys = await listAllApiKeys(db.read);
   const lines = keys.map((key) =>
     [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active']
@@ -160,11 +174,11 @@ async function listKeys(db: Database): Promise<Outcome> {
   );
   return {
     text: lines.join('\n') || 'There are no keys.',
-    value: keys.map((key) => ({ ...describe(key), accountName: key.accountName })),
+    value: keys.map((key) => ({ ...toPublicKey(key), accountName: key.accountName })),
   };
 }
 
-async function revokeKey(db: Database, operands: readonly string[]): Promise<Outcome> {
+async function revokeKey(db: Database, operands: readonly string[]): Promise<CommandResult> {
   const id = operands[0]?.toLowerCase();
   if (id === undefined) throw new StartupError('Give the id of the key, as `keys list` shows it.');
   const key = await db.transaction(async (trx) => {
@@ -176,7 +190,12 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Out
   return { text: `Revoked ${key.prefix}… (${toPlainLine(key.name)}).`, value: { id: key.id, revoked: true } };
 }
 
-async function migrateTo(from: string, operands: readonly string[]): Promise<Outcome> {
+async function migrateTo(
+  from: string,
+  operands: readonly string[],
+  _values: Values,
+  { stderr }: CommandContext,
+): Promise<CommandResult> {
   // Imported only here, because no other command needs both database drivers.
   const { copyDatabase } = await import('./store/copy/copy.ts');
   let lastProgressAt = 0;
@@ -188,21 +207,26 @@ async function migrateTo(from: string, operands: readonly string[]): Promise<Out
       const isMilestone = total === undefined || rows === total;
       if (rows === 0 || (!isMilestone && now - lastProgressAt < PROGRESS_MS)) return;
       lastProgressAt = now;
-      process.stderr.write(`${step} ${table}: ${rows}${total === undefined ? '' : ` of ${total}`}\n`);
+      stderr.write(`${step} ${table}: ${rows}${total === undefined ? '' : ` of ${total}`}\n`);
     },
   });
-  const count = Object.values(rows).reduce((sum, one) => sum + one, 0);
-  const done = wasComplete ? 'The target is complete already' : 'Copied';
+  const count = Object.values(rows).reduce((sum, rowCount) => sum + rowCount, 0);
+  const summary = wasComplete ? 'The target is complete already' : 'Copied';
   return {
-    text: `${done}: ${count} rows in ${Object.keys(rows).length} tables, the same on both sides.`,
+    text: `${summary}: ${count} rows in ${Object.keys(rows).length} tables, the same in both databases.`,
     value: { wasThere: wasComplete, rows },
   };
 }
 
-async function listenToWebhooks(_databaseUrl: string, _operands: readonly string[], values: Values): Promise<never> {
-  const key = values.key ?? readKey();
+async function listenToWebhooks(
+  _databaseUrl: string,
+  _operands: readonly string[],
+  values: Values,
+  { env }: CommandContext,
+): Promise<never> {
+  const key = values.key ?? readKey(env);
   if (key === undefined) throw new StartupError('Give a key by --key ic_… or CHATGRAPH_KEY.');
-  const url = trimSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
+  const url = trimTrailingSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
   const forwardUrl = values.forward && readAddress('--forward', values.forward);
   const { listen } = await import('./listen-to-webhooks.ts');
   const stop = () => process.exit(0);
@@ -228,6 +252,6 @@ function readScopes(text: string | undefined): readonly Scope[] {
   return SCOPES.filter((scope) => names.includes(scope));
 }
 
-function describe({ id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt }: ApiKey) {
+function toPublicKey({ id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt }: ApiKey) {
   return { id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt };
 }

@@ -2,16 +2,16 @@ import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 import { StartupError } from './domain/errors.ts';
-import { isKeyForm } from './domain/key-form.ts';
+import { hasKeyFormat } from './domain/key-form.ts';
 import type { Provider } from './domain/providers.ts';
-import { trimSlashes } from './domain/text.ts';
+import { trimTrailingSlashes } from './domain/text.ts';
 
 /** All settings, read and checked once at the start. */
 export interface Config {
   readonly port: number;
   readonly host: string;
   readonly databaseUrl: string;
-  /** The maximum number of connections to a Postgres. */
+  /** The maximum number of connections to Postgres. */
   readonly databasePoolSize: number;
   /** Absent when the gateway runs as a single process. */
   readonly redis: { readonly url: string; readonly prefix: string; readonly rateLimitTimeoutMs: number } | undefined;
@@ -20,17 +20,19 @@ export interface Config {
   /** AI replies per account and UTC month; 0 means no limit. */
   readonly monthlyMessageLimit: number;
   readonly maxMessageChars: number;
-  /** The maximum response size of an operation, in bytes; a mutation is checked before it runs. */
+  /** The maximum result size of a query, of one event of a subscription and of a webhook document; in bytes. */
   readonly maxResponseBytes: number;
+  /** The number of earlier turns that an engine receives; a turn is two messages. */
   readonly historyTurns: number;
+  /** How long a REST chat request waits for an answer. */
   readonly chatTimeoutMs: number;
   /** How long events are stored; 0 keeps them for ever. */
   readonly eventRetentionMs: number;
   /** How long the chatbot stays silent after an agent's message. */
   readonly handoffMs: number;
-  /** Requests with a well-formed but unknown key per network and minute; 0 means no limit. */
+  /** Requests with a well-formed but unknown key per minute and network (see `networkOf`); 0 means no limit. */
   readonly authFailuresPerMinute: number;
-  /** Requests without a key per network and minute; 0 means no limit. */
+  /** Requests without a key per minute and network (see `networkOf`); 0 means no limit. */
   readonly anonymousRequestsPerMinute: number;
   /** The maximum number of bytes buffered for one client. */
   readonly maxPendingBytesPerClient: number;
@@ -44,18 +46,19 @@ export interface Config {
   /** Returns whether an address is that of a trusted proxy; absent when no proxy is trusted. */
   readonly isTrustedProxy: ((address: string, hop: number) => boolean) | undefined;
   readonly hasGraphiql: boolean;
-  /** The number of the use at which a GraphQL operation is compiled: 1 is the first; 0 disables compiling. */
+  /** The gateway compiles an operation at this use of it: 1 means the first use, 3 the third; 0 disables compiling. */
   readonly compileAtUse: number;
   readonly metricsToken: string | undefined;
   readonly bootstrapApiKey: string | undefined;
   readonly seedsDemo: boolean;
+  /** The pause between two words of the built-in engine; 0 means none. */
   readonly builtinDelayMs: number;
   readonly models: ModelSettings;
   /** The 32-byte keys that seal secrets, newest first; empty if none is set. */
   readonly secretKeys: readonly Buffer[];
-  /** Address ranges that URLs given by clients may point to, besides public addresses. */
+  /** Non-public address ranges that the gateway may connect to when a client specifies the URL. */
   readonly allowedAddresses: readonly string[];
-  /** The delays between the attempts of a webhook delivery, unless its subscription sets another schedule. */
+  /** The delays between the attempts of a webhook delivery for subscriptions with the schedule `SHORT`. */
   readonly webhookRetryDelaysMs: readonly number[];
   readonly isProduction: boolean;
 }
@@ -120,7 +123,7 @@ const address = z
     (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
     'must be an address such as https://models.example/v1',
   )
-  .transform(trimSlashes)
+  .transform(trimTrailingSlashes)
   .optional();
 
 const secondsList = z
@@ -176,7 +179,7 @@ export const SETTINGS = z.object({
   GRAPHIQL: flag(true),
   GRAPHQL_JIT: flag(true),
   METRICS_TOKEN: z.string().min(1).optional(),
-  BOOTSTRAP_API_KEY: z.string().refine(isKeyForm, 'must have the form of an API key, its check included').optional(),
+  BOOTSTRAP_API_KEY: z.string().refine(hasKeyFormat, 'must be an API key with a valid checksum').optional(),
   SEED_DEMO: flag(true),
   BUILTIN_DELAY_MS: integer(10, 0, 10_000),
   OPENAI_API_KEY: secret,
@@ -265,8 +268,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 }
 
 /** Reads the key for commands that connect to a gateway, from `CHATGRAPH_KEY`; undefined if not set. */
-export function readKey(): string | undefined {
-  return process.env.CHATGRAPH_KEY || undefined;
+export function readKey(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  return env.CHATGRAPH_KEY || undefined;
 }
 
 function readModelSettings(settings: z.output<typeof SETTINGS>): ModelSettings {

@@ -5,12 +5,12 @@ import { createChatbot } from './chatbots/chatbots.ts';
 import type { Deps } from './deps.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { createSource } from './sources/sources.ts';
-import { type ChatPageChatbot, findPagedChatbot } from './store/chat-pages.ts';
+import { type ChatPageChatbot, findChatPageChatbot } from './store/chat-pages.ts';
 
 /** The id of the demo chatbot, the same in every installation, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
-/** Pages for maintainers, which are left out because visitors of the demo chatbot ask how to use the gateway. */
+/** Pages for maintainers. The demo chatbot does not read them, because its visitors ask how to use the gateway. */
 const MAINTAINER_PAGES: readonly string[] = ['architecture.md'];
 
 const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -49,7 +49,7 @@ export type DemoChatbot = ChatPageChatbot;
 
 /** Finds the demo chatbot; undefined if there is none. */
 export async function findDemoChatbot({ db }: Pick<Deps, 'db'>): Promise<DemoChatbot | undefined> {
-  return findPagedChatbot(db.read, DEMO_CHATBOT_ID);
+  return findChatPageChatbot(db.read, DEMO_CHATBOT_ID);
 }
 
 /** Finds the path of the demo chatbot's page; undefined in production, and if there is no demo chatbot. */

@@ -40,9 +40,9 @@ const QUERY = `subscription Listen($subscriptionId: ID, $forwards: Boolean!) {
 }`;
 
 /**
- * Checks at once whether the key may listen and the subscription exists, because a stream reports only failures. The
- * check needs the same scopes as the stream: when the gateway refuses a stream before the first read, the stream's
- * iterator loses the error and would wait for ever.
+ * Checks at once whether the key may listen and the subscription exists, because a stream does not report that it has
+ * started. The check needs the same scopes as the stream, so the gateway refuses both or neither. The check reports the
+ * refusal, because the stream's iterator loses an error that arrives before the first read, and then waits for ever.
  */
 const CHECK = `query Check($subscriptionId: ID!) {
   webhookSubscription(id: $subscriptionId) { id deliveries(first: 0) { nodes { payload } } }
@@ -77,8 +77,8 @@ export async function listen(options: ListenOptions): Promise<never> {
   let hasListened = false;
   let retryCount = 0;
   const onListening = () => {
-    const what = hasListened ? 'Listening again' : `Listening to ${makePlain(options.url)}`;
-    process.stderr.write(`${what}. Ctrl-C ends it.\n`);
+    const status = hasListened ? 'Listening again' : `Listening to ${toShortPlainText(options.url)}`;
+    process.stderr.write(`${status}. Ctrl-C ends it.\n`);
     hasListened = true;
     retryCount = 0;
   };
@@ -92,7 +92,7 @@ export async function listen(options: ListenOptions): Promise<never> {
         void forward(delivery, options.forwardUrl, options);
       }
     } catch (failure) {
-      const reason = explain(failure, options);
+      const reason = describeFailure(failure, options);
       if (!hasListened || isFinal(failure)) throw new StartupError(reason);
       if (retryCount === 0) process.stderr.write(`${toPlainLine(reason)} Trying again.\n`);
     }
@@ -159,11 +159,11 @@ function print({ headers, ...delivery }: Delivery, { asJson }: ListenOptions): v
   const event = WEBHOOK_EVENTS[delivery.event as keyof typeof WEBHOOK_EVENTS] ?? delivery.event;
   const parts = [
     new Date(last?.at ?? delivery.createdAt).toTimeString().slice(0, 8),
-    paint(COLOURS[delivery.status] ?? 'gray', makePlain(delivery.status).padEnd(9)),
-    makePlain(event).padEnd(20),
-    makePlain(delivery.subscription.id),
-    last && makePlain(`attempt ${last.number}: ${last.statusCode ?? last.error} in ${last.durationMs} ms`),
-    delivery.payload && paint('gray', makePlain(delivery.payload)),
+    paint(COLOURS[delivery.status] ?? 'gray', toShortPlainText(delivery.status).padEnd(9)),
+    toShortPlainText(event).padEnd(20),
+    toShortPlainText(delivery.subscription.id),
+    last && toShortPlainText(`attempt ${last.number}: ${last.statusCode ?? last.error} in ${last.durationMs} ms`),
+    delivery.payload && paint('gray', toShortPlainText(delivery.payload)),
   ];
   process.stdout.write(`${parts.filter(Boolean).join('  ')}\n`);
 }
@@ -183,8 +183,9 @@ async function forward(
   }
   const { statusCode, error } = outcome;
   const isOk = statusCode !== null && statusCode >= 200 && statusCode < 300;
-  const result = statusCode === null ? makePlain(`${error}`) : `answered ${statusCode}`;
-  process.stdout.write(`          → ${makePlain(url)}  ${paint(isOk ? 'green' : 'red', result)} in ${durationMs} ms\n`);
+  const result = statusCode === null ? toShortPlainText(`${error}`) : `answered ${statusCode}`;
+  const coloured = paint(isOk ? 'green' : 'red', result);
+  process.stdout.write(`          → ${toShortPlainText(url)}  ${coloured} in ${durationMs} ms\n`);
 }
 
 async function post(url: string, init: { body: string; headers: Record<string, string> }) {
@@ -204,7 +205,7 @@ function printJson(value: object): void {
 }
 
 /** Truncates a text, and replaces its control characters, which a terminal would interpret. */
-function makePlain(text: string): string {
+function toShortPlainText(text: string): string {
   const start = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
   return start.replace(/\p{C}/gu, '\ufffd');
 }
@@ -214,23 +215,23 @@ function paint(colour: Colour, text: string): string {
   return styleText(colour, text, { stream: process.stdout });
 }
 
-/** Whether a retry would fail the same way. */
+/** Whether a retry would fail in the same way. */
 function isFinal(failure: unknown): boolean {
   if (isCloseEvent(failure)) return failure.code === UNAUTHORIZED;
   return /^(FORBIDDEN|NOT_FOUND|UNAUTHENTICATED|BAD_USER_INPUT|GRAPHQL_.*)$/.test(codeOf(failure));
 }
 
-function explain(failure: unknown, { url, subscriptionId }: ListenOptions): string {
+function describeFailure(failure: unknown, { url, subscriptionId }: ListenOptions): string {
   if (isCloseEvent(failure)) {
     if (failure.code === UNAUTHORIZED) return 'The gateway does not know this key, or it was revoked.';
-    return `The gateway has closed the connection (${makePlain(`${failure.code} ${failure.reason}`).trim()}).`;
+    return `The gateway has closed the connection (${toShortPlainText(`${failure.code} ${failure.reason}`).trim()}).`;
   }
   if (Array.isArray(failure)) {
     if (codeOf(failure) === 'FORBIDDEN') {
       return `The key may not do this: it needs the scope ${failure[0]?.extensions?.requiredScopes?.[0] ?? 'MANAGE'}.`;
     }
     if (codeOf(failure) === 'NOT_FOUND') return `There is no webhook subscription ${subscriptionId}.`;
-    return makePlain(String(failure[0]?.message));
+    return toShortPlainText(String(failure[0]?.message));
   }
   const { error = failure } = failure as { error?: unknown };
   return `There is no gateway at ${url}: ${describe(error)}.`;
@@ -238,7 +239,7 @@ function explain(failure: unknown, { url, subscriptionId }: ListenOptions): stri
 
 function describe(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
-  return makePlain(message || code || String(error));
+  return toShortPlainText(message || code || String(error));
 }
 
 function isCloseEvent(failure: unknown): failure is { readonly code: number; readonly reason: string } {

@@ -9,14 +9,14 @@ const REDACTED = ['apiKey', 'authorization', 'headers.authorization', 'headers["
  * Creates the logger. Logs go to stderr, so that stdout is free for command output. JSON escapes only half of the
  * terminal control characters, so the logger escapes the rest.
  */
-export function createLogger(level: string, to: DestinationStream = destination({ fd: 2, sync: false })): Logger {
+export function createLogger(level: string, output: DestinationStream = destination({ fd: 2, sync: false })): Logger {
   const options = {
     level,
     redact: REDACTED,
     serializers: { err: describeError },
     hooks: { streamWrite: toPlainLines },
   };
-  return pino(options, to);
+  return pino(options, output);
 }
 
 /**

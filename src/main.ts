@@ -6,8 +6,8 @@ import { StartupError } from './domain/errors.ts';
 import { toPlainLines } from './domain/plain-text.ts';
 
 /**
- * The process ends after this time even if the gateway has not stopped. Longer than the gateway's own stop (`DRAIN_MS` in
- * `app.ts`), and shorter than `stop_grace_period` of the compose files.
+ * The process ends after this time even if the gateway has not stopped. Longer than `DRAIN_MS` in `app.ts`, and shorter
+ * than `stop_grace_period` of the compose files.
  */
 const HARD_STOP_MS = 20_000;
 
@@ -35,7 +35,7 @@ async function serve(): Promise<void> {
     throw error;
   });
   const demoLink = await findDemoLink(gateway.deps);
-  process.stdout.write(toPlainLines(welcome(gateway, demoLink, config.seedsDemo)));
+  process.stdout.write(toPlainLines(composeStartMessage(gateway, demoLink, config.seedsDemo)));
 
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -56,7 +56,7 @@ async function serve(): Promise<void> {
 }
 
 /** Composes the start message: the gateway's addresses, the first key and an example request. */
-function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDemo: boolean): string {
+function composeStartMessage({ url, firstKey }: Gateway, demoLink: string | undefined, hasDemo: boolean): string {
   const key = firstKey ?? '$CHATGRAPH_KEY';
   const lines = [
     '',

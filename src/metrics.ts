@@ -25,12 +25,12 @@ export interface Metrics {
   readonly webhookAttempts: Counter<'outcome'>;
   /** Time until a webhook endpoint responded or the attempt failed; in seconds. */
   readonly webhookSeconds: Histogram<string>;
-  /** Queries that wait until others have finished: see `queueQueries`. */
+  /** Queries that wait until other queries have finished: see `queueQueries`. */
   readonly waitingQueries: Gauge<string>;
   /** Bytes of responses buffered for clients. */
   readonly pendingBytes: Gauge<string>;
-  /** Responses and sockets that were closed because the client read too slowly, by `CutReason`. */
-  readonly cutResponses: Counter<'reason'>;
+  /** Responses and sockets that were closed because the client read too slowly, by `CloseReason`. */
+  readonly closedResponses: Counter<'reason'>;
   readonly sockets: Gauge<string>;
   readonly subscriptions: Gauge<string>;
   readonly activeAnswers: Gauge<string>;
@@ -88,7 +88,7 @@ function createRequestMetrics(registers: Registry[]) {
       help: 'Bytes of responses buffered in memory for clients.',
       registers,
     }),
-    cutResponses: new Counter({
+    closedResponses: new Counter({
       name: 'chatgraph_cut_answers_total',
       help: 'Responses and sockets closed because their client read too slowly.',
       labelNames: ['reason'],
@@ -158,7 +158,7 @@ function createWebhookMetrics(registers: Registry[]) {
 }
 
 /** Exports whether Redis responds; called only where a Redis is configured. */
-export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
+export function addRedisGauge({ registry }: Metrics, isUp: () => boolean): void {
   new Gauge({
     name: 'chatgraph_redis_up',
     help: 'Whether Redis responds: 1 or 0.',
@@ -170,7 +170,7 @@ export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
 }
 
 /** Exports the number of due webhook deliveries. While counting fails, the gauge keeps its last value. */
-export function showDueDeliveries({ registry }: Metrics, count: () => Promise<number>): void {
+export function addDueDeliveriesGauge({ registry }: Metrics, count: () => Promise<number>): void {
   let last = 0;
   new Gauge({
     name: 'chatgraph_webhook_due',

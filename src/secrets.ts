@@ -18,13 +18,13 @@ export interface SecretLocation {
 /** Seals secrets, so that the database alone does not reveal them. */
 export interface Sealer {
   /**
-   * Seals a text for a place. A random nonce makes each result different.
+   * Seals a text for a location. A random nonce makes each result different.
    * @throws InvalidInputError when there is no key, which means Postgres without `SECRET_KEY`; StorageUnavailableError
    * when the key file cannot be created because the disk fails.
    */
-  seal(purpose: SecretPurpose, place: SecretLocation, text: string): string;
-  /** Unseals a text; undefined if it was sealed with an unknown key or for another place, or was altered. */
-  unseal(purpose: SecretPurpose, place: SecretLocation, sealed: string): string | undefined;
+  seal(purpose: SecretPurpose, location: SecretLocation, text: string): string;
+  /** Unseals a text; undefined if it was sealed with an unknown key or for another location, or was altered. */
+  unseal(purpose: SecretPurpose, location: SecretLocation, sealed: string): string | undefined;
   /** Whether a text was sealed with a key other than the newest. */
   isOutdated(sealed: string): boolean;
   /**
@@ -39,7 +39,7 @@ const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-const TAG = { authTagLength: TAG_BYTES };
+const GCM_OPTIONS = { authTagLength: TAG_BYTES };
 
 /**
  * Creates the sealer: AES-256-GCM with a key for each purpose, derived by HKDF-SHA256 from the configured keys; the
@@ -51,12 +51,12 @@ export function createSealer(
   { secretKeys, databaseUrl }: Pick<Config, 'secretKeys' | 'databaseUrl'>,
   logger: Logger,
 ): Sealer {
-  const isFile = secretKeys.length === 0 && databaseUrl.startsWith('sqlite:');
+  const usesKeyFile = secretKeys.length === 0 && databaseUrl.startsWith('sqlite:');
   const path = join(dirname(databaseUrl.slice('sqlite:'.length)), 'secret.key');
-  let keys = isFile ? [readKeyFile(path, logger)].filter((key) => key !== undefined) : secretKeys;
+  let keys = usesKeyFile ? [readKeyFile(path, logger)].filter((key) => key !== undefined) : secretKeys;
 
   function getKeys(): readonly Buffer[] {
-    if (keys.length === 0 && isFile) keys = [createKeyFile(path, logger)];
+    if (keys.length === 0 && usesKeyFile) keys = [createKeyFile(path, logger)];
     return keys;
   }
 
@@ -67,21 +67,22 @@ export function createSealer(
   }
 
   return {
-    seal(purpose, place, text) {
+    seal(purpose, location, text) {
       const key = getNewest();
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv(CIPHER, derive(key, purpose), nonce, TAG).setAAD(encodePlace(place));
+      const cipher = createCipheriv(CIPHER, derive(key, purpose), nonce, GCM_OPTIONS).setAAD(encodeLocation(location));
       const bytes = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-      return [VERSION, nameOf(key), bytes.toString('base64url')].join('.');
+      return [VERSION, keyIdOf(key), bytes.toString('base64url')].join('.');
     },
 
-    unseal(purpose, place, sealed) {
-      const [version, name, content = ''] = sealed.split('.');
-      const key = keys.find((each) => nameOf(each) === name);
+    unseal(purpose, location, sealed) {
+      const [version, keyId, content = ''] = sealed.split('.');
+      const key = keys.find((each) => keyIdOf(each) === keyId);
       const bytes = Buffer.from(content, 'base64url');
       if (version !== VERSION || key === undefined || bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
       const nonce = bytes.subarray(0, NONCE_BYTES);
-      const decipher = createDecipheriv(CIPHER, derive(key, purpose), nonce, TAG).setAAD(encodePlace(place));
+      const decipher = createDecipheriv(CIPHER, derive(key, purpose), nonce, GCM_OPTIONS);
+      decipher.setAAD(encodeLocation(location));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       const text = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
       try {
@@ -93,7 +94,7 @@ export function createSealer(
 
     deriveCursorKeys: () => getKeys().map((key) => derive(key, 'cursor')),
 
-    isOutdated: (sealed) => keys[0] !== undefined && sealed.split('.')[1] !== nameOf(keys[0]),
+    isOutdated: (sealed) => keys[0] !== undefined && sealed.split('.')[1] !== keyIdOf(keys[0]),
   };
 }
 
@@ -102,11 +103,11 @@ function derive(key: Buffer, purpose: string): Buffer {
 }
 
 /** Returns a short identifier of a key that does not reveal the key. */
-function nameOf(key: Buffer): string {
+function keyIdOf(key: Buffer): string {
   return derive(key, 'name').toString('hex', 0, 4);
 }
 
-function encodePlace({ table, row, column }: SecretLocation): Buffer {
+function encodeLocation({ table, row, column }: SecretLocation): Buffer {
   return Buffer.from(JSON.stringify([table, row, column]));
 }
 
@@ -120,7 +121,7 @@ function readKeyFile(path: string, logger: Logger): Buffer | undefined {
   }
   if (!/^[0-9a-f]{64}$/i.test(text)) {
     throw new StartupError(
-      `${path} holds no key: it must be 64 hex digits. Put it back from a backup; without it, secrets that it sealed are lost.`,
+      `${path} contains no valid key: the file must contain 64 hex digits. Restore it from a backup; without the key, the secrets that it sealed are lost.`,
     );
   }
   if ((statSync(path).mode & 0o077) !== 0)
@@ -129,8 +130,8 @@ function readKeyFile(path: string, logger: Logger): Buffer | undefined {
 }
 
 /**
- * Creates the key file atomically: afterwards it is completely on the disk or does not exist. If two processes do so at
- * the same time, one of them creates the file and both read the same key.
+ * Creates the key file atomically: afterwards it is completely on the disk or does not exist. If two processes call
+ * this function at the same time, one of them creates the file and both read the same key.
  */
 function createKeyFile(path: string, logger: Logger): Buffer {
   const temporaryPath = `${path}.${randomBytes(6).toString('hex')}`;

@@ -12,11 +12,11 @@ const ORDER =
   'domain <- store, coordination <- outbound <- access <- models <- answer <- sources <- chatbots <- conversations <- ' +
   'replies <- messages, streams <- webhooks <- demo <- schema, dialects, web <- http <- first-start, retention <- ' +
   'app, listen-to-webhooks <- cli <- main';
-/** Parts of the process: they import `domain` and each other, and the parts of `ORDER` import only their types. */
+/** Parts of the process. They import `domain` and each other; the parts of `ORDER` import only types from them. */
 const PROCESS = ['config', 'logger', 'metrics', 'secrets', 'background'];
 /** Entry points that assemble the process, and may import all of its parts. */
-const LOADERS = ['first-start', 'app', 'cli', 'main'];
-/** Clients of the schema, and pages: of the server they import only the domain. */
+const ENTRY_POINTS = ['first-start', 'app', 'cli', 'main'];
+/** Clients of the GraphQL schema, and web pages. Of the server's code, they import only the domain. */
 const CLIENTS = ['dialects', 'web'];
 
 const LAYERS = ORDER.split(' <- ').map((layer) => layer.split(', '));
@@ -38,11 +38,11 @@ const IMPORT =
 const files = globSync(['src/**/*.{ts,tsx}', 'schema/**/*.ts'], { cwd: ROOT }).toSorted();
 const sources = new Map(files.map((file) => [file, readFileSync(`${ROOT}/${file}`, 'utf8')]));
 const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
-const inner = imports.filter(({ to }) => sources.has(to));
+const internalImports = imports.filter(({ to }) => sources.has(to));
 
 function importsOf(from: string, source: string): Import[] {
   return [...source.matchAll(IMPORT)].map(({ groups = {} }) => {
-    const written = groups.to ?? groups.lazy ?? '';
+    const specifier = groups.to ?? groups.lazy ?? '';
     const names = groups.names
       ?.replace(/[{}]/g, '')
       .split(',')
@@ -50,7 +50,7 @@ function importsOf(from: string, source: string): Import[] {
       .filter(Boolean);
     return {
       from,
-      to: written.startsWith('.') ? new URL(written, `file:///${from}`).pathname.slice(1) : written,
+      to: specifier.startsWith('.') ? new URL(specifier, `file:///${from}`).pathname.slice(1) : specifier,
       isType: groups.type !== undefined || Boolean(names?.length && names.every((name) => name.startsWith('type '))),
     };
   });
@@ -66,16 +66,16 @@ function isAllowed({ from, to, isType }: Import): boolean {
   const [part, other] = [partOf(from), partOf(to)];
   if (part === other) return true;
   if (CLIENTS.includes(part)) return other === 'domain';
-  // It names the types of what the program is made of.
+  // `deps` imports only types: those of the parts that the program consists of.
   if (part === 'deps') return isType;
   if (other === 'deps') return isType && levelOf(part) >= levelOf('sources');
   if (PROCESS.includes(part)) return other === 'domain' || PROCESS.includes(other);
-  if (PROCESS.includes(other)) return LOADERS.includes(part) || (isType && levelOf(part) >= levelOf('access'));
+  if (PROCESS.includes(other)) return ENTRY_POINTS.includes(part) || (isType && levelOf(part) >= levelOf('access'));
   return levelOf(other) < levelOf(part);
 }
 
-/** The programs for browsers, which are built separately. */
-const appOf = (file: string) => /^src\/web\/(chat|explorer)\//.exec(file)?.[1];
+/** The program for browsers that a file belongs to, which is built separately; undefined for the server. */
+const browserAppOf = (file: string) => /^src\/web\/(chat|explorer)\//.exec(file)?.[1];
 
 /** Finds import cycles. */
 function cyclesOf(edges: readonly Import[]): string[] {
@@ -93,7 +93,7 @@ function cyclesOf(edges: readonly Import[]): string[] {
 
 /** All files that a file imports, directly or indirectly. */
 function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<string> {
-  for (const { from, to } of inner) {
+  for (const { from, to } of internalImports) {
     if (from !== file || reached.has(to)) continue;
     reached.add(to);
     reachedFrom(to, reached);
@@ -101,11 +101,13 @@ function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<str
   return reached;
 }
 
-/** The packages that the files of a folder import, without the programs for browsers. */
-const packages = (folder: string) =>
+/** The packages that the files of a folder import. Programs for browsers count only if the folder belongs to one. */
+const packagesOf = (folder: string) =>
   new Set(
     imports.flatMap(({ from, to }) =>
-      from.startsWith(folder) && (appOf(from) === undefined || appOf(folder) !== undefined) && !sources.has(to)
+      from.startsWith(folder) &&
+      (browserAppOf(from) === undefined || browserAppOf(folder) !== undefined) &&
+      !sources.has(to)
         ? [to]
         : [],
     ),
@@ -131,19 +133,19 @@ function longFunctionsOf(file: string, source: string): string[] {
   return long;
 }
 
-const show = ({ from, to, isType }: Import) => `${from} → ${to}${isType ? ' (type)' : ''}`;
+const describeImport = ({ from, to, isType }: Import) => `${from} → ${to}${isType ? ' (type)' : ''}`;
 const filesWith = (pattern: RegExp, under = '') =>
   files.filter((file) => file.startsWith(under) && pattern.test(sources.get(file) ?? ''));
 
 describe('the architecture', () => {
   it('assigns every part a position', () => {
-    const placed = [...LEVELS.keys(), ...PROCESS, 'deps'];
-    expect([...new Set(files.map(partOf))].toSorted()).toEqual(placed.toSorted());
+    const listed = [...LEVELS.keys(), ...PROCESS, 'deps'];
+    expect([...new Set(files.map(partOf))].toSorted()).toEqual(listed.toSorted());
   });
 
   it('allows imports in one direction only', () => {
-    expect(inner.length).toBeGreaterThan(100);
-    expect(inner.filter((edge) => !isAllowed(edge)).map(show)).toEqual([]);
+    expect(internalImports.length).toBeGreaterThan(100);
+    expect(internalImports.filter((edge) => !isAllowed(edge)).map(describeImport)).toEqual([]);
   });
 
   it('is repeated by CONTRIBUTING.md', () => {
@@ -151,7 +153,9 @@ describe('the architecture', () => {
   });
 
   it('separates the programs for browsers from the server and from each other', () => {
-    expect(inner.filter(({ from, to }) => appOf(from) !== appOf(to)).map(show)).toEqual([]);
+    expect(
+      internalImports.filter(({ from, to }) => browserAppOf(from) !== browserAppOf(to)).map(describeImport),
+    ).toEqual([]);
   });
 
   it('limits folders to 32 files', () => {
@@ -163,21 +167,21 @@ describe('the architecture', () => {
   });
 
   it('has no import cycles, including type imports', () => {
-    expect(cyclesOf(inner)).toEqual([]);
+    expect(cyclesOf(internalImports)).toEqual([]);
   });
 
-  it('imports in deps.ts only modules that do not import it', () => {
-    const named = reachedFrom('src/deps.ts');
-    const users = inner.filter(({ to }) => to === 'src/deps.ts').map(({ from }) => from);
-    expect(named.size).toBeGreaterThan(20);
-    expect(users.filter((file) => named.has(file))).toEqual([]);
+  it('lets deps.ts import only modules that do not import deps.ts', () => {
+    const reachedFromDeps = reachedFrom('src/deps.ts');
+    const users = internalImports.filter(({ to }) => to === 'src/deps.ts').map(({ from }) => from);
+    expect(reachedFromDeps.size).toBeGreaterThan(20);
+    expect(users.filter((file) => reachedFromDeps.has(file))).toEqual([]);
   });
 
   it('resolves every relative import to a file', () => {
-    const lost = imports.filter(({ to }) => /^(src|schema)\//.test(to) && !sources.has(to));
-    const styles = lost.filter(({ to }) => to.endsWith('.css') && existsSync(`${ROOT}/${to}`));
-    expect(styles.every(({ from }) => appOf(from) === 'chat')).toBe(true);
-    expect(lost.filter((edge) => !styles.includes(edge)).map(show)).toEqual([]);
+    const unresolved = imports.filter(({ to }) => /^(src|schema)\//.test(to) && !sources.has(to));
+    const styles = unresolved.filter(({ to }) => to.endsWith('.css') && existsSync(`${ROOT}/${to}`));
+    expect(styles.every(({ from }) => browserAppOf(from) === 'chat')).toBe(true);
+    expect(unresolved.filter((edge) => !styles.includes(edge)).map(describeImport)).toEqual([]);
   });
 
   it('has no barrels and no default exports', () => {
@@ -187,18 +191,18 @@ describe('the architecture', () => {
 
   it('keeps SQL and system modules out of the schema', () => {
     const foreign = imports.filter(({ from, to }) => from.startsWith('schema/') && /^(node:|kysely)/.test(to));
-    expect(foreign.map(show)).toEqual([]);
+    expect(foreign.map(describeImport)).toEqual([]);
     expect(filesWith(/\bsql`/, 'schema/')).toEqual([]);
   });
 
-  it('loads each database driver in one file, which is loaded only where it is needed', () => {
+  it('imports each database driver in one file, and loads that file only for the engine in use', () => {
     const drivers = imports.filter(({ to }) => to === 'better-sqlite3' || to === 'pg');
     expect(drivers.map(({ from, to }) => `${from} → ${to}`)).toEqual([
       'src/store/engines/postgres-pool.ts → pg',
       'src/store/engines/sqlite-driver.ts → better-sqlite3',
     ]);
-    const opener = sources.get('src/store/database.ts') ?? '';
-    expect(opener.match(/import\('[^']+'\)/g)).toEqual([
+    const databaseSource = sources.get('src/store/database.ts') ?? '';
+    expect(databaseSource.match(/import\('[^']+'\)/g)).toEqual([
       "import('./engines/sqlite.ts')",
       "import('./engines/postgres.ts')",
     ]);
@@ -207,28 +211,32 @@ describe('the architecture', () => {
       'src/store/engines/postgres.ts',
       'src/store/engines/postgres-pool.ts',
     ];
-    const users = inner.filter(({ to }) => engines.includes(to)).map(({ from }) => from);
-    // Copying between engines needs both drivers, and is loaded by the command that does so.
-    const copying = ['src/store/copy/copy.ts', 'src/store/copy/rows.ts', 'src/store/copy/target.ts'];
-    expect([...new Set(users)]).toEqual([...copying, 'src/store/database.ts', 'src/store/engines/postgres.ts']);
+    const users = internalImports.filter(({ to }) => engines.includes(to)).map(({ from }) => from);
+    // A copy between engines needs both drivers; only its command loads these files.
+    const copyModules = ['src/store/copy/copy.ts', 'src/store/copy/rows.ts', 'src/store/copy/target.ts'];
+    expect([...new Set(users)]).toEqual([...copyModules, 'src/store/database.ts', 'src/store/engines/postgres.ts']);
     expect(sources.get('src/cli.ts')).toContain("await import('./store/copy/copy.ts')");
-    const copiers = inner.filter(({ from, to }) => to === 'src/store/copy/copy.ts' && from !== 'src/cli.ts');
-    expect(copiers).toEqual([]);
+    const importersOfCopy = internalImports.filter(
+      ({ from, to }) => to === 'src/store/copy/copy.ts' && from !== 'src/cli.ts',
+    );
+    expect(importersOfCopy).toEqual([]);
   });
 
   it('lets dialects and pages import only the domain and the web framework', () => {
-    expect([...packages('src/dialects/')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
-    const ofPages = [...packages('src/web/')].filter((name) => !/^(node:|@graphql-yoga\/render-graphiql)/.test(name));
-    expect(ofPages).toEqual([]);
+    expect([...packagesOf('src/dialects/')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
+    const packagesOfPages = [...packagesOf('src/web/')].filter(
+      (name) => !/^(node:|@graphql-yoga\/render-graphiql)/.test(name),
+    );
+    expect(packagesOfPages).toEqual([]);
   });
 
   it('lets programs for browsers import only what is bundled with them', () => {
     const bundled = /^(preact(\/.+)?|graphql-ws|marked|dompurify)$/;
-    const foreign = [...packages('src/web/chat/')].filter((name) => !bundled.test(name) && !name.endsWith('.css'));
+    const foreign = [...packagesOf('src/web/chat/')].filter((name) => !bundled.test(name) && !name.endsWith('.css'));
     // Only types, which do not exist at run time.
     expect(foreign).toEqual(['@graphql-typed-document-node/core']);
     expect(filesWith(/from '(node:|hono)/, 'src/web/chat/')).toEqual([]);
-    expect([...packages('src/web/explorer/')]).toEqual([]);
+    expect([...packagesOf('src/web/explorer/')]).toEqual([]);
   });
 
   it('reads the environment in one file', () => {
@@ -236,11 +244,11 @@ describe('the architecture', () => {
   });
 
   it('keeps files under 320 lines', () => {
-    const written = files.filter((file) => !file.endsWith('/documents.ts'));
-    expect(written.filter((file) => (sources.get(file) ?? '').split('\n').length >= 320)).toEqual([]);
+    const handwritten = files.filter((file) => !file.endsWith('/documents.ts'));
+    expect(handwritten.filter((file) => (sources.get(file) ?? '').split('\n').length >= 320)).toEqual([]);
   });
 
-  it('names only test files that exist in vitest.config.ts', () => {
+  it('has all test files that vitest.config.ts names', () => {
     const config = readFileSync(`${ROOT}/vitest.config.ts`, 'utf8');
     const named = [...config.matchAll(/'(test\/[^'*]*\.ts)'/g)].flatMap(([, path = '']) => {
       const [, before = path, names = '', after = ''] = /^(.*)\{(.*)\}(.*)$/.exec(path) ?? [];

@@ -19,7 +19,7 @@ describe('readConfig', () => {
     expect(readConfig({ PORT: '', METRICS_TOKEN: '' })).toEqual(readConfig({}));
   });
 
-  it('names every invalid value at once', () => {
+  it('names every setting that has an invalid value in one error', () => {
     const bad = {
       PORT: 'http',
       RATE_LIMIT_PER_MINUTE: '0',
@@ -60,7 +60,7 @@ describe('REDIS_URL', () => {
     expect(() => readConfig({ REDIS_URL: url })).toThrow('REDIS_URL');
   });
 
-  it('is absent for a single process', () => {
+  it('is optional, because a single process needs no Redis', () => {
     expect(readConfig({}).redis).toBeUndefined();
   });
 });
@@ -87,7 +87,7 @@ describe('the documentation of the settings', () => {
 });
 
 describe('package-lock.json', () => {
-  it('does not require better-sqlite3 to be compiled, and names no registry', async () => {
+  it("does not require better-sqlite3 to be compiled, and names only npm's registry", async () => {
     const text = await readFile(new URL('../package-lock.json', import.meta.url), 'utf8');
     expect(JSON.parse(text).packages['node_modules/better-sqlite3'].gypfile).toBe(false);
     expect(text).not.toMatch(/"resolved": "(?!https:\/\/registry\.npmjs\.org\/)/);

@@ -16,12 +16,12 @@ import { toContentTerms, toQueryTerms, toTerms } from '../src/domain/terms.ts';
 import { createRedact } from '../src/models/redact.ts';
 import { createStopFilter } from '../src/models/stop-markers.ts';
 import { readSource } from '../src/sources/read-source.ts';
-import { insertEnds, insertMarks, splitAtMarks } from '../src/web/chat/citation-marks.ts';
+import { insertMarks, insertSpanMarks, splitAtMarks } from '../src/web/chat/citation-marks.ts';
 import { isCheapToParse } from '../src/web/chat/markdown-cost.ts';
 import { findQuote as findQuoteInPassage } from '../src/web/chat/quote.ts';
-import { UNASKED } from './helpers/models/answers.ts';
+import { QUESTION_DEFAULTS } from './helpers/models/answers.ts';
 
-/** The pieces of the texts: characters that patterns repeat, and openings that may never be closed. */
+/** The pieces of the texts: characters that patterns repeat, and opening delimiters that may never be closed. */
 const UNITS = [
   ...[
     '-',
@@ -84,7 +84,7 @@ const UNITS = [
   ],
 ];
 
-/** A time limit per text: a linear-time function takes milliseconds for it, a cubic-time one hours. */
+/** The time limit per text: a linear-time function takes milliseconds, a cubic-time function takes hours. */
 const MAX_MS = 10_000;
 
 function hitOf(text: string, sourceType: Hit['sourceType']): Hit {
@@ -96,20 +96,25 @@ function hitOf(text: string, sourceType: Hit['sourceType']): Hit {
 function questionOf(content: string, text: string, sourceType: Hit['sourceType'] = 'TEXT'): Question {
   const weights = new Map(toQueryTerms(text).map((term) => [term, 1]));
   const history = [{ role: 'USER', content: text }] as const;
-  return { ...UNASKED, content, history, retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, weights } };
+  return {
+    ...QUESTION_DEFAULTS,
+    content,
+    history,
+    retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, weights },
+  };
 }
 
-function readByUnits(read: (piece: string) => unknown, text: string): void {
+function readByCharacter(read: (piece: string) => unknown, text: string): void {
   for (const character of text) read(character);
 }
 
-const KINDS = ['What is a thing?', 'When?', 'How many?', 'Who?', 'Where?', 'Why?'];
+const QUESTIONS = ['What is a thing?', 'When?', 'How many?', 'Who?', 'Where?', 'Why?'];
 const redact = createRedact(['secret-of-somebody']);
 const marked = new Marked({ gfm: true, tokenizer: { html: () => undefined, tag: () => undefined } });
-const at = (end: number) => ({ number: 1, passage: null, title: '', url: null, quote: '', start: 0, end });
+const citationUpTo = (end: number) => ({ number: 1, passage: null, title: '', url: null, quote: '', start: 0, end });
 
-/** All functions that process texts of users, sources and models. */
-const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+/** All functions that process texts of users, sources and models, by name. */
+const TEXT_FUNCTIONS: Readonly<Record<string, (text: string) => unknown>> = {
   inputText: (text) => inputText(1, 100_000).safeParse(text),
   toTerms,
   toContentTerms,
@@ -119,15 +124,16 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   splitSentences,
   findStatement: (text) => findStatement(text, 0),
   readSource: (text) => readSource({ content: { text } }),
-  'chooseQuotes of an entry': (text) => KINDS.map((kind) => chooseQuotes(kind, questionOf('', text, 'QA').retrieval)),
-  'chooseQuotes of a text': (text) => chooseQuotes('Who?', questionOf('', text).retrieval),
+  'chooseQuotes from a question-answer entry': (text) =>
+    QUESTIONS.map((question) => chooseQuotes(question, questionOf('', text, 'QA').retrieval)),
+  'chooseQuotes from a text': (text) => chooseQuotes('Who?', questionOf('', text).retrieval),
   'chooseQuotes for a question': (text) => chooseQuotes(text, questionOf('', 'A thing.').retrieval),
   suggestFromSources: (text) => suggestFromSources(questionOf(text, text), []),
   composePrompt: (text) => composePrompt(questionOf(text, text)),
   composeFollowUpPrompt: (text) => composeFollowUpPrompt(questionOf(text, text), text),
   readFollowUps: (text) => [readFollowUps(text, [text]), readFollowUps(JSON.stringify([text]), [text])],
   createMarkerReader(text) {
-    readByUnits(createMarkerReader(9).read, text);
+    readByCharacter(createMarkerReader(9).read, text);
     return createMarkerReader(9).read(text);
   },
   createCitationReader(text) {
@@ -136,18 +142,18 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   },
   createStopFilter(text) {
     const filter = createStopFilter();
-    readByUnits(filter.push, text);
+    readByCharacter(filter.push, text);
     return createStopFilter().push(text);
   },
   redact,
-  insertMarks: (text) => insertMarks(text, [at(text.length / 2), at(text.length)]),
-  insertEnds: (text) => insertEnds(text, text.length / 2, text.length),
+  insertMarks: (text) => insertMarks(text, [citationUpTo(text.length / 2), citationUpTo(text.length)]),
+  insertSpanMarks: (text) => insertSpanMarks(text, text.length / 2, text.length),
   splitAtMarks,
   findQuoteInPassage: (text) => findQuoteInPassage(text, `${text.slice(0, text.length / 2)}x`),
   'the Markdown of the chat page': (text) => isCheapToParse(text) && marked.parse(text),
 };
 
-describe.each(Object.entries(READERS))('%s', (_name, read) => {
+describe.each(Object.entries(TEXT_FUNCTIONS))('%s', (_name, read) => {
   it('takes time linear in the length of any text', { timeout: 300_000 }, () => {
     for (const unit of UNITS) {
       // Shorter texts first, so that quadratic or cubic time is detected before it takes too long.
@@ -167,7 +173,7 @@ describe('the Markdown of the chat page', () => {
     expect(isCheapToParse(part.repeat(1_300))).toBe(true);
   });
 
-  it.each(['!', 'a*', '__a', '> ', '1. ', 'a**b'])('shows 20,000 of "%s" as plain text', (unit) => {
+  it.each(['!', 'a*', '__a', '> ', '1. ', 'a**b'])('shows 20,000 characters of repeated "%s" as plain text', (unit) => {
     expect(isCheapToParse(unit.repeat(20_000 / unit.length))).toBe(false);
   });
 });

@@ -8,25 +8,27 @@ function log(line: object): string {
 }
 
 it("logs an error's name, message, causes, code and position", () => {
-  const error = Object.assign(new TypeError('It broke.', { cause: new Error('A wire.') }), { code: 'EBROKEN' });
+  const error = Object.assign(new TypeError('It broke.', { cause: new Error('Connection lost.') }), {
+    code: 'EBROKEN',
+  });
   expect(JSON.parse(log({ err: error, messageId: '1' }))).toMatchObject({
     msg: 'failed',
     messageId: '1',
     err: {
       type: 'TypeError',
-      message: 'It broke.: A wire.',
+      message: 'It broke.: Connection lost.',
       code: 'EBROKEN',
-      stack: expect.stringMatching(/logger\.test\.ts[\s\S]*A wire/),
+      stack: expect.stringMatching(/logger\.test\.ts[\s\S]*Connection lost/),
     },
   });
   expect(JSON.parse(log({ err: 'text' }))).toMatchObject({ err: { message: 'text' } });
 });
 
-it('logs no other property of an error, and no credential', () => {
+it('omits the request, the response and the data of an error, and credentials', () => {
   const cause = Object.assign(new Error('cause'), { responseBody: 'a-secret' });
-  const carried = { requestBodyValues: { prompt: 'a-secret' }, responseHeaders: { authorization: 'a-secret' } };
+  const secretFields = { requestBodyValues: { prompt: 'a-secret' }, responseHeaders: { authorization: 'a-secret' } };
   const lines = [
-    log({ err: Object.assign(new Error('It broke.', { cause }), carried) }),
+    log({ err: Object.assign(new Error('It broke.', { cause }), secretFields) }),
     log({ err: new AggregateError([Object.assign(new Error('one'), { data: 'a-secret' })], 'many') }),
     log({ apiKey: 'a-secret', authorization: 'a-secret' }),
     log({ headers: { authorization: 'a-secret', 'x-api-key': 'a-secret' } }),

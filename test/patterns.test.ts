@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseAst } from 'vite';
 import { describe, expect, it } from 'vitest';
 
-interface Finding {
+interface CheckResult {
   readonly status: 'safe' | 'vulnerable' | 'unknown';
   readonly complexity?: { readonly summary: string };
   readonly error?: { readonly kind: string };
@@ -12,57 +12,62 @@ interface Finding {
 
 /** The detector of non-linear patterns, a CommonJS package. */
 const { check } = createRequire(import.meta.url)('recheck') as {
-  check(source: string, flags: string, options: { timeout: number; randomSeed: number }): Promise<Finding>;
+  check(source: string, flags: string, options: { timeout: number; randomSeed: number }): Promise<CheckResult>;
 };
 
-/** Patterns that are not linear, or too complex for the detector, with the limit of the text they are applied to. */
-const BOUNDED = new Map([
-  [String.raw`/(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u`, 'the last 32 units before a marker'],
+/** Patterns that are not linear, or not provably linear for the detector, with the limit of the text they match. */
+const EXCEPTIONS = new Map([
+  [
+    String.raw`/(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u`,
+    'the last 32 UTF-16 units before a marker',
+  ],
   [
     String.raw`/\b((?:api[-_ ]?)?key|token|secret|password|authorization)(["']?\s*[=:]\s*["']?)[^\s"',;&]+/gi`,
-    'the 2,000 units that are read of a text before it is logged',
+    'the 2,000 UTF-16 units that are read of a text before it is logged',
   ],
 ]);
 
-/** Files whose functions compose patterns, with these patterns. */
-const BUILT: Readonly<Record<string, string>> = {
-  'src/models/redact.ts': 'secrets, escaped, as alternatives, applied to 2,000 units',
+/** Files whose functions compose patterns, with a description of the patterns. */
+const ALLOWED_RUNTIME_COMPOSERS: Readonly<Record<string, string>> = {
+  'src/models/redact.ts': 'secrets, escaped, as alternatives, applied to 2,000 UTF-16 units',
 };
 
 const root = new URL('..', import.meta.url);
 const files = globSync('{src,schema}/**/*.{ts,tsx}', { cwd: fileURLToPath(root) }).sort();
 const literals = new Set<string>();
-/** Files that compose patterns, in functions or when they are loaded. */
-const builders: string[] = [];
-const composers: string[] = [];
+/** Files that compose patterns in functions. */
+const runtimeComposers: string[] = [];
+/** Files that compose patterns when they are loaded. */
+const loadTimeComposers: string[] = [];
+/** Files that normalize Unicode texts. */
 const normalizers: string[] = [];
 for (const file of files) readPatterns(file);
 
 describe('regular expressions', () => {
   it('match every text in linear time', { timeout: 600_000 }, async () => {
     expect(literals.size).toBeGreaterThan(100);
-    const unproven = [...literals, ...(await compose())].filter((pattern) => !BOUNDED.has(pattern));
-    const refused: string[] = [];
-    const work = async () => {
-      for (let pattern = unproven.pop(); pattern !== undefined; pattern = unproven.pop()) {
+    const unchecked = [...literals, ...(await loadComposedPatterns())].filter((pattern) => !EXCEPTIONS.has(pattern));
+    const findings: string[] = [];
+    const checkPatterns = async () => {
+      for (let pattern = unchecked.pop(); pattern !== undefined; pattern = unchecked.pop()) {
         const reason = await findWeakness(pattern);
-        if (reason !== undefined) refused.push(`${pattern}: ${reason}`);
+        if (reason !== undefined) findings.push(`${pattern}: ${reason}`);
       }
     };
-    await Promise.all([work(), work()]);
-    expect(refused).toEqual([]);
+    await Promise.all([checkPatterns(), checkPatterns()]);
+    expect(findings).toEqual([]);
   });
 
-  it('are recognized when they are not linear', async () => {
+  it('are detected when they are not linear', async () => {
     expect(await findWeakness(String.raw`/^\W*[\w-]+\W* is /`)).toMatch('polynomial');
   });
 
   it('have exceptions only for existing patterns', () => {
-    expect([...BOUNDED.keys()].filter((pattern) => !literals.has(pattern))).toEqual([]);
+    expect([...EXCEPTIONS.keys()].filter((pattern) => !literals.has(pattern))).toEqual([]);
   });
 
   it('are composed only in files listed here', () => {
-    expect(builders).toEqual(Object.keys(BUILT));
+    expect(runtimeComposers).toEqual(Object.keys(ALLOWED_RUNTIME_COMPOSERS));
   });
 });
 
@@ -77,7 +82,7 @@ function readPatterns(file: string): void {
   if (/\.normalize\(|localeCompare/.test(code)) normalizers.push(file);
   visit(parseAst(code, { lang: file.endsWith('x') ? 'tsx' : 'ts' }), (node, isInFunction) => {
     if (node.regex) literals.add(`/${node.regex.pattern}/${node.regex.flags}`);
-    if (node.callee?.name === 'RegExp') (isInFunction ? builders : composers).push(file);
+    if (node.callee?.name === 'RegExp') (isInFunction ? runtimeComposers : loadTimeComposers).push(file);
   });
 }
 
@@ -87,46 +92,46 @@ interface Node {
   readonly callee?: { readonly name?: string };
 }
 
-function visit(value: unknown, see: (node: Node, isInFunction: boolean) => void, isInFunction = false): void {
+function visit(value: unknown, onNode: (node: Node, isInFunction: boolean) => void, isInFunction = false): void {
   if (typeof value !== 'object' || value === null) return;
   const node = value as Node;
-  if (!Array.isArray(value)) see(node, isInFunction);
+  if (!Array.isArray(value)) onNode(node, isInFunction);
   const isFunction = /Function/.test(node.type ?? '');
-  for (const child of Object.values(value)) visit(child, see, isInFunction || isFunction);
+  for (const child of Object.values(value)) visit(child, onNode, isInFunction || isFunction);
 }
 
-/** The patterns that files compose when they are loaded. */
-async function compose(): Promise<Set<string>> {
-  const composed = new Map<string, string[]>(composers.map((file) => [file, []]));
-  const { RegExp: Plain } = globalThis;
-  globalThis.RegExp = new Proxy(Plain, {
-    construct(target, given: [string, string?]) {
-      const pattern = new target(...given);
+/** Loads the files that compose patterns, and returns these patterns. */
+async function loadComposedPatterns(): Promise<Set<string>> {
+  const patternsByFile = new Map<string, string[]>(loadTimeComposers.map((file) => [file, []]));
+  const { RegExp: OriginalRegExp } = globalThis;
+  globalThis.RegExp = new Proxy(OriginalRegExp, {
+    construct(target, args: [string, string?]) {
+      const pattern = new target(...args);
       const caller = new Error().stack?.split('\n')[2] ?? '';
-      for (const [file, patterns] of composed) if (caller.includes(file)) patterns.push(String(pattern));
+      for (const [file, patterns] of patternsByFile) if (caller.includes(file)) patterns.push(String(pattern));
       return pattern;
     },
   });
   try {
-    for (const file of composed.keys()) await import(new URL(file, root).href);
+    for (const file of patternsByFile.keys()) await import(new URL(file, root).href);
   } finally {
-    globalThis.RegExp = Plain;
+    globalThis.RegExp = OriginalRegExp;
   }
-  for (const [file, patterns] of composed) expect(patterns, file).not.toEqual([]);
-  return new Set([...composed.values()].flat());
+  for (const [file, patterns] of patternsByFile) expect(patterns, file).not.toEqual([]);
+  return new Set([...patternsByFile.values()].flat());
 }
 
-/** Returns why a pattern is not known to be linear; undefined if it is. */
+/** Returns why a pattern is not proven to be linear; undefined if it is proven. */
 async function findWeakness(pattern: string): Promise<string | undefined> {
-  if (isShort(pattern)) return undefined;
+  if (hasBoundedCost(pattern)) return undefined;
   const end = pattern.lastIndexOf('/');
   const result = await check(pattern.slice(1, end), pattern.slice(end + 1), { timeout: 60_000, randomSeed: 1 });
   if (result.status === 'safe') return undefined;
   return result.complexity?.summary ?? result.error?.kind ?? result.status;
 }
 
-/** Whether a pattern has no unbounded and no nested repetition, so that the cost of each start is bounded. */
-function isShort(pattern: string): boolean {
+/** Whether a pattern has no unbounded and no nested repetition, so that a match at one position has a bounded cost. */
+function hasBoundedCost(pattern: string): boolean {
   const bare = pattern.replace(/\\./g, 'x').replace(/\[[^\]]*\]/g, 'x');
   return !/[*+]|\{\d+,\}|\)\{/.test(bare);
 }

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { Database } from '../../src/store/database.ts';
 import { addChatbot, addSource } from '../../test/helpers/corpus.ts';
 
-/** A text in paragraphs, with questions that one of them answers. */
+/** A text in paragraphs, with the questions that each paragraph answers. */
 export interface Article {
   readonly title: string;
   readonly paragraphs: readonly {
     readonly context: string;
-    /** Each answer is a string of the paragraph; SQuAD itself wraps it in an object. */
+    /** Each answer is a part of the paragraph, as a string. SQuAD's own files wrap the string in an object. */
     readonly qas: readonly { readonly question: string; readonly answers: readonly (string | { text: string })[] }[];
   }[];
 }
@@ -54,11 +54,11 @@ export async function addArticles(db: Database, articles: readonly Article[]): P
     });
     for (const [index, { id: passageId }] of passages.entries())
       for (const { question, answers } of paragraphs[index]?.qas ?? [])
-        questions.push({ question, passageId, answers: answers.map(toText) });
+        questions.push({ question, passageId, answers: answers.map(answerText) });
   }
   return { db, ...chatbot, questions };
 }
 
-/** Returns the text of an answer in either form. */
-export const toText = (answer: string | { text: string }): string =>
+/** Returns the text of an answer, which is a string or an object. */
+export const answerText = (answer: string | { text: string }): string =>
   typeof answer === 'string' ? answer : answer.text;

@@ -5,9 +5,9 @@ import { addChatbot, addSource } from '../../test/helpers/corpus.ts';
 import { type DataSet, percent } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
 
-const ENTRIES_PER_INTENT = 10;
+const SOURCES_PER_INTENT = 10;
 
-/** Questions to a bank, each with its intent. Some become question-answer entries, which the others should find. */
+/** Questions to a bank, each with its intent. Training questions become sources; test questions search for them. */
 export const banking77: DataSet = {
   path: 'banking77',
   async measure(path, db) {
@@ -15,10 +15,10 @@ export const banking77: DataSet = {
     const { accountId, chatbotId } = await addChatbot(db);
     const intents = new Map<string, string>();
     for (const [intent, questions] of Map.groupBy(train ?? [], (question) => question.intent))
-      for (const { text } of questions.slice(0, ENTRIES_PER_INTENT)) {
+      for (const { text } of questions.slice(0, SOURCES_PER_INTENT)) {
         // The answer has no words, so that only the question can match.
-        const entry = { title: text, type: 'QA', passages: [{ headingPath: [text], text: '–' }] } as const;
-        const { sourceId } = await addSource(db, accountId, chatbotId, entry);
+        const source = { title: text, type: 'QA', passages: [{ headingPath: [text], text: '–' }] } as const;
+        const { sourceId } = await addSource(db, accountId, chatbotId, source);
         intents.set(sourceId, intent);
       }
     const ranks = [];

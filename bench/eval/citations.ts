@@ -1,18 +1,18 @@
 import { createCitationReader } from '../../src/answer/cite.ts';
 import type { Hit } from '../../src/answer/retrieve.ts';
-import { createHit } from '../../test/helpers/webhooks/hits.ts';
-import { type Article, toText } from './articles.ts';
+import { createHit } from '../../test/helpers/models/hits.ts';
+import { type Article, answerText } from './articles.ts';
 import { shareOf } from './figures.ts';
 
-/** The shares of citations that are kept, in percent. */
+/** How many citations the gateway keeps, in percent. Each statement consists of a question and its answer. */
 export interface CitationFigures {
-  /** For a statement made of a question and its answer, which cites the paragraph that answers it. */
+  /** The share of the statements that keep a citation of the paragraph with the answer. */
   readonly right: number;
-  /** For the same statement, which cites a paragraph of another article. */
+  /** The share of the statements that keep a citation of a paragraph of another article. */
   readonly wrong: number;
 }
 
-/** Turns every question with its answer into a statement that cites its paragraph, and one of another article. */
+/** Measures both shares with one statement for each question of the articles. */
 export function measureCitations(articles: readonly Article[]): CitationFigures {
   const passages = articles.flatMap(({ title, paragraphs }, article) =>
     paragraphs.map(({ context, qas }) => ({ article, qas, hit: createHit(context, { title }) })),
@@ -20,14 +20,15 @@ export function measureCitations(articles: readonly Article[]): CitationFigures 
   const statements = passages.flatMap(({ article, qas, hit }) =>
     qas.map(({ question, answers: [answer = ''] }) => ({
       ...{ article, hit },
-      text: `${question.replace(/\?\s*$/, '')}: ${toText(answer)}`,
+      text: `${question.replace(/\?\s*$/, '')}: ${answerText(answer)}`,
     })),
   );
-  const wrong = statements.map(({ article, hit, text }, index) => {
-    const others = passages.filter((passage) => passage.article !== article);
-    return { text, hit: others[(index * 37) % others.length]?.hit ?? hit };
+  const wrongStatements = statements.map(({ article, hit, text }, index) => {
+    // The step picks passages that are usually far apart, and the same ones in every run.
+    const passagesOfOtherArticles = passages.filter((passage) => passage.article !== article);
+    return { text, hit: passagesOfOtherArticles[(index * 37) % passagesOfOtherArticles.length]?.hit ?? hit };
   });
-  return { right: shareOf(statements, isKept), wrong: shareOf(wrong, isKept) };
+  return { right: shareOf(statements, isKept), wrong: shareOf(wrongStatements, isKept) };
 }
 
 function isKept({ text, hit }: { text: string; hit: Hit }): boolean {

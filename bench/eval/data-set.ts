@@ -1,6 +1,6 @@
 import type { Database } from '../../src/store/database.ts';
 
-/** One row of the table. */
+/** One row of the table that `npm run eval` prints. */
 export interface Figure {
   readonly measured: string;
   /** The value with its unit. */

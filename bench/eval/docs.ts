@@ -11,14 +11,14 @@ import { readAnswer } from '../../test/helpers/models/answers.ts';
 import type { Corpus } from './articles.ts';
 import { type DataSet, type Figure, percent } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
-import { askAfter } from './follow-ups.ts';
+import { retrieveAfter } from './follow-ups.ts';
 
 /** A question about a project's documentation. */
 interface PageQuestion {
   readonly question: string;
   /** The paths of the pages that answer the question; empty if none does. */
   readonly pages: readonly string[];
-  /** Regular expressions that a right answer matches, all of them. */
+  /** Regular expressions, all of which a right answer matches. */
   readonly mustContain: readonly string[];
 }
 
@@ -49,7 +49,7 @@ const LIMIT = 50;
 
 const engine = createExtractiveEngine({ delayMs: 0 });
 
-/** Questions about Markdown documentation: the right page, the facts of the answer, "I don't know", follow-ups. */
+/** Questions about Markdown documentation: whether the right page and facts are found, and follow-up questions. */
 export const docs: DataSet = {
   path: 'docs',
   async measure(path, db) {
@@ -77,10 +77,12 @@ async function measureTree(
   const unanswerable: Outcome[] = [];
   for (const question of questions) {
     const outcomes = question.pages.length > 0 ? answerable : unanswerable;
-    outcomes.push(await ask(corpus, [], question));
+    outcomes.push(await answerQuestion(corpus, [], question));
   }
   const followUpOutcomes: Outcome[] = [];
-  for (const { first, followUp } of followUps) followUpOutcomes.push(await ask(corpus, [first.question], followUp));
+  for (const { first, followUp } of followUps) {
+    followUpOutcomes.push(await answerQuestion(corpus, [first.question], followUp));
+  }
   return listFigures(tree, answerable, unanswerable, followUpOutcomes);
 }
 
@@ -97,12 +99,12 @@ async function addPages(db: Database, folder: string): Promise<PageCorpus> {
   return { db, accountId, chatbotId, paths };
 }
 
-async function ask(
+async function answerQuestion(
   corpus: PageCorpus,
   earlier: readonly string[],
   { question, pages, mustContain }: PageQuestion,
 ): Promise<Outcome> {
-  const retrieval = await askAfter(corpus, earlier, question, LIMIT);
+  const retrieval = await retrieveAfter(corpus, earlier, question, LIMIT);
   const { text, citations } = await readAnswer(engine, { content: question, retrieval });
   const foundPages = new Set(retrieval.hits.map(({ passage }) => corpus.paths.get(passage.sourceId) ?? ''));
   return {
@@ -132,7 +134,7 @@ function listFigures(
     row('right page in the first ten', recallAt(10, ranks), answerable),
     row('answered', shareOf(answerable, isAnswered), answerable),
     row('all facts in the answer', shareOf(answerable, hasFacts), answerable),
-    row('answered without a page that answers', shareOf(unanswerable, isAnswered), unanswerable),
+    row('answered although no page has the answer', shareOf(unanswerable, isAnswered), unanswerable),
     row('follow-up: right page first', recallAt(1, followUpRanks), followUps),
     row('follow-up: right page in the first five', recallAt(5, followUpRanks), followUps),
   ];

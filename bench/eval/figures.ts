@@ -1,6 +1,6 @@
 /** The share of items with a property, in percent; 0 without items. */
-export function shareOf<T>(items: readonly T[], has: (item: T) => boolean): number {
-  return meanOf(items, (item) => (has(item) ? 100 : 0));
+export function shareOf<T>(items: readonly T[], hasProperty: (item: T) => boolean): number {
+  return meanOf(items, (item) => (hasProperty(item) ? 100 : 0));
 }
 
 /** The mean of a measure over items; 0 without items. */

@@ -1,17 +1,18 @@
-import { bandOf } from '../../src/answer/confidence.ts';
-import type { Turn } from '../../src/answer/engine.ts';
+import { toConfidenceBand } from '../../src/answer/confidence.ts';
+import type { HistoryMessage } from '../../src/answer/engine.ts';
 import type { Retrieval } from '../../src/answer/retrieve.ts';
 import { retrieveWithHistory } from '../../src/answer/retrieve-with-history.ts';
 import type { ArticleCorpus, Corpus } from './articles.ts';
 import { shareOf } from './figures.ts';
 
-/** How well the search uses the context of a conversation. All values are shares of the questions, in percent. */
+/** The quality of the search with the context of a conversation. All values are shares of the questions, in percent. */
 export interface FollowUpFigures {
-  /** The right passage of the question is among the first eight for a follow-up to it. */
+  /** A follow-up finds the right passage of its question among the first eight. */
   readonly followUps: number;
-  /** The same for the question itself: as the first message, and after a question about another passage. */
-  readonly alone: number;
-  readonly afterAnother: number;
+  /** The question itself finds its passage, as the first message of a conversation. */
+  readonly asFirstMessage: number;
+  /** The question itself finds its passage, after a question about another passage. */
+  readonly afterUnrelatedQuestion: number;
   /** An off-topic question that follows the question gets an answer. */
   readonly offTopicAnswered: number;
 }
@@ -32,31 +33,32 @@ export async function measureFollowUps(corpus: ArticleCorpus, offTopic: readonly
   const outcomes = [];
   for (const [index, { question, passageId }] of questions.entries()) {
     const hasPassage = ({ hits }: Retrieval) => hits.some(({ passage }) => passage.id === passageId);
+    // The step picks a question that is usually far away, and the same one in every run.
     const other = questions[(index * 37) % questions.length]?.question ?? '';
-    const outside = await askAfter(corpus, [question], offTopic[index % offTopic.length] ?? '');
+    const offTopicRetrieval = await retrieveAfter(corpus, [question], offTopic[index % offTopic.length] ?? '');
     outcomes.push({
-      followUp: hasPassage(await askAfter(corpus, [question], FOLLOW_UPS[index % FOLLOW_UPS.length] ?? '')),
-      alone: hasPassage(await askAfter(corpus, [], question)),
-      afterAnother: hasPassage(await askAfter(corpus, [other], question)),
-      offTopic: bandOf(outside.confidence) !== 'NONE',
+      followUp: hasPassage(await retrieveAfter(corpus, [question], FOLLOW_UPS[index % FOLLOW_UPS.length] ?? '')),
+      alone: hasPassage(await retrieveAfter(corpus, [], question)),
+      afterUnrelatedQuestion: hasPassage(await retrieveAfter(corpus, [other], question)),
+      offTopic: toConfidenceBand(offTopicRetrieval.confidence) !== 'NONE',
     });
   }
   return {
     followUps: shareOf(outcomes, ({ followUp }) => followUp),
-    alone: shareOf(outcomes, ({ alone }) => alone),
-    afterAnother: shareOf(outcomes, ({ afterAnother }) => afterAnother),
+    asFirstMessage: shareOf(outcomes, ({ alone }) => alone),
+    afterUnrelatedQuestion: shareOf(outcomes, ({ afterUnrelatedQuestion }) => afterUnrelatedQuestion),
     offTopicAnswered: shareOf(outcomes, ({ offTopic }) => offTopic),
   };
 }
 
-/** Retrieves the passages for a question after earlier ones, each of which had a meaningless reply. */
-export function askAfter(
+/** Retrieves the passages for a question after earlier questions, each of which got the same irrelevant reply. */
+export function retrieveAfter(
   { db, accountId, chatbotId }: Corpus,
   earlier: readonly string[],
   question: string,
   limit = LIMIT,
 ): Promise<Retrieval> {
-  const history = earlier.flatMap((content): Turn[] => [
+  const history = earlier.flatMap((content): HistoryMessage[] => [
     { role: 'USER', content },
     { role: 'ASSISTANT', content: 'Submarines are yellow.' },
   ]);

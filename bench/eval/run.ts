@@ -23,7 +23,7 @@ const nameOf = ({ path }: DataSet) => parse(path).name;
 
 const USAGE = `Usage: EVAL_DATA=<folder> npm run eval -- [data set …]
 
-Data sets: ${DATA_SETS.map(nameOf).join(', ')}; all of them when none is named.`;
+Data sets: ${DATA_SETS.map(nameOf).join(', ')}; without a name, all of them run.`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

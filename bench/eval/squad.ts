@@ -12,12 +12,13 @@ export const squad: DataSet = {
     const corpus = await addArticles(db, data);
     const followUps = await measureFollowUps(corpus, offTopic);
     const citations = measureCitations(data);
-    const together = await measureAnswers(db, [data], offTopic);
+    const allArticles = await measureAnswers(db, [data], offTopic);
     const perArticle = await measureAnswers(
       db,
       data.map((article) => [article]),
       offTopic,
     );
+    // The articles with only their first paragraph.
     const openings = data.map((article) => ({ ...article, paragraphs: article.paragraphs.slice(0, 1) }));
     const perOpening = await measureAnswers(
       db,
@@ -31,17 +32,17 @@ export const squad: DataSet = {
       result: percent(value),
     });
     return [
-      row('right passage first', together.first),
-      row('right passage in the first five', together.firstFive),
-      row('mean reciprocal rank at 10', together.reciprocalRank),
-      row('right answer in the chosen quotes', together.rightQuotes),
-      { measured: 'confidence, area under the curve', result: together.areaUnderCurve.toFixed(3), questions: count },
-      ...listAnswers('all articles', together, count, offTopic.length),
+      row('right passage first', allArticles.first),
+      row('right passage in the first five', allArticles.firstFive),
+      row('mean reciprocal rank at 10', allArticles.reciprocalRank),
+      row('right answer in the chosen quotes', allArticles.rightQuotes),
+      { measured: 'confidence, area under the curve', result: allArticles.areaUnderCurve.toFixed(3), questions: count },
+      ...listAnswers('all articles', allArticles, count, offTopic.length),
       ...listAnswers('one article', perArticle, count, data.length * offTopic.length),
       ...listAnswers('one paragraph', perOpening, openingCount, data.length * offTopic.length),
       row('follow-up: right passage in the first eight', followUps.followUps),
-      row('after another question: the same', followUps.afterAnother),
-      row('without context: the same', followUps.alone),
+      row('after another question: right passage in the first eight', followUps.afterUnrelatedQuestion),
+      row('without context: right passage in the first eight', followUps.asFirstMessage),
       row('off-topic after a question: answered', followUps.offTopicAnswered),
       row('citation of the right passage kept', citations.right),
       row('citation of a wrong passage kept', citations.wrong),

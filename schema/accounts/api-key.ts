@@ -6,7 +6,7 @@ import { Node } from '../node.ts';
 
 /** The permissions of a credential. */
 export const Scope = builder.enumType('Scope', {
-  description: 'A permission of a credential. An API key without restrictions has all.',
+  description: 'A permission of a credential. An API key without restrictions has all permissions.',
   values: {
     READ: { description: 'Permits reading the data of the account.' },
     CHAT: { description: 'Permits sending messages, streaming replies and reading their conversations.' },
@@ -64,7 +64,7 @@ builder.relayMutationField(
     description: 'The new API key with its secret.',
     outputFields: (t) => ({
       apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The new API key without its secret.' }),
-      key: t.exposeString('secret', { description: 'The secret key, which is never shown again.' }),
+      key: t.exposeString('secret', { description: 'The API key itself, which is never shown again.' }),
     }),
   },
 );

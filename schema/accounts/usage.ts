@@ -4,7 +4,7 @@ import { BadUserInputError } from '../../src/domain/errors.ts';
 import { type IdKind, parseId } from '../../src/domain/ids.ts';
 import { monthOf } from '../../src/domain/time.ts';
 import type { UsageCounts } from '../../src/domain/usage.ts';
-import { countReserved } from '../../src/store/usage.ts';
+import { countReservedReplies } from '../../src/store/usage.ts';
 import {
   listUsageDays,
   listUsageShares,
@@ -22,12 +22,12 @@ import { ApiKeyRef } from './api-key.ts';
 import { QuotaWarningRef } from './quota-warning.ts';
 import { AccountRef } from './viewer.ts';
 
-/** A month's usage of the replies that match `filter`; resolvers read its other parts on demand. */
+/** One month's usage by the replies that match `filter`. Resolvers read its days, shares and warnings on demand. */
 interface Usage extends UsageCounts {
   readonly accountId: string;
   readonly filter: UsageFilter;
-  /** The replies that count against the quota; null if `filter` selects only some of the account's replies. */
-  readonly reserved: number | null;
+  /** The number of replies that count against the quota; null if `filter` selects only a part of the account. */
+  readonly reservedReplies: number | null;
 }
 
 const MAX_DAYS = 31;
@@ -39,28 +39,28 @@ const VISITORS_COST = 5_000;
 /** The maximum of a GraphQL `Int`. A busy account may use more tokens, and its query must not fail. */
 const MAX_INT = 2 ** 31 - 1;
 const toInt = (count: number): number => Math.min(count, MAX_INT);
-const CAPPED = `Capped at ${MAX_INT.toLocaleString('en')}; \`days\` have their own counts.`;
+const CAP_NOTE = `Capped at ${MAX_INT.toLocaleString('en')}; the counts of each of the \`days\` are capped separately.`;
 
-const ENDED = 'The number of replies that have ended, including those that failed after they began.';
+const ENDED_REPLIES = 'The number of replies that have ended, including those that failed after they began.';
 
 const UsageCountsRef = builder.interfaceRef<UsageCounts>('UsageCounts').implement({
   description: 'The usage of a set of replies.',
   fields: (t) => ({
-    messages: t.int({ description: ENDED, resolve: ({ messages }) => toInt(messages) }),
+    messages: t.int({ description: ENDED_REPLIES, resolve: ({ messages }) => toInt(messages) }),
     inputTokens: t.int({
-      description: `The tokens of prompts. ${CAPPED}`,
+      description: `The tokens of prompts. ${CAP_NOTE}`,
       resolve: ({ inputTokens }) => toInt(inputTokens),
     }),
     cachedTokens: t.int({
-      description: `The part of \`inputTokens\` that came from a provider's cache. ${CAPPED}`,
+      description: `The part of \`inputTokens\` that came from a provider's cache. ${CAP_NOTE}`,
       resolve: ({ cachedTokens }) => toInt(cachedTokens),
     }),
     outputTokens: t.int({
-      description: `The tokens that models wrote. ${CAPPED}`,
+      description: `The tokens that models wrote. ${CAP_NOTE}`,
       resolve: ({ outputTokens }) => toInt(outputTokens),
     }),
     reasoningTokens: t.int({
-      description: `The part of \`outputTokens\` that was reasoning. ${CAPPED}`,
+      description: `The part of \`outputTokens\` that was reasoning. ${CAP_NOTE}`,
       resolve: ({ reasoningTokens }) => toInt(reasoningTokens),
     }),
     priceUsd: t.float({
@@ -98,7 +98,7 @@ const UsageShareRef = builder.objectRef<UsageShare & { readonly by: UsageColumn 
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
-      description: 'The chatbot; null if it has been deleted, and unless split by CHATBOT.',
+      description: 'The chatbot; null if it has been deleted, or if `by` is not CHATBOT.',
       resolve: async ({ by, key }, _args, { loaders }) =>
         (by === 'chatbot_id' && (await loaders.chatbot.load(key))) || null,
     }),
@@ -106,7 +106,7 @@ const UsageShareRef = builder.objectRef<UsageShare & { readonly by: UsageColumn 
       type: ApiKeyRef,
       nullable: true,
       authScopes: { MANAGE: true },
-      description: 'The API key; null if it is gone, and unless split by API_KEY. Needs `MANAGE`.',
+      description: 'The API key; null if it no longer exists, or if `by` is not API_KEY. Needs `MANAGE`.',
       resolve: async ({ by, key }, _args, { loaders }) =>
         (by === 'api_key_id' && (await loaders.apiKey.load(key))) || null,
     }),
@@ -128,8 +128,8 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
   fields: (t) => ({
     month: t.string({ description: 'The month in UTC, `YYYY-MM`.', resolve: ({ filter }) => filter.month }),
     messages: t.int({
-      description: `The number of replies that count against the quota, unfinished ones included. With a filter by chatbot, API key or visitor: ${ENDED.charAt(0).toLowerCase()}${ENDED.slice(1)}`,
-      resolve: ({ reserved, messages }) => toInt(reserved ?? messages),
+      description: `The number of replies that count against the quota, unfinished ones included. With a filter by chatbot, API key or visitor: ${ENDED_REPLIES.charAt(0).toLowerCase()}${ENDED_REPLIES.slice(1)}`,
+      resolve: ({ reservedReplies, messages }) => toInt(reservedReplies ?? messages),
     }),
     limit: t.int({
       nullable: true,
@@ -197,15 +197,15 @@ builder.objectField(AccountRef, 'usage', (t) =>
         description: 'The `sessionId` of a conversation: only its replies count. Only with `chatbotId`.',
       }),
     },
-    resolve: (account, { month, ...of }, context) => {
+    resolve: (account, { month, ...filterArgs }, context) => {
       if (month != null && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
         throw new BadUserInputError('`month` must be of the form YYYY-MM.');
       }
       const filter = {
         month: month ?? monthOf(context.deps.clock.now()),
-        chatbotId: readId('chatbot', of.chatbotId),
-        apiKeyId: readId('apiKey', of.apiKeyId),
-        visitor: of.visitor ?? undefined,
+        chatbotId: readId('chatbot', filterArgs.chatbotId),
+        apiKeyId: readId('apiKey', filterArgs.apiKeyId),
+        visitor: filterArgs.visitor ?? undefined,
       };
       if (filter.visitor !== undefined) requireChatbot(filter);
       return readUsage(context, account, filter);
@@ -215,10 +215,10 @@ builder.objectField(AccountRef, 'usage', (t) =>
 
 async function readUsage({ deps }: GraphContext, account: Account, filter: UsageFilter): Promise<Usage> {
   const { id: accountId } = account;
-  const isOfAll = filter.chatbotId === undefined && filter.apiKeyId === undefined;
+  const isWholeAccount = filter.chatbotId === undefined && filter.apiKeyId === undefined;
   return {
     ...(await sumUsage(deps.db.read, accountId, filter)),
-    reserved: isOfAll ? await countReserved(deps.db.read, accountId, filter.month) : null,
+    reservedReplies: isWholeAccount ? await countReservedReplies(deps.db.read, accountId, filter.month) : null,
     accountId,
     filter,
   };
@@ -231,5 +231,5 @@ function readId(kind: IdKind, id: string | null | undefined): string | undefined
 
 /** @throws BadUserInputError */
 function requireChatbot({ chatbotId }: UsageFilter): void {
-  if (chatbotId === undefined) throw new BadUserInputError('Visitors are those of a chatbot: `chatbotId` is needed.');
+  if (chatbotId === undefined) throw new BadUserInputError('The usage of visitors needs a `chatbotId`.');
 }

@@ -68,7 +68,7 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     apiKey: t.field({
       type: ApiKeyRef,
       nullable: true,
-      description: 'The API key, or the one that signed the session token; null if it is gone.',
+      description: 'The API key, or the API key that signed the session token; null if the key no longer exists.',
       resolve: async (viewer, _args, { deps }) =>
         (await findApiKey(deps.db.read, viewer.accountId, viewer.apiKeyId)) ?? null,
     }),

@@ -83,10 +83,10 @@ const ModelNameInput = builder.inputType('ModelNameInput', {
   }),
 });
 
-/** The answer settings to give a chatbot. */
+/** The answer settings in the input of a mutation. */
 export const AnsweringInput = builder.inputType('AnsweringInput', {
   description:
-    'The answer settings of a chatbot. An absent or null field keeps its value, or its default in a new chatbot.',
+    'The answer settings of a chatbot. An absent or null field keeps its value; in a new chatbot, it gets its default.',
   fields: (t) => ({
     grounding: t.field({ type: Grounding, description: 'The knowledge that a model may use; STRICT by default.' }),
     fallbackModels: t.field({

@@ -14,7 +14,7 @@ const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
   fields: (t) => ({
     name: t.exposeString('name', {
       description:
-        'The name of the field. `name`, `email` and `phone` are fields of the lead; answers to all others are in its `customData`.',
+        'The name of the field. `name`, `email` and `phone` are fields of the lead; the answers to all other fields are in `customData` of the lead.',
     }),
     label: t.exposeString('label', { description: 'The label shown to visitors.' }),
     isRequired: t.exposeBoolean('isRequired', { description: 'True if the visitor must fill the field.' }),
@@ -68,7 +68,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     slug: t.exposeString('slug', { description: 'The name in URLs, unique within the account.' }),
     provider: t.exposeString('provider', {
       description:
-        'The name of the provider that writes its replies: one of `providers`. `builtin` quotes the sources and needs no model.',
+        'The name of the provider that writes the replies: one of `providers`. `builtin` quotes the sources and needs no model.',
     }),
     model: t.exposeString('model', {
       nullable: true,
@@ -79,7 +79,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
       description: 'The instructions for the model; may be empty. Needs `READ` or `MANAGE`.',
     }),
     fallbackMessage: t.exposeString('fallbackMessage', {
-      description: 'The reply to a question that its sources do not cover.',
+      description: 'The reply to a question that the sources of the chatbot do not cover.',
     }),
     handoffMessage: t.exposeString('handoffMessage', {
       description: 'The notice to a visitor who writes while a person answers in place of the chatbot.',
@@ -92,7 +92,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     }),
     metadata: t.field({
       type: 'JSON',
-      description: 'Custom data of the account; an object.',
+      description: 'Your own data about the chatbot; an object.',
       resolve: (chatbot) => parseForResponse(chatbot.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
@@ -132,7 +132,7 @@ builder.queryFields((t) => ({
   ),
 }));
 
-const providerHelp = 'The name of the provider that writes its replies: one of `providers`.';
+const providerDescription = 'The name of the provider that writes the replies: one of `providers`.';
 
 builder.relayMutationField(
   'createChatbot',
@@ -144,11 +144,11 @@ builder.relayMutationField(
         description:
           'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account; if absent, derived from `name`.',
       }),
-      provider: t.string({ description: `${providerHelp} The default is \`builtin\`.` }),
+      provider: t.string({ description: `${providerDescription} The default is \`builtin\`.` }),
       model: t.string({ description: 'The name of the model; if absent, the default model of the provider.' }),
       instructions: t.string({ description: 'The instructions for the model; at most 32,000 characters.' }),
       fallbackMessage: t.string({
-        description: 'The reply to a question that its sources do not cover; 1 to 2,000 characters.',
+        description: 'The reply to a question that the sources of the chatbot do not cover; 1 to 2,000 characters.',
       }),
       handoffMessage: t.string({
         description:
@@ -159,7 +159,7 @@ builder.relayMutationField(
         description: 'The form for contact details of a visitor; by default `name`, `email` and `phone`.',
       }),
       answering: t.field({ type: AnsweringInput, description: 'The answer settings.' }),
-      metadata: t.field({ type: 'JSON', description: 'Custom data of the account; an object of at most 16 kB.' }),
+      metadata: t.field({ type: 'JSON', description: 'Your own data about the chatbot; an object of at most 16 kB.' }),
     }),
   },
   {
@@ -184,13 +184,14 @@ builder.relayMutationField(
       slug: t.string({
         description: 'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account.',
       }),
-      provider: t.string({ description: providerHelp }),
+      provider: t.string({ description: providerDescription }),
       model: t.string({
-        description: 'The name of the model; if absent with a new `provider`, its default model.',
+        description:
+          'The name of the model; if it is absent and `provider` changes, the default model of the new provider.',
       }),
       instructions: t.string({ description: 'The instructions for the model; at most 32,000 characters.' }),
       fallbackMessage: t.string({
-        description: 'The reply to a question that its sources do not cover; 1 to 2,000 characters.',
+        description: 'The reply to a question that the sources of the chatbot do not cover; 1 to 2,000 characters.',
       }),
       handoffMessage: t.string({
         description:
@@ -206,11 +207,11 @@ builder.relayMutationField(
       }),
       metadata: t.field({
         type: 'JSON',
-        description: 'Custom data of the account, replaced as a whole; an object of at most 16 kB.',
+        description: 'Your own data about the chatbot, replaced as a whole; an object of at most 16 kB.',
       }),
       isActive: t.boolean({
         description:
-          'False pauses the chatbot: a streaming reply is completed, and waiting replies begin when it is active again.',
+          'False pauses the chatbot: a streaming reply continues to its end, and waiting replies begin when it is active again.',
       }),
     }),
   },

@@ -7,7 +7,7 @@ import { pageExtensions, paginate } from '../connection.ts';
 import { ConversationRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
-import { CONTENT } from '../scopes.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
 import { ChatbotRef } from './chatbot.ts';
 
 /** A lead. */
@@ -23,22 +23,22 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
     }),
     name: t.exposeString('name', {
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The name; null if not given. Needs `READ` or `CHAT`.',
     }),
     email: t.exposeString('email', {
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The email address; null if not given. Needs `READ` or `CHAT`.',
     }),
     phone: t.exposeString('phone', {
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The phone number; null if not given. Needs `READ` or `CHAT`.',
     }),
     customData: t.field({
       type: 'JSON',
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description:
         'The values of all other form fields by name; an object, which may be empty. Needs `READ` or `CHAT`.',
       resolve: (lead) => parseForResponse(lead.customData),
@@ -52,7 +52,7 @@ builder.objectField(ChatbotRef, 'leads', (t) =>
     {
       type: LeadRef,
       authScopes: { READ: true },
-      description: 'The leads of its conversations, newest first. Needs `READ`.',
+      description: 'The leads from the conversations of the chatbot, newest first. Needs `READ`.',
       extensions: pageExtensions,
       resolve: (chatbot, args, { deps, viewer }) =>
         paginate('lead', args, (page) => listLeads(deps.db.read, viewer.accountId, chatbot.id, page)),

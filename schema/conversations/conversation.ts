@@ -15,7 +15,7 @@ import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
-import { CONTENT } from '../scopes.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
 
 const ConversationStatus = builder.enumType('ConversationStatus', {
   description: 'The status of a conversation.',
@@ -52,7 +52,7 @@ export const ConversationRef = builder.objectRef<Conversation>('Conversation');
 export const MessageRef = builder.objectRef<Message>('Message');
 
 ConversationRef.implement({
-  description: 'A conversation of one visitor with one chatbot, and with the people who answer instead of it.',
+  description: 'A conversation of one visitor with one chatbot, and with the people who answer instead of the chatbot.',
   interfaces: [Node],
   fields: (t) => ({
     chatbot: t.field({
@@ -62,7 +62,7 @@ ConversationRef.implement({
         requireFound('Chatbot', await loaders.chatbot.load(conversation.chatbotId)),
     }),
     sessionId: t.exposeString('sessionId', {
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description:
         'The name that the client gave the conversation, or a generated one; unique within the chatbot. Needs `READ` or `CHAT`.',
     }),
@@ -76,7 +76,8 @@ ConversationRef.implement({
     silentUntil: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'The end of the silence that began when a person answered; null while the chatbot answers.',
+      description:
+        'The time until which the chatbot is silent because a person has answered; null while the chatbot answers.',
       resolve: (conversation, _args, { deps }) =>
         answererOf(conversation, deps.clock.now()) === 'PERSON' ? conversation.silentUntil : null,
     }),
@@ -91,7 +92,7 @@ ConversationRef.implement({
     }),
     escalationReason: t.exposeString('escalationReason', {
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The reason of the last escalation; null if none was given. Needs `READ` or `CHAT`.',
     }),
     unreadCount: t.exposeInt('unreadCount', {
@@ -100,14 +101,14 @@ ConversationRef.implement({
     }),
     metadata: t.field({
       type: 'JSON',
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The metadata of the first message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
       resolve: (conversation) => parseForResponse(conversation.metadata),
     }),
     lastMessage: t.field({
       type: MessageRef,
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description:
         'The newest message of the selected branch, unfinished replies included; null if there is none. Needs `READ` or `CHAT`.',
       resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
@@ -121,7 +122,7 @@ builder.objectField(ConversationRef, 'messages', (t) =>
   t.connection(
     {
       type: MessageRef,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description:
         'The messages of the selected branch, oldest first. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
       extensions: pageExtensions,
@@ -155,7 +156,7 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
       extensions: pageExtensions,
       resolve: (chatbot, { status, ...args }, { loaders }) =>
         paginate('conversation', args, (page) =>
-          loaders.conversationsOf.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+          loaders.conversationPages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
         ),
     },
     { name: 'ChatbotConversationsConnection', description: "A page of a chatbot's conversations." },

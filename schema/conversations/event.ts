@@ -29,7 +29,8 @@ const ConversationEventRef = builder.interfaceRef<ConversationEvent>('Conversati
       resolve: ({ cursor }) => cursor(),
     }),
     conversationId: t.exposeID('conversationId', {
-      description: 'The id of the conversation; the id of the chatbot where the event says so.',
+      description:
+        'The id of the conversation; in some events of `chatbotEvents`, the id of the chatbot: see `StreamGap` and `ConversationDeleted`.',
     }),
     at: t.expose('at', { type: 'DateTime', description: 'The time of the event.' }),
   }),
@@ -44,7 +45,7 @@ const MESSAGE_EVENTS: Record<MessageEvent['type'], string> = {
   MessageCompleted: 'A reply is complete. The last event of its `messageStream`.',
   MessageFailed: 'A reply has failed. The last event of its `messageStream`.',
   MessageStopped: 'A reply was stopped on request and keeps its text. The last event of its `messageStream`.',
-  MessageInterrupted: 'A reply ended because its gateway ended. The last event of its `messageStream`.',
+  MessageInterrupted: 'A reply ended because its gateway process ended. The last event of its `messageStream`.',
   BranchSelected: 'The branch of this message was selected. Clients read `messages` of the conversation again.',
   FollowUpsSuggested:
     'Suggested next questions are in `followUps` of the reply. The event follows the end of the reply, so `messageStream` does not send it.',
@@ -85,7 +86,7 @@ builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
 
 builder.objectRef<HandoffChangedEvent>('HandoffChanged').implement({
   description:
-    'The answering party, the assignee, the status or the unread count of the conversation has changed. The end of `silentUntil` by itself sends no event.',
+    'The answering party, the assignee, the status or the unread count of the conversation has changed. Reaching `silentUntil` sends no event.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
     conversation: t.expose('conversation', {
@@ -112,7 +113,7 @@ builder.objectRef<TypingChangedEvent>('TypingChanged').implement({
 
 builder.objectRef<StreamGapEvent>('StreamGap').implement({
   description:
-    'Events are missing from the stream: those after the cursor have expired, or a restored backup or a failover has undone events, also while the stream is open. Clients read their data again. The unfinished reply follows (in `messageStream` the whole message), then new events. In `chatbotEvents`, `conversationId` is that of the oldest stored event, or the id of the chatbot if there is none.',
+    'Events are missing from the stream: the events after the cursor have expired, or a restored backup or a failover has removed events. A gap can also occur while the stream is open. Clients read their data again. The stream continues with the unfinished reply (`messageStream` with the whole message), then sends new events. In `chatbotEvents`, `conversationId` is that of the oldest stored event, or the id of the chatbot if there is none.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({ reason: t.exposeString('reason', { description: 'The reason as an English sentence.' }) }),
 });
@@ -124,21 +125,23 @@ builder.objectRef<ConversationDeletedEvent>('ConversationDeleted').implement({
   fields: (t) => ({ reason: t.exposeString('reason', { description: 'The reason as an English sentence.' }) }),
 });
 
-const AFTER =
-  'The `cursor` of the last received event: the stream resumes after it. An invalid cursor, also one of an earlier version or of another secret key, gets `BAD_USER_INPUT`; subscribe without it then.';
-const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
+const AFTER_DESCRIPTION =
+  'The `cursor` of the last received event: the stream resumes after it. An invalid cursor gets `BAD_USER_INPUT`, as does a cursor from an earlier version of the gateway or of another secret key; the client then subscribes without `after`.';
+const ERRORS_DESCRIPTION = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
 
 builder.subscriptionFields((t) => ({
   messageStream: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Streams one message to its end, then completes. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    description: `Streams one message to its end, then completes. ${ERRORS_DESCRIPTION} Needs \`CHAT\` or \`READ\`.`,
     args: {
       messageId: t.arg.id({
         required: true,
         description: 'The id of the message, usually the `reply` of `sendMessage`.',
       }),
-      after: t.arg.string({ description: `${AFTER} If absent, the stream starts at the beginning of the message.` }),
+      after: t.arg.string({
+        description: `${AFTER_DESCRIPTION} If absent, the stream starts at the beginning of the message.`,
+      }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToMessage(deps, viewer, args, signal),
     resolve: (event) => event,
@@ -146,11 +149,11 @@ builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Streams the events of a conversation: messages, the text of streaming replies, handoffs, leads and typing. Open until the conversation is deleted. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    description: `Streams the events of a conversation: messages, the text of streaming replies, handoffs, leads and typing. Open until the conversation is deleted. ${ERRORS_DESCRIPTION} Needs \`CHAT\` or \`READ\`.`,
     args: {
       conversationId: t.arg.id({ required: true, description: 'The id of the conversation.' }),
       after: t.arg.string({
-        description: `${AFTER} If absent, the stream starts with the unfinished reply, then sends new events.`,
+        description: `${AFTER_DESCRIPTION} If absent, the stream starts with the unfinished reply, then sends new events.`,
       }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToConversation(deps, viewer, args, signal),
@@ -159,10 +162,10 @@ builder.subscriptionFields((t) => ({
   chatbotEvents: t.field({
     type: ConversationEventRef,
     authScopes: { READ: true },
-    description: `Streams the events of all conversations of a chatbot, for an inbox: new and finished messages, handoffs and leads, but no \`MessageDelta\`, \`CitationAdded\` or \`TypingChanged\`. Open until the chatbot is deleted. ${REFUSALS} Needs \`READ\`.`,
+    description: `Streams the events of all conversations of a chatbot, for an inbox: new and finished messages, handoffs and leads, but no \`MessageDelta\`, \`CitationAdded\` or \`TypingChanged\`. Open until the chatbot is deleted. ${ERRORS_DESCRIPTION} Needs \`READ\`.`,
     args: {
       chatbotId: t.arg.id({ required: true, description: 'The id of the chatbot.' }),
-      after: t.arg.string({ description: `${AFTER} If absent, the stream sends new events only.` }),
+      after: t.arg.string({ description: `${AFTER_DESCRIPTION} If absent, the stream sends new events only.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToChatbot(deps, viewer, args, signal),
     resolve: (event) => event,

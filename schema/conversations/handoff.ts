@@ -11,7 +11,7 @@ import { IdempotencyConflictError, InvalidInputError, NotFoundError } from '../.
 import { sendAgentMessage } from '../../src/messages/send-agent-message.ts';
 import { builder } from '../builder.ts';
 import { messageContent } from '../messages/message.ts';
-import { conversationPayload, itsConversation, storedMessage } from '../payloads.ts';
+import { conversationField, conversationPayload, storedMessageField } from '../payloads.ts';
 
 /** The roles that have a typing indicator. */
 export const TypingRole = builder.enumType('TypingRole', {
@@ -100,8 +100,8 @@ builder.relayMutationField(
   {
     description: 'The stored message.',
     outputFields: (t) => ({
-      agentMessage: t.expose('agentMessage', storedMessage),
-      conversation: t.expose('conversation', itsConversation),
+      agentMessage: t.expose('agentMessage', storedMessageField),
+      conversation: t.expose('conversation', conversationField),
     }),
   },
 );
@@ -132,7 +132,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Closes a conversation and hands it back to the chatbot. A streaming reply is completed. The next message makes the conversation OPEN again. Needs `CHAT` or `MANAGE`.',
+      'Closes a conversation and hands it back to the chatbot. A streaming reply continues to its end. The next message makes the conversation OPEN again. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
@@ -175,7 +175,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Sends `TypingChanged` to the subscribers of the conversation. The state ends after 6 seconds unless it is set again, and is not stored. Needs `CHAT` or `MANAGE`.',
+      'Sends `TypingChanged` to the subscribers of the conversation. The state is not stored, and ends 6 seconds after it was last set. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await setTyping(deps, viewer, input) }),

@@ -3,7 +3,7 @@ import { editMessage } from '../../src/messages/edit-message.ts';
 import { regenerateMessage } from '../../src/messages/regenerate-message.ts';
 import { selectBranch } from '../../src/messages/select-branch.ts';
 import { builder } from '../builder.ts';
-import { conversationPayload, itsNotice, itsReply, replyPayload, storedMessage } from '../payloads.ts';
+import { conversationPayload, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
 import { messageContent, REPLY_ERRORS, whenBusy } from './message.ts';
 
 const clientMessageId = {
@@ -65,9 +65,9 @@ builder.relayMutationField(
   {
     description: 'The new message and its reply.',
     outputFields: (t) => ({
-      userMessage: t.expose('userMessage', storedMessage),
-      reply: t.expose('reply', itsReply),
-      notice: t.exposeString('notice', itsNotice),
+      userMessage: t.expose('userMessage', storedMessageField),
+      reply: t.expose('reply', replyField),
+      notice: t.exposeString('notice', noticeField),
     }),
   },
 );

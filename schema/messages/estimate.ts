@@ -25,12 +25,12 @@ const MessageEstimateRef = builder.objectRef<MessageEstimate>('MessageEstimate')
     provider: t.string({
       description:
         'The provider that would answer; `builtin` also if the sources do not cover the question, so that no model is asked.',
-      resolve: ({ author }) => author.provider,
+      resolve: ({ answeringModel }) => answeringModel.provider,
     }),
     model: t.string({
       nullable: true,
       description: 'The name of the model, also if it is the default of the provider; null for `builtin`.',
-      resolve: ({ author }) => author.model,
+      resolve: ({ answeringModel }) => answeringModel.model,
     }),
     inputTokens: t.expose('inputTokens', {
       type: TokenRange,

@@ -3,7 +3,7 @@ import { FAILURES } from '../../src/domain/failures.ts';
 import type { Generation, TokenUsage } from '../../src/domain/usage.ts';
 import { builder } from '../builder.ts';
 import { MessageRef } from '../conversations/conversation.ts';
-import { CONTENT } from '../scopes.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
 
 const NANO = 1e-9;
 
@@ -58,7 +58,7 @@ const GenerationRef = builder.objectRef<Generation>('Generation').implement({
   }),
 });
 
-/** The reason why an answer failed, as clients may see it. */
+/** The error of a failed reply, in the form that clients receive. */
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'The error of a failed reply.',
   fields: (t) => ({
@@ -92,9 +92,9 @@ builder.objectFields(MessageRef, (t) => ({
   }),
   reasoning: t.exposeString('reasoning', {
     nullable: true,
-    authScopes: CONTENT,
+    authScopes: CONTENT_SCOPES,
     description:
-      'The reasoning of the model; null until the reply ends, if the model gave none, and unless `showsReasoning` of the chatbot was true. Needs `READ` or `CHAT`.',
+      'The reasoning of the model; null until the reply ends, if the model gave none, and if `showsReasoning` of the chatbot was false. Needs `READ` or `CHAT`.',
   }),
   error: t.expose('error', {
     type: MessageErrorRef,

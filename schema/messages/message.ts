@@ -20,13 +20,13 @@ import { sendMessage } from '../../src/messages/send-message.ts';
 import { stopMessage } from '../../src/messages/stop-message.ts';
 import { currentTextOf } from '../../src/replies/current-text.ts';
 import type { WhenBusy } from '../../src/replies/enqueue-reply.ts';
-import { followingKey } from '../../src/store/loaders.ts';
+import { parentKeyOf } from '../../src/store/loaders.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
-import { itsConversation, itsNotice, itsReply, replyPayload, storedMessage } from '../payloads.ts';
+import { conversationField, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
 import { parseForResponse } from '../scalars.ts';
-import { CONTENT } from '../scopes.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
 import { PassageRef, SourceRef } from '../sources/source.ts';
 
 const MessageRole = builder.enumType('MessageRole', {
@@ -40,7 +40,7 @@ const MessageRole = builder.enumType('MessageRole', {
 });
 
 const MessageStatus = builder.enumType('MessageStatus', {
-  description: 'The state of a message. The last four are final.',
+  description: 'The state of a message. All states except QUEUED and STREAMING are final.',
   values: {
     QUEUED: { description: 'A reply that waits for earlier replies of its conversation.' },
     STREAMING: { description: 'A reply that is being written now.' },
@@ -48,7 +48,7 @@ const MessageStatus = builder.enumType('MessageStatus', {
     FAILED: { description: 'A reply that failed, see `error`. It keeps the text written so far.' },
     STOPPED: { description: 'A reply that was stopped on request. It keeps the text written so far.' },
     INTERRUPTED: {
-      description: 'A reply that was being written when its gateway ended. It keeps the text saved so far.',
+      description: 'A reply that was being written when its gateway process ended. It keeps the text saved so far.',
     },
   } satisfies Record<MessageStatusName, object>,
 });
@@ -98,13 +98,13 @@ MessageRef.implement({
     role: t.expose('role', { type: MessageRole, description: 'The author of the message.' }),
     status: t.expose('status', { type: MessageStatus, description: 'The state of the message.' }),
     content: t.string({
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The text; for an unfinished reply, the text written so far. Needs `READ` or `CHAT`.',
       resolve: (message, _args, { deps }) => currentTextOf(deps, message).content,
     }),
     citations: t.field({
       type: [CitationRef],
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: `The evidence of a reply, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
       resolve: (message, _args, { deps }) => [...currentTextOf(deps, message).citations],
@@ -112,13 +112,13 @@ MessageRef.implement({
     rating: t.expose('rating', {
       type: Rating,
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: "The visitor's rating of the reply; null if not rated. Needs `READ` or `CHAT`.",
     }),
     parent: t.field({
       type: MessageRef,
       nullable: true,
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description:
         'The user message that this reply answers, or the previous message; null for the first message and for private notes. Needs `READ` or `CHAT`.',
       resolve: async (message, _args, { loaders }) =>
@@ -126,16 +126,16 @@ MessageRef.implement({
     }),
     siblings: t.field({
       type: [MessageRef],
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
-      resolve: (message, _args, { loaders }) => loaders.following.load(followingKey(message)),
+      resolve: (message, _args, { loaders }) => loaders.childMessages.load(parentKeyOf(message)),
     }),
     isShown: t.exposeBoolean('isShown', {
       description: 'True if the message is on the selected branch of its conversation.',
     }),
     isPrivate: t.exposeBoolean('isPrivate', {
-      description: 'True for a private note of a person. Only viewers with `MANAGE` see one.',
+      description: 'True for a private note of a person. Only viewers with `MANAGE` see private notes.',
     }),
     authorName: t.exposeString('authorName', {
       nullable: true,
@@ -143,14 +143,14 @@ MessageRef.implement({
     }),
     followUps: t.field({
       type: ['String'],
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: `Suggested next questions, if \`suggestsFollowUps\` of the chatbot is true: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_FOLLOW_UPS } satisfies FieldExtensions,
       resolve: ({ followUps }) => [...followUps],
     }),
     metadata: t.field({
       type: 'JSON',
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The metadata sent with the message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
       resolve: (message) => parseForResponse(message.metadata),
     }),
@@ -167,7 +167,7 @@ MessageRef.implement({
 });
 
 const WhenBusyRef = builder.enumType('WhenBusy', {
-  description: 'The effect of a message on a conversation with an unfinished reply.',
+  description: 'The handling of a message to a conversation with an unfinished reply.',
   values: {
     ENQUEUE: { description: 'The new reply waits until earlier replies have ended.' },
     REJECT: { description: 'The message is refused with `ConversationBusyError`.' },
@@ -178,11 +178,11 @@ const WhenBusyRef = builder.enumType('WhenBusy', {
   } satisfies Record<WhenBusy, object>,
 });
 
-/** The input field that chooses the behaviour while a reply is in progress. */
+/** The input field that chooses what happens to a message while a reply is in progress. */
 export const whenBusy = {
   type: WhenBusyRef,
   defaultValue: 'ENQUEUE',
-  description: 'The behaviour while the conversation has an unfinished reply.',
+  description: 'The handling of the message while the conversation has an unfinished reply.',
 } as const;
 
 /** The text of a message, as an input field. */
@@ -230,7 +230,7 @@ builder.relayMutationField(
   },
   {
     description:
-      "Sends a visitor's message and returns as soon as it is stored. The reply is written in the background, one at a time in each conversation; `messageStream` streams it. A CLOSED conversation becomes OPEN. Needs `CHAT`.",
+      "Sends a visitor's message and returns as soon as it is stored. The gateway writes the reply in the background, one reply at a time in each conversation; `messageStream` streams it. A CLOSED conversation becomes OPEN. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
     resolve: (_root, { input }, { deps, viewer, request }) => sendMessage(deps, viewer, request.channel, input),
@@ -238,10 +238,10 @@ builder.relayMutationField(
   {
     description: 'The stored message and its reply.',
     outputFields: (t) => ({
-      conversation: t.expose('conversation', itsConversation),
-      userMessage: t.expose('userMessage', storedMessage),
-      reply: t.expose('reply', itsReply),
-      notice: t.exposeString('notice', itsNotice),
+      conversation: t.expose('conversation', conversationField),
+      userMessage: t.expose('userMessage', storedMessageField),
+      reply: t.expose('reply', replyField),
+      notice: t.exposeString('notice', noticeField),
     }),
   },
 );

@@ -65,18 +65,19 @@ const ProviderRef = builder.objectRef<ProviderStatus>('Provider').implement({
     keyEnding: t.string({
       nullable: true,
       description:
-        "The last four characters of the account's own key; null if it has none or one of fewer than 8 characters.",
-      resolve: ({ own }) => own?.keyEnding ?? null,
+        "The last four characters of the account's own key; null if the account has no key, or a key of fewer than 8 characters.",
+      resolve: ({ ownKey }) => ownKey?.keyEnding ?? null,
     }),
     baseUrl: t.string({
       nullable: true,
       description:
         "The base URL of the account's own credentials; null if it has none or uses the default URL of the provider.",
-      resolve: ({ own }) => own?.baseUrl ?? null,
+      resolve: ({ ownKey }) => ownKey?.baseUrl ?? null,
     }),
     defaultModel: t.string({
       nullable: true,
-      description: 'The model of chatbots that name none; null if a chatbot must name one, and for `builtin`.',
+      description:
+        'The model of chatbots without a `model`; null if chatbots of the provider must name a model, and for `builtin`.',
       resolve: ({ name }) => familyOf(name).defaultModel,
     }),
     models: t.field({
@@ -89,7 +90,7 @@ const ProviderRef = builder.objectRef<ProviderStatus>('Provider').implement({
       type: MessageErrorRef,
       nullable: true,
       description:
-        'The error of the most recently used model, or of an own key that cannot be decrypted; null if there is none.',
+        "The error of the most recently used model, or of the account's own key if it cannot be decrypted; null if there is no error.",
     }),
   }),
 });
@@ -134,7 +135,7 @@ builder.relayMutationField(
   },
   {
     description:
-      "Sets the account's own credentials for a provider, replaced as a whole. They take precedence over the operator's at once. Needs `MANAGE`.",
+      "Sets the account's own credentials for a provider, in place of all earlier ones. They take precedence over the operator's at once. Needs `MANAGE`.",
     authScopes: { MANAGE: true },
     errors: { types: [InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ provider: await setProviderKey(deps, viewer, input) }),
@@ -155,15 +156,15 @@ builder.relayMutationField(
   },
   {
     description:
-      "Deletes the account's own credentials for a provider. The operator's apply from then on, if any. Needs `MANAGE`.",
+      "Deletes the account's own credentials for a provider. From then on, the operator's credentials apply, if there are any. Needs `MANAGE`.",
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ provider: await deleteProviderKey(deps, viewer, input) }),
   },
   {
-    description: 'The provider without own credentials.',
+    description: 'The provider without credentials of the account.',
     outputFields: (t) => ({
-      provider: t.field(providerField('The provider without own credentials.')),
+      provider: t.field(providerField('The provider without credentials of the account.')),
     }),
   },
 );
@@ -192,7 +193,8 @@ builder.relayMutationField(
       provider: t.field(providerField('The tested provider.')),
       model: t.exposeString('model', {
         nullable: true,
-        description: 'The model that was asked; null if none was named and none answered.',
+        description:
+          'The model that was asked; null if the input named none and no model began to answer, and for `builtin`.',
       }),
       isWorking: t.boolean({ description: 'True if the model answered.', resolve: ({ failure }) => failure === null }),
       latencyMs: t.exposeInt('latencyMs', {

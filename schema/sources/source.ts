@@ -11,7 +11,7 @@ import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
-import { CONTENT } from '../scopes.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
 
 const SourceType = builder.enumType('SourceType', {
   description: 'The origin of a source.',
@@ -92,7 +92,7 @@ PassageRef.implement({
       resolve: (passage) => [...passage.headingPath],
     }),
     text: t.exposeString('text', {
-      authScopes: CONTENT,
+      authScopes: CONTENT_SCOPES,
       description: 'The text; Markdown if the source is. Needs `READ` or `CHAT`.',
     }),
   }),
@@ -110,7 +110,7 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
       extensions: pageExtensions,
       resolve: (chatbot, { status, ...args }, { loaders }) =>
         paginate('source', args, (page) =>
-          loaders.sourcesOf.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+          loaders.sourcePages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
         ),
     },
     { name: 'ChatbotSourcesConnection', description: "A page of a chatbot's sources." },

@@ -6,7 +6,7 @@ import type {
 } from '../../src/domain/webhooks.ts';
 import { listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
 import { subscribeToDeliveries } from '../../src/webhooks/delivery-stream.ts';
-import { signAgain } from '../../src/webhooks/headers.ts';
+import { signForForwarding } from '../../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
@@ -71,7 +71,7 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
       nullable: true,
       authScopes: { READ: true },
       description:
-        'The request body, the same in all attempts; null until it is built directly before the first attempt. Needs `READ` and `MANAGE`.',
+        'The request body, the same in all attempts; null until it is built, directly before the first attempt. Needs `READ` and `MANAGE`.',
     }),
     headers: t.field({
       type: 'JSON',
@@ -79,7 +79,7 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
       description:
         'The request headers of `payload` by name, signed as if sent now and without the custom headers of the subscription. Null while `payload` is null, and if the secret cannot be decrypted.',
       resolve: async (delivery, _args, { deps, loaders }) =>
-        signAgain(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
+        signForForwarding(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
     }),
     payloadProblem: t.exposeString('bodyProblem', {
       nullable: true,
@@ -112,9 +112,9 @@ builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
       },
       extensions: pageExtensions,
       resolve: (subscription, { status, ...args }, { deps, viewer }) => {
-        const of = { subscriptionId: subscription.id, status: status ?? undefined };
+        const filter = { subscriptionId: subscription.id, status: status ?? undefined };
         return paginate('webhookDelivery', args, (page) =>
-          listWebhookDeliveries(deps.db.read, viewer.accountId, of, page),
+          listWebhookDeliveries(deps.db.read, viewer.accountId, filter, page),
         );
       },
     },
@@ -128,7 +128,7 @@ builder.subscriptionField('webhookDeliveries', (t) =>
     type: WebhookDeliveryRef,
     authScopes: { MANAGE: true },
     description:
-      'Streams deliveries in their current state when they are created and after each attempt; several changes may be sent as one. Open until the subscription is deleted. Not resumable: missed changes are in `WebhookSubscription.deliveries`. Error before the first event: `NOT_FOUND`. Needs `MANAGE`.',
+      'Streams deliveries in their current state when they are created and after each attempt; one event may cover several changes of a delivery. Open until the subscription is deleted. Not resumable: missed changes are in `WebhookSubscription.deliveries`. Error before the first event: `NOT_FOUND`. Needs `MANAGE`.',
     args: {
       subscriptionId: t.arg.id({
         description: 'The id of a subscription; if absent, the deliveries of the whole account are sent.',

@@ -20,7 +20,7 @@ builder.queryField('dryRunWebhook', (t) =>
     nullable: true,
     authScopes: { MANAGE: true },
     description:
-      'Builds the body of an event without sending it. Null if there is no such event. A document that could not be saved gets `BAD_USER_INPUT`. Needs `MANAGE`, the scopes of the fields that the document selects, and `READ` for an `eventId`.',
+      'Builds the body of an event without sending it. Null if there is no such event. A document that a webhook subscription would reject gets `BAD_USER_INPUT`. Needs `MANAGE`, the scopes of the fields that the document selects, and `READ` for an `eventId`.',
     args: {
       document: t.arg.string({
         description: 'The `document` of a subscription; if absent, the default body is built.',
@@ -31,10 +31,10 @@ builder.queryField('dryRunWebhook', (t) =>
       sample: t.arg({
         type: WebhookEvent,
         description:
-          'The type of a sample event, whose objects are null. Exactly one of `eventId` and `sample` is required.',
+          'The type of a sample event, in which all objects, such as `conversation`, are null. Exactly one of `eventId` and `sample` is required.',
       }),
     },
-    extensions: { executes: ({ document }) => document } satisfies FieldExtensions,
+    extensions: { executedDocument: ({ document }) => document } satisfies FieldExtensions,
     resolve: async (_root, args, { deps, viewer }) => (await dryRunWebhook(deps, viewer, args)) ?? null,
   }),
 );

@@ -1,7 +1,7 @@
 import { toJson } from '../../src/domain/json.ts';
 import { WEBHOOK_EVENTS, type WebhookEventName } from '../../src/domain/webhooks.ts';
 import { buildDefaultBody } from '../../src/webhooks/body.ts';
-import { sampleContext, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
+import { displayedSampleContext, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 
 const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
@@ -32,7 +32,7 @@ const WebhookEventDescriptionRef = builder.objectRef<WebhookEventName>('WebhookE
       description: 'A sample body: an object of `event`, `chatbot_id`, `timestamp` and `data`.',
       resolve: (name) => {
         const data = toJson(WEBHOOK_SAMPLES[name].data);
-        return JSON.parse(buildDefaultBody({ name, ...sampleContext(name), data }));
+        return JSON.parse(buildDefaultBody({ name, ...displayedSampleContext(name), data }));
       },
     }),
   }),

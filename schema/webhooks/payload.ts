@@ -1,5 +1,5 @@
 import { ForbiddenError } from '../../src/domain/errors.ts';
-import type { WebhookEventName, WebhookEvent as WebhookEventOf } from '../../src/domain/webhooks.ts';
+import type { WebhookEvent as WebhookEventData, WebhookEventName } from '../../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
@@ -9,11 +9,11 @@ import { parseForResponse } from '../scalars.ts';
 import { SourceRef } from '../sources/source.ts';
 import { WebhookEvent } from './event.ts';
 
-type PayloadRef = ReturnType<typeof builder.objectRef<WebhookEventOf>>;
-type About = 'conversation' | 'message' | 'lead' | 'source';
+type PayloadRef = ReturnType<typeof builder.objectRef<WebhookEventData>>;
+type ObjectKind = 'conversation' | 'message' | 'lead' | 'source';
 
 /** The GraphQL type of each event, and the kinds of the objects it refers to. */
-const TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...about: About[]]>> = {
+const EVENT_TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...objectKinds: ObjectKind[]]>> = {
   LEAD_CAPTURED: ['LeadCapturedEvent', 'lead', 'conversation'],
   CONVERSATION_STARTED: ['ConversationStartedEvent', 'conversation'],
   MESSAGE_RECEIVED: ['MessageReceivedEvent', 'message', 'conversation'],
@@ -30,17 +30,20 @@ const TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...about:
   WEBHOOK_DISABLED: ['WebhookDisabledEvent'],
 };
 
-/** The only scope that documents run with. Saving or testing a document needs it too, for the fields it selects. */
-const READ = { READ: true } as const;
+/**
+ * The only scope that documents run with. A credential that saves or tests a document needs this scope too, for the
+ * fields that the document selects.
+ */
+const READ_SCOPE = { READ: true } as const;
 
 /** Loads the object with an id; null without an id, and for a deleted object. */
-const loadIf = async <T>(loader: { load(id: string): Promise<T | undefined> }, id: string | null) =>
+const loadOrNull = async <T>(loader: { load(id: string): Promise<T | undefined> }, id: string | null) =>
   (id !== null && (await loader.load(id))) || null;
 
-const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').implement({
+const WebhookPayload = builder.interfaceRef<WebhookEventData>('WebhookPayload').implement({
   description:
     'A webhook event, for the documents of webhook subscriptions. Its objects are read when the body is built, directly before the first attempt.',
-  resolveType: ({ name }) => TYPES[name][0],
+  resolveType: ({ name }) => EVENT_TYPES[name][0],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id of the event, sent as the header `webhook-id`.' }),
     name: t.expose('name', { type: WebhookEvent, description: 'The type of the event.' }),
@@ -48,28 +51,28 @@ const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').im
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
-      authScopes: READ,
+      authScopes: READ_SCOPE,
       description: 'The chatbot of the event; null if it has been deleted, and for events of the account.',
-      resolve: ({ chatbotId }, _args, { loaders }) => loadIf(loaders.chatbot, chatbotId),
+      resolve: ({ chatbotId }, _args, { loaders }) => loadOrNull(loaders.chatbot, chatbotId),
     }),
     data: t.field({
       type: 'JSON',
-      authScopes: READ,
+      authScopes: READ_SCOPE,
       description: 'The `data` of the default body, recorded at the time of the event: see `webhookEvents`.',
       resolve: ({ data }) => parseForResponse(data),
     }),
   }),
 });
 
-const ABOUT = {
+const OBJECT_FIELDS = {
   conversation: (ref: PayloadRef) =>
     builder.objectField(ref, 'conversation', (t) =>
       t.field({
         type: ConversationRef,
         nullable: true,
-        authScopes: READ,
+        authScopes: READ_SCOPE,
         description: 'The conversation in its current state; null if it has been deleted, and in samples.',
-        resolve: ({ conversationId }, _args, { loaders }) => loadIf(loaders.conversation, conversationId),
+        resolve: ({ conversationId }, _args, { loaders }) => loadOrNull(loaders.conversation, conversationId),
       }),
     ),
   message: (ref: PayloadRef) =>
@@ -77,9 +80,9 @@ const ABOUT = {
       t.field({
         type: MessageRef,
         nullable: true,
-        authScopes: READ,
+        authScopes: READ_SCOPE,
         description: 'The message in its current state; null if it has been deleted, and in samples.',
-        resolve: ({ messageId }, _args, { loaders }) => loadIf(loaders.message, messageId),
+        resolve: ({ messageId }, _args, { loaders }) => loadOrNull(loaders.message, messageId),
       }),
     ),
   lead: (ref: PayloadRef) =>
@@ -87,9 +90,9 @@ const ABOUT = {
       t.field({
         type: LeadRef,
         nullable: true,
-        authScopes: READ,
+        authScopes: READ_SCOPE,
         description: 'The lead; null if it has been deleted, and in samples.',
-        resolve: ({ leadId }, _args, { loaders }) => loadIf(loaders.lead, leadId),
+        resolve: ({ leadId }, _args, { loaders }) => loadOrNull(loaders.lead, leadId),
       }),
     ),
   source: (ref: PayloadRef) =>
@@ -97,20 +100,20 @@ const ABOUT = {
       t.field({
         type: SourceRef,
         nullable: true,
-        authScopes: READ,
+        authScopes: READ_SCOPE,
         description: 'The source in its current state; null if it has been deleted, and in samples.',
-        resolve: ({ sourceId }, _args, { loaders }) => loadIf(loaders.source, sourceId),
+        resolve: ({ sourceId }, _args, { loaders }) => loadOrNull(loaders.source, sourceId),
       }),
     ),
-} satisfies Record<About, (ref: PayloadRef) => void>;
+} satisfies Record<ObjectKind, (ref: PayloadRef) => void>;
 
-for (const [event, [name, ...about]] of Object.entries(TYPES)) {
-  const ref = builder.objectRef<WebhookEventOf>(name);
+for (const [event, [name, ...objectKinds]] of Object.entries(EVENT_TYPES)) {
+  const ref = builder.objectRef<WebhookEventData>(name);
   ref.implement({
     description: WEBHOOK_SAMPLES[event as WebhookEventName].description,
     interfaces: [WebhookPayload],
   });
-  for (const noun of about) ABOUT[noun](ref);
+  for (const kind of objectKinds) OBJECT_FIELDS[kind](ref);
 }
 
 builder.subscriptionField('event', (t) =>
@@ -118,7 +121,7 @@ builder.subscriptionField('event', (t) =>
     type: WebhookPayload,
     description:
       'The webhook event: the only root field of the document of a webhook subscription. A client that subscribes to it gets `FORBIDDEN`.',
-    subscribe: (): AsyncIterable<WebhookEventOf> => {
+    subscribe: (): AsyncIterable<WebhookEventData> => {
       throw new ForbiddenError('Subscription.event', [], ['event']);
     },
     resolve: (event) => event,

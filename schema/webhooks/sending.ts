@@ -36,7 +36,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Sends a sample event to an endpoint, signed and retried like any other. Refused while the subscription is disabled. Needs `MANAGE`.',
+      'Sends a sample event to an endpoint, signed and retried like any other event. Refused while the subscription is disabled. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors,
     resolve: async (_root, { input }, { deps, viewer }) => ({ delivery: await sendTestWebhook(deps, viewer, input) }),
@@ -81,7 +81,7 @@ builder.relayMutationField(
     }),
   },
   {
-    description: `Sends recorded events again to an endpoint, with their original ids: at most ${MAX_REPLAYED_EVENTS.toLocaleString('en')} events. Events are recorded if a subscription of the account wanted them at that time; sample events are not replayed. Refused while the subscription is disabled. Needs \`MANAGE\`.`,
+    description: `Sends recorded events again to an endpoint, with their original ids: at most ${MAX_REPLAYED_EVENTS.toLocaleString('en')} events. An event is recorded if it matched a subscription of the account when it occurred; sample events are not replayed. Refused while the subscription is disabled. Needs \`MANAGE\`.`,
     authScopes: { MANAGE: true },
     errors,
     resolve: (_root, { input }, { deps, viewer }) => replayWebhooks(deps, viewer, input),

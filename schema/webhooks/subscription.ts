@@ -81,7 +81,7 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       type: 'DateTime',
       nullable: true,
       description:
-        'The time when the gateway will disable the subscription unless a delivery succeeds; null until it has failed for 60 hours.',
+        'The time when the gateway will disable the subscription unless a delivery succeeds; null until deliveries have failed for 60 hours.',
       resolve: ({ isActive, failingSince, warnedAt }) =>
         isActive && failingSince !== null && warnedAt !== null
           ? toTimestamp(Date.parse(warnedAt) + FAILURE_STAGE_MS)
@@ -116,9 +116,9 @@ builder.queryFields((t) => ({
       },
       extensions: pageExtensions,
       resolve: (_root, { chatbotId, ...args }, { deps, viewer }) => {
-        const of = chatbotId == null ? {} : { chatbotId: parseId('chatbot', chatbotId) ?? 'none' };
+        const filter = chatbotId == null ? {} : { chatbotId: parseId('chatbot', chatbotId) ?? 'none' };
         return paginate('webhookSubscription', args, (page) =>
-          listWebhookSubscriptions(deps.db.read, viewer.accountId, of, page),
+          listWebhookSubscriptions(deps.db.read, viewer.accountId, filter, page),
         );
       },
     },

@@ -27,7 +27,7 @@ const WebhookHeaderInput = builder.inputType('WebhookHeaderInput', {
   }),
 });
 
-const texts = {
+const descriptions = {
   url: 'The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters.',
   events:
     'The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`.',
@@ -35,10 +35,10 @@ const texts = {
   channels: 'The channels of the conversations whose events are sent; an empty list means all channels.',
   schedule: 'The delays between delivery attempts; SHORT by default.',
   document:
-    'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, within the limits of any operation; it runs with the scope `READ`. The credential that saves it needs the scopes of the fields that it selects, else `FORBIDDEN`. If it fails for an event, the default body is sent.',
+    'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent.',
   headers: `Custom headers, at most ${MAX_HEADERS}.`,
 };
-const one = { required: true, description: 'The id of the subscription.' } as const;
+const subscriptionId = { required: true, description: 'The id of the subscription.' } as const;
 
 builder.relayMutationField(
   'createWebhookSubscription',
@@ -49,13 +49,13 @@ builder.relayMutationField(
         description:
           'The id of the chatbot whose events are sent; if absent, the events of all chatbots and of the account.',
       }),
-      url: t.string({ required: true, description: texts.url }),
-      events: t.field({ type: [WebhookEvent], required: true, description: texts.events }),
-      description: t.string({ description: texts.description }),
-      channels: t.field({ type: [Channel], required: false, description: texts.channels }),
-      schedule: t.field({ type: WebhookSchedule, required: false, description: texts.schedule }),
-      document: t.string({ description: `${texts.document} If absent, default bodies are sent.` }),
-      headers: t.field({ type: [WebhookHeaderInput], required: false, description: texts.headers }),
+      url: t.string({ required: true, description: descriptions.url }),
+      events: t.field({ type: [WebhookEvent], required: true, description: descriptions.events }),
+      description: t.string({ description: descriptions.description }),
+      channels: t.field({ type: [Channel], required: false, description: descriptions.channels }),
+      schedule: t.field({ type: WebhookSchedule, required: false, description: descriptions.schedule }),
+      document: t.string({ description: `${descriptions.document} If absent, default bodies are sent.` }),
+      headers: t.field({ type: [WebhookHeaderInput], required: false, description: descriptions.headers }),
     }),
   },
   {
@@ -84,21 +84,21 @@ builder.relayMutationField(
     description:
       'The changes to a webhook subscription. An absent or null field keeps its value, except that a null `document` removes it.',
     inputFields: (t) => ({
-      id: t.id(one),
-      url: t.string({ description: texts.url }),
-      events: t.field({ type: [WebhookEvent], required: false, description: texts.events }),
-      description: t.string({ description: texts.description }),
-      channels: t.field({ type: [Channel], required: false, description: texts.channels }),
+      id: t.id(subscriptionId),
+      url: t.string({ description: descriptions.url }),
+      events: t.field({ type: [WebhookEvent], required: false, description: descriptions.events }),
+      description: t.string({ description: descriptions.description }),
+      channels: t.field({ type: [Channel], required: false, description: descriptions.channels }),
       schedule: t.field({
         type: WebhookSchedule,
         required: false,
         description: 'The delays between delivery attempts.',
       }),
-      document: t.string({ description: `${texts.document} Null removes it.` }),
+      document: t.string({ description: `${descriptions.document} Null removes it.` }),
       headers: t.field({
         type: [WebhookHeaderInput],
         required: false,
-        description: `${texts.headers} They replace all custom headers; an empty list removes them.`,
+        description: `${descriptions.headers} They replace all custom headers; an empty list removes them.`,
       }),
       isActive: t.boolean({
         description: 'False disables the subscription. True enables it and clears `disabledReason` and `failingSince`.',
@@ -126,7 +126,7 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'deleteWebhookSubscription',
-  { description: 'The subscription to delete.', inputFields: (t) => ({ id: t.id(one) }) },
+  { description: 'The subscription to delete.', inputFields: (t) => ({ id: t.id(subscriptionId) }) },
   {
     description: 'Deletes a webhook subscription with its deliveries, pending ones included. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
@@ -143,7 +143,7 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'rotateWebhookSecret',
-  { description: 'The subscription whose secret to replace.', inputFields: (t) => ({ id: t.id(one) }) },
+  { description: 'The subscription whose secret to replace.', inputFields: (t) => ({ id: t.id(subscriptionId) }) },
   {
     description:
       'Replaces the secret of a webhook subscription. For 24 hours, requests are signed with the old secret too. Needs `MANAGE`.',
@@ -165,7 +165,7 @@ builder.relayMutationField(
         type: 'DateTime',
         nullable: true,
         description:
-          'The time until which requests are signed with the old secret too; null if that cannot be decrypted because `SECRET_KEY` was lost. The custom headers are lost then as well.',
+          'The time until which requests are signed with the old secret too; null if the old secret cannot be decrypted because `SECRET_KEY` was lost. The custom headers are then lost too.',
       }),
     }),
   },

@@ -4,7 +4,7 @@ import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
-import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from '../domain/key-form.ts';
+import { generateKey, hashKey, hasKeyFormat, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { MAX_ACTIVE_API_KEYS } from '../domain/shared-limits.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
@@ -31,9 +31,9 @@ const rules = z.object({
 
 /**
  * Creates a key for the viewer's account.
- * @param input `name` 1–255 characters; `scopes` absent means those of the viewer, which are also the most it may
- * grant.
- * @throws InvalidInputError, ApiKeyLimitError when 5 are active.
+ * @param input `name` has 1–255 characters. `scopes` must be scopes of the viewer; if absent, the key has all of
+ * them.
+ * @throws InvalidInputError; ApiKeyLimitError when the account has 5 active keys.
  */
 export async function createApiKey(
   deps: { readonly db: Database; readonly clock: Clock },
@@ -41,18 +41,19 @@ export async function createApiKey(
   input: { name: string; scopes?: readonly Scope[] | null | undefined },
 ): Promise<CreatedApiKey> {
   const { name, scopes = [...viewer.scopes] } = parseInput(rules, input);
-  const excess = scopes.filter((scope) => !viewer.scopes.has(scope));
-  if (excess.length > 0) {
-    throw new InvalidInputError([{ path: ['scopes'], message: `This credential does not have ${excess.join(', ')}.` }]);
+  const missingScopes = scopes.filter((scope) => !viewer.scopes.has(scope));
+  if (missingScopes.length > 0) {
+    const message = `This credential does not have ${missingScopes.join(', ')}.`;
+    throw new InvalidInputError([{ path: ['scopes'], message }]);
   }
   return deps.db.transaction((trx) => issueApiKey(trx, deps.clock.now(), viewer.accountId, { name, scopes }));
 }
 
 /**
- * Inserts a key for an account, in the caller's transaction; for the first start and the command line, where the
- * operator decides.
+ * Inserts a key for an account, in the caller's transaction. Allows any scopes, because two of the callers, the first
+ * start and the command line, act for the operator.
  * @param secret the key's text, if the operator has chosen it.
- * @throws ApiKeyLimitError when 5 are active.
+ * @throws ApiKeyLimitError when the account has 5 active keys.
  */
 export async function issueApiKey(
   trx: Queryable,
@@ -60,7 +61,7 @@ export async function issueApiKey(
   accountId: string,
   { name, scopes, secret = generateKey() }: { name: string; scopes: readonly Scope[]; secret?: string },
 ): Promise<CreatedApiKey> {
-  if (!isKeyForm(secret)) throw new InvalidInputError([{ path: ['secret'], message: 'Not an API key.' }]);
+  if (!hasKeyFormat(secret)) throw new InvalidInputError([{ path: ['secret'], message: 'Not an API key.' }]);
   await lockAccount(trx, accountId);
   if ((await countActiveApiKeys(trx, accountId)) >= MAX_ACTIVE_API_KEYS) throw new ApiKeyLimitError();
   const apiKey: ApiKey = {

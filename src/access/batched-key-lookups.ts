@@ -11,9 +11,9 @@ export type LookUpKey = (hash: string) => Promise<ApiKey | undefined>;
 const MAX_BATCH = 256;
 
 /**
- * Creates a lookup that runs one query at a time, each for all hashes requested during the previous query. However many
- * keys clients try at once, the database reads them in batches of up to 256, and a valid key waits only for the batches
- * before its own.
+ * Creates a lookup that runs one query at a time. Each query reads up to 256 hashes that were requested during the
+ * earlier queries, so clients that try many keys cause few queries. The lookup of a valid key waits only for the
+ * batches before its own.
  */
 export function createKeyLookups(db: Queryable): LookUpKey {
   const waiting = new Map<string, PromiseWithResolvers<ApiKey | undefined>>();
@@ -21,8 +21,8 @@ export function createKeyLookups(db: Queryable): LookUpKey {
 
   async function readBatch(batch: readonly (readonly [string, PromiseWithResolvers<ApiKey | undefined>])[]) {
     try {
-      const [[hash, only] = ['', undefined], ...others] = batch;
-      if (others.length === 0) return only?.resolve(await findApiKeyByHash(db, hash));
+      const [[hash, lookup] = ['', undefined], ...others] = batch;
+      if (others.length === 0) return lookup?.resolve(await findApiKeyByHash(db, hash));
       const hashes = batch.map(([each]) => each);
       const keys = await findApiKeysByHash(db, hashes);
       for (const [each, { resolve }] of batch) resolve(keys.get(each));

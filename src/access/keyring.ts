@@ -16,10 +16,10 @@ export interface CachedKey {
 }
 
 /**
- * The cache of keys used since the start, so that a request needs no lookup. A cached key is read again after 10
- * seconds. A revocation takes effect at once in this process, within moments in processes that share a Redis, and
- * within half a second if the command line made it. An unknown or revoked key is not looked up again for 10
- * seconds, unless another process has changed keys.
+ * The cache of the keys used since the process started, so that most requests need no lookup. A cached key is read
+ * again after 10 seconds. A revocation takes effect at once in this process, within moments in processes that share a
+ * Redis, and within half a second if the command line has revoked the key. An unknown or revoked key is looked up again
+ * only after 10 seconds, or earlier if another process may have changed keys.
  */
 export interface Keyring {
   /** Finds an active key by its hash. */
@@ -28,13 +28,13 @@ export interface Keyring {
   readonly sessions: Sessions;
   /** The time when a key was last used, if it is not stored yet. */
   lastUsedAt(keyId: string): Timestamp | undefined;
-  /** Reads every key again, and aborts the signals of revoked keys. */
+  /** Reads every cached key again, aborts the signals of revoked keys, and forgets which keys are unknown. */
   refresh(): Promise<void>;
   /** Stores the times of use that are not stored yet. */
   close(): Promise<void>;
 }
 
-interface Entry extends CachedKey {
+interface KeyEntry extends CachedKey {
   readonly hash: string;
   readonly revocation: AbortController;
   key: ApiKey;
@@ -48,33 +48,33 @@ const MAX_UNKNOWN_KEYS = 20_000;
 /** Creates the keyring of one process. */
 export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
   // Grows with the keys in use; the limit of active keys per account bounds it.
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, KeyEntry>();
   /** The hashes without an active key, and when each was last looked up. */
-  const unknown = createBoundedCache<number>(MAX_UNKNOWN_KEYS);
+  const unknownKeys = createBoundedCache<number>(MAX_UNKNOWN_KEYS);
   const lookUp = createKeyLookups(db.read);
-  let refreshes = 0;
+  let refreshCount = 0;
   const sessions = createSessions(clock);
-  let usedAt = new Map<string, number>();
+  let usedAtByKeyId = new Map<string, number>();
   const timer = setInterval(() => {
-    writeUsed().catch(logUnwritten);
+    saveTimesOfUse().catch(logSaveFailure);
   }, USE_WRITE_INTERVAL_MS).unref();
 
-  const logUnwritten = (error: unknown) => logger.error({ err: error }, 'cannot store when keys were last used');
+  const logSaveFailure = (error: unknown) => logger.error({ err: error }, 'cannot store when keys were last used');
 
-  async function writeUsed(): Promise<void> {
-    if (usedAt.size === 0) return;
-    const batch = new Map([...usedAt].map(([id, ms]) => [id, toTimestamp(ms)]));
-    usedAt = new Map();
+  async function saveTimesOfUse(): Promise<void> {
+    if (usedAtByKeyId.size === 0) return;
+    const batch = new Map([...usedAtByKeyId].map(([id, ms]) => [id, toTimestamp(ms)]));
+    usedAtByKeyId = new Map();
     await db.transaction((trx) => markApiKeysUsed(trx, batch));
   }
 
-  async function read(hash: string): Promise<Entry | undefined> {
-    const [startedAt, refreshesAtStart] = [clock.monotonicMs(), refreshes];
+  async function readEntry(hash: string): Promise<KeyEntry | undefined> {
+    const [startedAt, refreshCountAtStart] = [clock.monotonicMs(), refreshCount];
     const key = await lookUp(hash);
     const cached = entries.get(hash);
     if (key === undefined || key.revokedAt !== null) {
       // A read that started before a refresh may be out of date.
-      if (refreshesAtStart === refreshes) unknown.set(hash, startedAt);
+      if (refreshCountAtStart === refreshCount) unknownKeys.set(hash, startedAt);
       entries.delete(hash);
       cached?.revocation.abort();
       return undefined;
@@ -92,29 +92,29 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
       if (session !== undefined) return session;
       const isFresh = (checkedAt: number) => clock.monotonicMs() - checkedAt < MAX_AGE_MS;
       const cached = entries.get(hash);
-      if (cached === undefined && isFresh(unknown.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
-      const entry = cached !== undefined && isFresh(cached.checkedAt) ? cached : await read(hash);
-      if (entry !== undefined) usedAt.set(entry.key.id, clock.now());
+      if (cached === undefined && isFresh(unknownKeys.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
+      const entry = cached !== undefined && isFresh(cached.checkedAt) ? cached : await readEntry(hash);
+      if (entry !== undefined) usedAtByKeyId.set(entry.key.id, clock.now());
       return entry;
     },
 
     sessions,
 
     lastUsedAt(keyId) {
-      const ms = usedAt.get(keyId);
+      const ms = usedAtByKeyId.get(keyId);
       return ms === undefined ? undefined : toTimestamp(ms);
     },
 
     async refresh() {
-      refreshes++;
-      unknown.clear();
-      await Promise.all([...entries.keys()].map(read));
+      refreshCount++;
+      unknownKeys.clear();
+      await Promise.all([...entries.keys()].map(readEntry));
     },
 
     async close() {
       clearInterval(timer);
-      // A failed write must not prevent the stop.
-      await writeUsed().catch(logUnwritten);
+      // A failed write must not prevent the shutdown.
+      await saveTimesOfUse().catch(logSaveFailure);
     },
   };
 }

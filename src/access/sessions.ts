@@ -8,26 +8,26 @@ import { type Clock, toTimestamp } from '../domain/time.ts';
 /** The scope of a session token: one conversation of one chatbot, and nothing else of the account. */
 export interface SessionScope {
   readonly chatbotId: string;
-  /** Created with the token. The conversation starts with the first message sent to it. */
+  /** The gateway creates this id with the token, and the conversation with the first message. */
   readonly conversationId: string;
-  /** The channel of messages sent with the token. */
+  /** The channel through which the conversation starts. */
   readonly channel: Channel;
 }
 
 /** A session as a cached credential. */
 export interface CachedSession {
   readonly key: ApiKey;
-  /** Never aborts: the session ends with the process. */
+  /** Never aborts, so that open streams continue when the session ends. */
   readonly revoked: AbortSignal;
   readonly session: SessionScope;
 }
 
 /**
- * The sessions of the gateway's own chat page. They exist in the memory of this process only; above 1,000, the oldest
- * ends.
+ * The sessions of the gateway's own chat page. They exist in the memory of this process only. At more than 1,000
+ * sessions, the oldest one ends.
  */
 export interface Sessions {
-  /** The secret that opens the demo chatbot's page. Only the gateway's startup message shows it. */
+  /** The secret that the demo chatbot's page needs to open a session. Only the gateway's startup message shows it. */
   readonly secret: string;
   /** Whether a text is the secret; compares in constant time. */
   isSecret(text: string): boolean;

@@ -1,7 +1,7 @@
 import type { RateLimiter, RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
-import { hashKey, isKeyForm } from '../domain/key-form.ts';
+import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Keyring } from './keyring.ts';
 import type { SessionScope } from './sessions.ts';
@@ -48,7 +48,7 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
  * Authenticates a credential. A valid key works even after failed attempts by other clients at its address.
  * @param address the client's address. Well-formed keys that are unknown or revoked count against its network.
  * @throws UnauthenticatedError for a malformed, unknown or revoked key, without distinction.
- * @throws RateLimitedError instead, for a well-formed key after too many such keys from one network.
+ * @throws RateLimitedError instead, for an unknown or revoked key after too many of them from one network.
  */
 export async function authenticate(
   deps: Pick<AuthDeps, 'keyring' | 'limiter' | 'config'>,
@@ -56,7 +56,7 @@ export async function authenticate(
   address: string,
 ): Promise<Viewer> {
   const key = keyOf(credential);
-  if (key === undefined || !isKeyForm(key)) throw new UnauthenticatedError();
+  if (key === undefined || !hasKeyFormat(key)) throw new UnauthenticatedError();
   const cached = await deps.keyring.find(hashKey(key));
   if (cached === undefined) throw await countFailure(deps, address);
   return {
@@ -92,7 +92,8 @@ export async function consumeRateLimit(
 ): Promise<RateLimitResult> {
   const limit = deps.config.rateLimitPerMinute;
   if (cost > limit) {
-    throw new QueryTooComplexError(`Each field of a mutation counts as a request: at most ${limit}.`, { cost, limit });
+    const message = `Each field of a mutation counts as a request. Max ${limit} requests per minute.`;
+    throw new QueryTooComplexError(message, { cost, limit });
   }
   const result = await deps.limiter.consume(`key:${viewer.apiKeyId}`, limit, cost);
   if (!result.isAllowed) {

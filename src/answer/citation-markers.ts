@@ -3,7 +3,7 @@ export type AnswerSegment = string | number;
 
 /** Removes citation markers from a model's output while it is streamed. */
 export interface MarkerReader {
-  /** Returns the segments that text after `text` cannot change, in order; adjacent texts form one segment. */
+  /** Returns the segments that later text cannot change, in order; adjacent texts form one segment. */
   read(text: string): AnswerSegment[];
   /** Returns the segments of the text that is still buffered at the end of the output. */
   end(): AnswerSegment[];
@@ -20,29 +20,29 @@ const MARKER = new RegExp(String.raw`\[\[${BODY}\]\]|\[${BODY}\]|［${BODY}］|�
 const MARKER_PREFIX =
   /[[［【]{1,2}[ ^]?[a-z]{0,9}[ :#]{0,2}(?:\d[\d \u00a0–—,;，、:-]{0,40}(?:†[^[\]【】\n]{0,32})?)?\]?$/iy;
 
-/** The characters at which a marker or code can start or end: in prose, in code blocks and in inline code. */
-const PROSE_END = /[[［【`~]/g;
-const BLOCK_END = /[`~]/g;
-const INLINE_END = /[`\n]/g;
+/** The characters at which a marker or code can start or end, in prose, in code blocks and in inline code. */
+const PROSE_DELIMITER = /[[［【`~]/g;
+const BLOCK_DELIMITER = /[`~]/g;
+const INLINE_DELIMITER = /[`\n]/g;
 
 const SPACE = /[ \t\u00a0]/;
 const MAX_SPACES = 4;
 /** Text that may be between two markers of one group. */
-const GAP = /^[ \u00a0]?[,;、]?[ \u00a0]?$/;
-const MAX_GAP = 3;
+const MARKER_GAP = /^[ \u00a0]?[,;、]?[ \u00a0]?$/;
+const MAX_GAP_CHARS = 3;
 
-/** A text that ends with a word or number of prose, not with an identifier of code. */
+/** Matches a text that ends with a word or number of prose, not with an identifier of code. */
 const PROSE = /(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u;
 /** The characters that follow a marker in prose. */
 const AFTER_PROSE = /[.,!?:\n[]/;
-/** In UTF-16 units: how much of the text before a marker is checked. */
+/** The length of the text before a marker that is checked, in UTF-16 units. */
 const LOOKBACK = 32;
 
 /** Text that may precede a code block's fence on its line. */
 const LINE_START = /^[\s>*+\d.)-]*$/;
-/** A run of fence characters; a longer run counts as several. */
-const RUN = /`{1,32}|~{1,32}/y;
-const MAX_RUN = 32;
+/** A run of fence characters; a run of more than 32 counts as several. */
+const FENCE_RUN = /`{1,32}|~{1,32}/y;
+const MAX_FENCE_RUN = 32;
 
 /** An open code span or block, and the fence that opened it. */
 interface Code {
@@ -51,20 +51,20 @@ interface Code {
 }
 
 /**
- * Creates a reader for the markers of `count` sources. It removes a marker with the spaces before it; the marker's numbers
- * up to `count` become segments, others are dropped. It leaves unchanged: code in backticks or between fences; links
- * (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); numbers above 99, and zero; brackets right after a word (`list[1]`),
- * unless the word and what follows are prose ("10 days[1]."). It buffers at most `MAX_BUFFERED_CHARS` units. Text without
- * brackets and backticks costs only the search for them.
+ * Creates a reader for the markers of `sourceCount` sources. It removes a marker with the spaces before it. The
+ * marker's numbers up to `sourceCount` become segments; the reader drops larger numbers. It leaves unchanged: code in
+ * backticks or between fences; links (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); brackets with zero or a
+ * number above 99; brackets right after a word (`list[1]`), except in prose ("10 days[1]."). It buffers at most
+ * `MAX_BUFFERED_CHARS` units. Text without brackets, backticks and tildes costs only the search for these characters.
  */
-export function createMarkerReader(count: number): MarkerReader {
+export function createMarkerReader(sourceCount: number): MarkerReader {
   const scan: ScanState = {
-    count,
+    sourceCount,
     segments: [],
     buffered: '',
-    before: '',
+    emittedTail: '',
     isLineStart: true,
-    isBehindMarker: false,
+    isAfterMarker: false,
     code: undefined,
   };
   return {
@@ -76,14 +76,14 @@ export function createMarkerReader(count: number): MarkerReader {
 /** The state of scanning one answer. */
 interface ScanState {
   /** The number of sources. */
-  readonly count: number;
+  readonly sourceCount: number;
   segments: AnswerSegment[];
   buffered: string;
   /** The end of the text that was emitted. */
-  before: string;
+  emittedTail: string;
   isLineStart: boolean;
-  /** Whether no text was emitted since a marker was removed. */
-  isBehindMarker: boolean;
+  /** Whether a marker was removed, and no text was emitted after it. */
+  isAfterMarker: boolean;
   code: Code | undefined;
 }
 
@@ -104,8 +104,8 @@ function emit(scan: ScanState, text: string): void {
   else segments.push(text);
   const line = text.lastIndexOf('\n') + 1;
   scan.isLineStart = (line > 0 || scan.isLineStart) && LINE_START.test(text.slice(line));
-  scan.before = (scan.before + text).slice(-LOOKBACK);
-  scan.isBehindMarker = false;
+  scan.emittedTail = (scan.emittedTail + text).slice(-LOOKBACK);
+  scan.isAfterMarker = false;
 }
 
 /** Buffers the remaining text until more arrives, and ends the scan. */
@@ -117,10 +117,10 @@ function bufferRemaining(scan: ScanState, text: string): number {
 /** Scans prose up to and including its first marker or fence. Returns the next offset. */
 function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   // A marker at the start of a line is removed with the spaces after it.
-  if (scan.isBehindMarker && /(?:^|\n)$/.test(scan.before) && SPACE.test(text.charAt(at))) return at + 1;
-  const delimiter = search(PROSE_END, text, at);
-  const isGap = scan.isBehindMarker && delimiter - at <= MAX_GAP && GAP.test(text.slice(at, delimiter));
-  const start = isGap ? at : skipSpacesBack(text, at, delimiter);
+  if (scan.isAfterMarker && /(?:^|\n)$/.test(scan.emittedTail) && SPACE.test(text.charAt(at))) return at + 1;
+  const delimiter = findNext(PROSE_DELIMITER, text, at);
+  const isGap = scan.isAfterMarker && delimiter - at <= MAX_GAP_CHARS && MARKER_GAP.test(text.slice(at, delimiter));
+  const start = isGap ? at : findSpacesStart(text, at, delimiter);
   if (delimiter === text.length) {
     emit(scan, text.slice(at, isEnd ? delimiter : start));
     return isEnd ? delimiter : bufferRemaining(scan, text.slice(start));
@@ -131,27 +131,27 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
   }
   const marker = matchAt(MARKER, text, delimiter);
   const end = delimiter + (marker?.[0].length ?? 1);
-  const isOpen = marker === null ? matchAt(MARKER_PREFIX, text, delimiter) !== null : end === text.length;
-  if (isOpen && !isEnd) {
+  const mayContinue = marker === null ? matchAt(MARKER_PREFIX, text, delimiter) !== null : end === text.length;
+  if (mayContinue && !isEnd) {
     emit(scan, text.slice(at, start));
     return bufferRemaining(scan, text.slice(start));
   }
-  const previous = (scan.before + text.slice(at, delimiter)).slice(-LOOKBACK);
-  const isJoined = scan.isBehindMarker && delimiter === at;
-  const numbers =
-    marker && readMarker(marker, { count: scan.count, previous: isJoined ? '' : previous, next: text.charAt(end) });
+  const previous = (scan.emittedTail + text.slice(at, delimiter)).slice(-LOOKBACK);
+  const isAdjacentMarker = scan.isAfterMarker && delimiter === at;
+  const context = { sourceCount: scan.sourceCount, previous: isAdjacentMarker ? '' : previous, next: text.charAt(end) };
+  const numbers = marker && readMarker(marker, context);
   if (numbers === null) emit(scan, text.slice(at, end));
   else {
     emit(scan, text.slice(at, start));
     scan.segments.push(...numbers);
-    scan.isBehindMarker = true;
+    scan.isAfterMarker = true;
   }
   return end;
 }
 
 /** Scans code up to a possible end. Returns the next offset. */
 function scanCode(scan: ScanState, text: string, at: number, isEnd: boolean): number {
-  const delimiter = search(scan.code?.isBlock ? BLOCK_END : INLINE_END, text, at);
+  const delimiter = findNext(scan.code?.isBlock ? BLOCK_DELIMITER : INLINE_DELIMITER, text, at);
   emit(scan, text.slice(at, delimiter));
   if (text[delimiter] !== '\n') return delimiter === text.length ? delimiter : scanFence(scan, text, delimiter, isEnd);
   // A backtick without another one on the same line does not open code.
@@ -161,9 +161,9 @@ function scanCode(scan: ScanState, text: string, at: number, isEnd: boolean): nu
 
 /** Scans backticks or tildes, which may open or close code. Returns the next offset. */
 function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): number {
-  const run = matchAt(RUN, text, at)?.[0] ?? '';
+  const run = matchAt(FENCE_RUN, text, at)?.[0] ?? '';
   const end = at + run.length;
-  if (end === text.length && run.length < MAX_RUN && !isEnd) return bufferRemaining(scan, run);
+  if (end === text.length && run.length < MAX_FENCE_RUN && !isEnd) return bufferRemaining(scan, run);
   const isFence = run.length >= 3 && scan.isLineStart;
   const { code } = scan;
   if (code === undefined) {
@@ -178,37 +178,37 @@ function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): n
 /** Returns the source numbers of a marker; null when the text is not a marker. */
 function readMarker(
   [marker, ...groups]: RegExpExecArray,
-  { count, previous, next }: { count: number; previous: string; next: string },
+  { sourceCount, previous, next }: { sourceCount: number; previous: string; next: string },
 ): number[] | null {
-  const numbers = expand(groups.find((group) => group !== undefined) ?? '', count);
+  const numbers = expandNumbers(groups.find((group) => group !== undefined) ?? '', sourceCount);
   const isLink = next === '(' || /[\]\\]$/.test(previous) || (next === ':' && /(?:^|\n)[^\S\n]*$/.test(previous));
   if (numbers === null || isLink) return null;
-  const isGlued = /^\[\d/.test(marker) && /\w$/.test(previous);
+  const isAfterWord = /^\[\d/.test(marker) && /\w$/.test(previous);
   const isProse = PROSE.test(previous) && next !== '' && AFTER_PROSE.test(next);
-  const supported = numbers.filter((number) => number <= count);
-  return isGlued && !(isProse && supported.length === numbers.length) ? null : [...new Set(supported)];
+  const existingNumbers = numbers.filter((number) => number <= sourceCount);
+  return isAfterWord && !(isProse && existingNumbers.length === numbers.length) ? null : [...new Set(existingNumbers)];
 }
 
 /** Expands `1, 3-5` to numbers; null when it contains a zero or an invalid range. */
-function expand(list: string, count: number): number[] | null {
+function expandNumbers(list: string, sourceCount: number): number[] | null {
   const numbers: number[] = [];
   for (const part of list.split(/[,;，、]/)) {
     const [first = 0, last = first, ...more] = part.split(/[–—-]/).map(Number);
-    if (first < 1 || last < first || more.length > 0 || (last > first && last > count)) return null;
+    if (first < 1 || last < first || more.length > 0 || (last > first && last > sourceCount)) return null;
     for (let number = first; number <= last; number += 1) numbers.push(number);
   }
   return numbers;
 }
 
 /** Returns the start of the spaces that end at `end`: at most `MAX_SPACES`, and none before `from`. */
-function skipSpacesBack(text: string, from: number, end: number): number {
+function findSpacesStart(text: string, from: number, end: number): number {
   let start = end;
   while (start > from && end - start < MAX_SPACES && SPACE.test(text.charAt(start - 1))) start -= 1;
   return start;
 }
 
 /** Returns the first offset from `at` on at which `pattern` matches, or the end. */
-function search(pattern: RegExp, text: string, at: number): number {
+function findNext(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.exec(text)?.index ?? text.length;
 }

@@ -1,33 +1,35 @@
 import type { Question } from './engine.ts';
 
-/** How likely the sources are to be relevant to a question: `NONE` unlikely, `UNSURE` possibly, `SURE` clearly. */
+/** Whether the sources are relevant to a question: `NONE` (probably not), `UNSURE` (possibly) or `SURE` (clearly). */
 export type ConfidenceBand = 'NONE' | 'UNSURE' | 'SURE';
 
 /**
- * Below this confidence the engine treats the sources as unrelated to the question. On the SQuAD sample it answers 93 %
- * of the questions about the articles and 8 % of other questions with all 288 passages as one corpus, 88 % and 1 % with
- * one article, 89 % and 0.2 % with one paragraph. (With 0.28: 86 % and 3 %, 76 % and 0.2 %, 78 % and 0 %.)
+ * Below this confidence the engine treats the sources as unrelated to the question. On the SQuAD sample with all 288
+ * passages as one corpus, it answers 93 % of the questions about the articles, and 8 % of the off-topic questions. With
+ * one article as the corpus, the two shares are 88 % and 1 %; with one paragraph, 89 % and 0.2 %. With a minimum of
+ * 0.28 they would be 86 % and 3 % (all passages), 76 % and 0.2 % (one article), 78 % and 0 % (one paragraph).
  */
-const MIN_CONFIDENCE = 0.22;
+const MIN_UNSURE_CONFIDENCE = 0.22;
 
 /**
- * At or above this confidence the sources are clearly relevant: for 78 % and 0 % of the same questions with all
- * passages, 69 % and 0.1 % with one article, 71 % and 0 % with one paragraph. With all passages the quotes contain the
- * right answer for 92 % of the questions above this value, and for 69 % of those between the two values. 16 % of the
- * questions are between them, and so are all answered questions about other articles.
+ * At or above this confidence the engine treats the sources as clearly relevant. The shares of the same two sets of
+ * questions are 78 % and 0 % with all passages, 69 % and 0.1 % with one article, 71 % and 0 % with one paragraph. With
+ * all passages, 16 % of the questions about the articles, and all off-topic questions that the engine answers, have a
+ * confidence between the two minimums. The quotes contain the right answer to 69 % of the questions about the articles
+ * between the minimums, and to 92 % of those above.
  */
-const MIN_CERTAINTY = 0.32;
+const MIN_SURE_CONFIDENCE = 0.32;
 
-/** Returns the band of a retrieval's confidence. */
-export function bandOf(confidence: number): ConfidenceBand {
-  if (confidence < MIN_CONFIDENCE) return 'NONE';
-  return confidence < MIN_CERTAINTY ? 'UNSURE' : 'SURE';
+/** Classifies a retrieval's confidence. */
+export function toConfidenceBand(confidence: number): ConfidenceBand {
+  if (confidence < MIN_UNSURE_CONFIDENCE) return 'NONE';
+  return confidence < MIN_SURE_CONFIDENCE ? 'UNSURE' : 'SURE';
 }
 
 /**
- * Whether to call a model; if not, the fallback message is the answer. A model with tools is always called, because
- * the sources cannot show that a visitor wants to talk to a person.
+ * Whether to call a model; if not, the fallback message is the answer. A model with tools is always called, because the
+ * visitor may want to talk to a person, and no confidence in the sources shows that.
  */
-export function shouldAskModel({ answering, tools, retrieval }: Question): boolean {
-  return answering.grounding === 'OPEN' || tools.length > 0 || bandOf(retrieval.confidence) !== 'NONE';
+export function shouldCallModel({ answering, tools, retrieval }: Question): boolean {
+  return answering.grounding === 'OPEN' || tools.length > 0 || toConfidenceBand(retrieval.confidence) !== 'NONE';
 }

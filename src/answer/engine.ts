@@ -13,19 +13,19 @@ export interface Question {
   readonly content: string;
   /** The chatbot's instructions; engines without a model ignore them. */
   readonly instructions: string;
-  /** The answer when the sources contain none. */
+  /** The answer when the sources do not answer the question. */
   readonly fallbackMessage: string;
   /** The text for a visitor whose conversation is handed off to a person. */
   readonly handoffMessage: string;
   /** The provider and model that answer. */
-  readonly author: ModelName;
+  readonly answeringModel: ModelName;
   readonly answering: Answering;
-  /** The conversation's metadata about the visitor; null when models may not see it. */
-  readonly visitor: JsonText | null;
+  /** The conversation's metadata about the visitor; null when models must not see it or there is none. */
+  readonly visitorMetadata: JsonText | null;
   /** The tools that a model may call. */
   readonly tools: readonly AnswerTool[];
   /** Earlier messages, oldest first. */
-  readonly history: readonly Turn[];
+  readonly history: readonly HistoryMessage[];
   /** The passages of the chatbot's sources that match the question. */
   readonly retrieval: Retrieval;
 }
@@ -51,16 +51,17 @@ export interface ToolResult {
 }
 
 /** One earlier message of the conversation. */
-export interface Turn {
+export interface HistoryMessage {
   readonly role: 'USER' | 'ASSISTANT';
   readonly content: string;
 }
 
 /**
  * One event of an answer. `delta` appends to the text; a surrogate pair may be split between two deltas, because hosted
- * models do so. A `citation` points into earlier text. `reasoning` is a model's reasoning, which is not part of the
- * text. `author` names the model that produces the events after it, with its estimated input tokens. `discarded` is the
- * usage of a model whose output was discarded. `finish` is emitted once, as the last event.
+ * models do so. A `citation` refers to earlier text. `reasoning` is a model's reasoning, which is not part of the
+ * text. `author` names the model that produces the following events; `inputTokens` is an estimate of all input of that
+ * model so far. `discarded` is the usage of a model whose output was discarded. `finish` is emitted once, as the last
+ * event.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }
@@ -79,7 +80,7 @@ export interface AnswerEngine {
   answer(question: Question, signal: AbortSignal): AsyncIterable<AnswerEvent>;
   /**
    * Suggests at most three questions that the visitor may want to ask next; absent: the engine suggests none.
-   * @param question the answered question; its `author` is the model that answered.
+   * @param question the answered question; its `answeringModel` is the model that answered.
    */
   suggest?(question: Question, answer: Answer, signal: AbortSignal): Promise<Suggestions>;
 }

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Citation } from '../domain/entities.ts';
-import { bandOf } from './confidence.ts';
+import { toConfidenceBand } from './confidence.ts';
 import type { AnswerEngine, AnswerEvent, Question } from './engine.ts';
 import { suggestFromSources } from './follow-ups.ts';
 import { chooseQuotes, type Quote } from './quotes.ts';
@@ -25,7 +25,7 @@ export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEn
   return {
     async *answer(question, signal) {
       let answerText = '';
-      for (const event of compose(question)) {
+      for (const event of composeAnswer(question)) {
         if (event.type === 'delta') {
           await pause(delayMs, signal);
           answerText += event.text;
@@ -43,27 +43,27 @@ export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEn
   };
 }
 
-function* compose({ content, retrieval, fallbackMessage }: Question): Generator<AnswerEvent> {
-  const quotes = bandOf(retrieval.confidence) === 'NONE' ? [] : chooseQuotes(content, retrieval);
+function* composeAnswer({ content, retrieval, fallbackMessage }: Question): Generator<AnswerEvent> {
+  const quotes = toConfidenceBand(retrieval.confidence) === 'NONE' ? [] : chooseQuotes(content, retrieval);
   if (quotes.length === 0) yield* toDeltas(fallbackMessage);
   let start = 0;
   for (const [index, quote] of quotes.entries()) {
-    const separator = separate(quotes[index - 1], quote);
+    const separator = separatorBetween(quotes[index - 1], quote);
     yield* toDeltas(separator + quote.text);
     start += separator.length;
-    yield { type: 'citation', citation: cite(quote, start) };
+    yield { type: 'citation', citation: createCitation(quote, start) };
     start += quote.text.length;
   }
 }
 
-/** Returns a space between two sentences of one passage; otherwise, or if a quote has several lines, a blank line. */
-function separate(previous: Quote | undefined, next: Quote): string {
+/** Returns the text between two quotes: a space if both are single lines of one passage, otherwise a blank line. */
+function separatorBetween(previous: Quote | undefined, next: Quote): string {
   if (previous === undefined) return '';
   const isSamePassage = previous.hit.passage.id === next.hit.passage.id;
   return isSamePassage && !previous.text.includes('\n') && !next.text.includes('\n') ? ' ' : '\n\n';
 }
 
-function cite({ hit, text }: Quote, start: number): Citation {
+function createCitation({ hit, text }: Quote, start: number): Citation {
   const { passage, title, url } = hit;
   return {
     passageId: passage.id,

@@ -4,16 +4,17 @@ import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { Question } from './engine.ts';
 import { composeSources } from './prompt.ts';
 
-const MAX_CHARS = 160;
+/** The maximum length of a suggestion in UTF-16 units. */
+const MAX_SUGGESTION_CHARS = 160;
 
-/** In UTF-16 units: the part of an earlier question that is compared; a longer one resembles no suggestion. */
-const MAX_OTHER_CHARS = 1_000;
+/** In UTF-16 units: the part of an earlier question or a heading that is compared with a suggestion. */
+const MAX_COMPARED_CHARS = 1_000;
 
 /** In UTF-16 units: the part of a passage that the prompt contains. */
 const MAX_PASSAGE_CHARS = 600;
 
 /** The maximum number of brackets in a model's output that are tried as the start of an array. */
-const MAX_TRIES = 20;
+const MAX_ARRAY_STARTS = 20;
 
 /**
  * Suggests up to three questions that the sources answer, best first: the questions of question-answer entries, and
@@ -22,13 +23,13 @@ const MAX_TRIES = 20;
  */
 export function suggestFromSources({ content, history, retrieval }: Question, citedIds: readonly string[]): string[] {
   const cited = new Set(citedIds);
-  const asked = listUserQuestions({ content, history });
+  const userQuestions = listUserQuestions({ content, history });
   const citedHits = retrieval.hits.filter(({ passage }) => cited.has(passage.id));
-  const otherHits = retrieval.hits.filter(({ passage }) => !cited.has(passage.id));
-  const suggested = otherHits.flatMap(({ passage, sourceType }) =>
+  const uncitedHits = retrieval.hits.filter(({ passage }) => !cited.has(passage.id));
+  const suggested = uncitedHits.flatMap(({ passage, sourceType }) =>
     sourceType === 'QA' ? passage.headingPath : passage.headingPath.filter((heading) => /[?？؟]$/.test(heading.trim())),
   );
-  return selectNew(suggested, [...asked, ...citedHits.flatMap(({ passage }) => passage.headingPath)]);
+  return selectNewQuestions(suggested, [...userQuestions, ...citedHits.flatMap(({ passage }) => passage.headingPath)]);
 }
 
 /** Lists the visitor's questions so far. */
@@ -62,25 +63,26 @@ export function composeFollowUpPrompt({ content, retrieval }: Question, answer: 
 
 /**
  * Reads the questions from a model's output: the first JSON array of strings, whatever surrounds it. Returns at most
- * three questions of one line and 1 to 160 UTF-16 units, without duplicates and without questions that resemble one of
- * `asked`; empty when there is no such array.
+ * three questions of one line and 1 to 160 UTF-16 units. Leaves out duplicates, and questions that resemble one of
+ * `earlierQuestions`. Empty when there is no such array.
  */
-export function readFollowUps(text: string, asked: readonly string[] = []): string[] {
+export function readFollowUps(text: string, earlierQuestions: readonly string[] = []): string[] {
   let at = text.indexOf('[');
-  for (let tries = 0; at !== -1 && tries < MAX_TRIES; tries += 1) {
+  for (let tries = 0; at !== -1 && tries < MAX_ARRAY_STARTS; tries += 1) {
     const value = parseArray(text, at);
-    if (value !== undefined) return selectNew(value, asked);
+    if (value !== undefined) return selectNewQuestions(value, earlierQuestions);
     at = text.indexOf('[', at + 1);
   }
   return [];
 }
 
-/** Selects the first valid questions that resemble neither each other nor one of `others`. */
-function selectNew(questions: readonly string[], others: readonly string[]): string[] {
-  const seenKeys = new Set(others.map((text) => comparisonKey(text.slice(0, MAX_OTHER_CHARS))));
+/** Selects the first valid questions that resemble neither each other nor one of `knownTexts`. */
+function selectNewQuestions(questions: readonly string[], knownTexts: readonly string[]): string[] {
+  const seenKeys = new Set(knownTexts.map((text) => comparisonKey(text.slice(0, MAX_COMPARED_CHARS))));
   const selected: string[] = [];
   for (const question of questions.map((text) => text.trim())) {
-    const isValid = question.length >= 1 && question.length <= MAX_CHARS && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(question);
+    const isValid =
+      question.length >= 1 && question.length <= MAX_SUGGESTION_CHARS && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(question);
     if (!isValid) continue;
     const key = comparisonKey(question);
     if (seenKeys.has(key)) continue;
@@ -91,7 +93,7 @@ function selectNew(questions: readonly string[], others: readonly string[]): str
   return selected;
 }
 
-/** Returns a key that is the same for questions that ask the same. */
+/** Returns a key that is equal for questions with the same content words in any order. */
 function comparisonKey(question: string): string {
   return toContentTerms(question).sort().join(' ') || toTerms(question).join(' ');
 }

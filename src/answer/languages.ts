@@ -6,19 +6,19 @@ export interface Language {
   /** The script of most letters; Chinese and Japanese count as one. Undefined without letters. */
   readonly script: string | undefined;
   /** The index of the stop word list that matches the text; undefined when no list clearly matches. */
-  readonly list: number | undefined;
-  /** The non-ASCII letters of each word. */
-  readonly accents: readonly string[];
+  readonly stopWordList: number | undefined;
+  /** The letters of each word, without the letters a to z. */
+  readonly accentedLetters: readonly string[];
 }
 
-/** A list matches if it contains this share of the words, and at least two more of them than any other list. */
+/** A list matches if it contains at least `MIN_SHARE` of the words, and `MIN_LEAD` more words than any other list. */
 const MIN_SHARE = 0.15;
 const MIN_LEAD = 2;
 
-/** Two languages differ if this share of the words in one text contains accented letters that the other text lacks. */
+/** Two languages differ if this share of the words of one text contains accented letters that the other text lacks. */
 const ACCENTED_SHARE = 0.15;
 
-/** The number of words that are read; reading more does not improve the result. */
+/** The maximum number of words that are read; reading more does not improve the result. */
 const MAX_WORDS = 400;
 
 /** Reads the script, the stop words and the accented letters of a text. */
@@ -28,34 +28,34 @@ export function readLanguage(text: string): Language {
       .toLowerCase()
       .match(/\p{L}[\p{L}\p{M}]*/gu) ?? []
   ).slice(0, MAX_WORDS);
-  const folded = words.map((word) => normalizeText(word, 'NFKD').replace(/\p{M}/gu, ''));
-  const hits = STOP_WORD_LISTS.map((list) => folded.filter((word) => list.has(word)).length);
-  const [bestCount = 0, secondCount = 0] = hits.toSorted((a, b) => b - a);
+  const foldedWords = words.map((word) => normalizeText(word, 'NFKD').replace(/\p{M}/gu, ''));
+  const counts = STOP_WORD_LISTS.map((list) => foldedWords.filter((word) => list.has(word)).length);
+  const [bestCount = 0, secondCount = 0] = counts.toSorted((a, b) => b - a);
   const isClear = bestCount >= secondCount + MIN_LEAD && bestCount >= MIN_SHARE * words.length;
   return {
     script: scriptOf(words.join('')),
-    list: isClear ? hits.indexOf(bestCount) : undefined,
-    accents: words.map((word) => word.replace(/[a-z]/g, '')),
+    stopWordList: isClear ? counts.indexOf(bestCount) : undefined,
+    accentedLetters: words.map((word) => word.replace(/[a-z]/g, '')),
   };
 }
 
 /**
- * Whether two texts are clearly in different languages: their scripts differ, or their stop words do. If one text has
- * too few stop words, many words of one text must contain letters that the other never uses. Closely related languages,
- * such as Spanish and Italian, count as the same language.
+ * Whether two texts are clearly in different languages: their scripts differ, or, in Latin script, their stop word
+ * lists differ. If a text matches no list, many words of one text must contain letters that the other text never uses.
+ * Closely related languages, such as Spanish and Italian, count as the same language.
  */
 export function differInLanguage(a: Language, b: Language): boolean {
   if (a.script === undefined || b.script === undefined) return false;
   if (a.script !== b.script) return true;
   if (a.script !== 'latin') return false;
-  if (a.list !== undefined && b.list !== undefined) return a.list !== b.list;
+  if (a.stopWordList !== undefined && b.stopWordList !== undefined) return a.stopWordList !== b.stopWordList;
   return hasForeignLetters(a, b) || hasForeignLetters(b, a);
 }
 
-function hasForeignLetters({ accents }: Language, other: Language): boolean {
-  const otherLetters = new Set(other.accents.join(''));
-  const foreign = accents.filter((letters) => [...letters].some((letter) => !otherLetters.has(letter)));
-  return foreign.length >= ACCENTED_SHARE * accents.length;
+function hasForeignLetters({ accentedLetters }: Language, other: Language): boolean {
+  const otherLetters = new Set(other.accentedLetters.join(''));
+  const foreignWords = accentedLetters.filter((letters) => [...letters].some((letter) => !otherLetters.has(letter)));
+  return foreignWords.length >= ACCENTED_SHARE * accentedLetters.length;
 }
 
 function scriptOf(letters: string): string | undefined {
@@ -67,7 +67,7 @@ function scriptOf(letters: string): string | undefined {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-/** Names a code point's script. From U+0370 on, each block of 256 code points is one script, except in East Asia. */
+/** Names a code point's script. From U+0370 on, every 256 code points count as one script, except in East Asia. */
 function nameScript(code: number): string {
   if (code < 0x370 || (code >= 0x1e00 && code < 0x1f00)) return 'latin';
   if (code >= 0xac00 && code < 0xd800) return 'korean';

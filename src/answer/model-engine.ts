@@ -7,9 +7,9 @@ import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelStep, ModelStream, Models } from '../models/model-types.ts';
 import { MAX_ANSWER_CHARS } from '../models/stream-parts.ts';
 import { createCitationReader } from './cite.ts';
-import { shouldAskModel } from './confidence.ts';
+import { shouldCallModel } from './confidence.ts';
 import type { AnswerEngine, AnswerEvent, AnswerTool, Question } from './engine.ts';
-import { suggestByModel } from './model-follow-ups.ts';
+import { suggestWithModel } from './model-follow-ups.ts';
 import { composePrompt } from './prompt.ts';
 import { estimateMessageTokens, estimateTokens } from './tokens.ts';
 import { addUsage, estimateUsage, NO_USAGE } from './usage.ts';
@@ -17,7 +17,7 @@ import { addUsage, estimateUsage, NO_USAGE } from './usage.ts';
 /** The options of the model engine. */
 export interface ModelEngineOptions {
   readonly models: Models;
-  /** The engine that answers when no model is called, and when no model answers. */
+  /** The engine that answers when no model is called and, if the settings allow it, when every model has failed. */
   readonly builtin: AnswerEngine;
   readonly settings: {
     /** The time limit of the entire answer, including fallbacks. */
@@ -29,92 +29,92 @@ export interface ModelEngineOptions {
   readonly logger: Logger;
 }
 
-/** The maximum number of rounds of model calls in one answer, and of tool calls in one round. */
+/** The maximum number of rounds in one answer, and of tool calls in one round. A round is one call of the model. */
 const MAX_ROUNDS = 3;
-const MAX_CALLS = 4;
+const MAX_TOOL_CALLS = 4;
 
 /**
  * Creates the engine that answers with a hosted model, grounded in the sources. It calls the question's own model
  * first. If that model fails before it has streamed text or a tool has succeeded, the engine calls the fallback models
- * in order and finally, if the settings allow it, the built-in engine. It calls a model only if `shouldAskModel`
+ * in order and finally, if the settings allow it, the built-in engine. It calls a model only if `shouldCallModel`
  * returns true.
  */
 export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
   return {
     async *answer(question, signal) {
-      if (!shouldAskModel(question)) return yield* answerFromSources(options, question, signal);
+      if (!shouldCallModel(question)) return yield* answerWithBuiltin(options, question, signal);
       const { accountId, chatbotId, answering } = question;
       const answerSignal = AbortSignal.any([signal, AbortSignal.timeout(options.settings.totalMs)]);
-      let failure = new AnswerFailure('PROVIDER_UNAVAILABLE', 'No model was asked.');
-      for (const author of [question.author, ...answering.fallbackModels]) {
+      let failure = new AnswerFailure('PROVIDER_UNAVAILABLE', 'No model was called.');
+      for (const answeringModel of [question.answeringModel, ...answering.fallbackModels]) {
         if (answerSignal.aborted) break;
-        if (author.provider === BUILTIN) return yield* answerFromSources(options, question, signal);
+        if (answeringModel.provider === BUILTIN) return yield* answerWithBuiltin(options, question, signal);
         const progress: Progress = {
           text: '',
           notice: '',
-          hasActed: false,
+          hasToolSucceeded: false,
           countUsage: () => NO_USAGE,
           stream: undefined,
         };
         try {
-          return yield* answerByModel(options, { ...question, author }, progress, answerSignal);
+          return yield* answerWithModel(options, { ...question, answeringModel }, progress, answerSignal);
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof AnswerFailure)) throw error;
           if (progress.notice !== '') return yield* finishWithNotice(progress);
-          if (progress.text !== '' || progress.hasActed) throw error;
+          if (progress.text !== '' || progress.hasToolSucceeded) throw error;
           if (progress.stream !== undefined) yield { type: 'discarded', usage: progress.countUsage() };
           failure = error;
           const { code, message: detail } = error;
-          options.logger.warn({ accountId, chatbotId, ...author, code, detail }, 'a model did not answer');
+          options.logger.warn({ accountId, chatbotId, ...answeringModel, code, detail }, 'a model did not answer');
         }
       }
       if (signal.aborted) return;
       if (!options.settings.fallsBackToBuiltin) throw failure;
-      yield* answerFromSources(options, question, signal);
+      yield* answerWithBuiltin(options, question, signal);
     },
 
-    suggest: (question, answer, signal) => suggestByModel(options.models, question, answer, signal),
+    suggest: (question, answer, signal) => suggestWithModel(options.models, question, answer, signal),
   };
 }
 
-async function* answerFromSources(
+async function* answerWithBuiltin(
   { builtin }: ModelEngineOptions,
   question: Question,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void> {
-  const author = { provider: BUILTIN, model: null };
-  yield { type: 'author', author, inputTokens: estimateTokens(question.content) };
-  yield* builtin.answer({ ...question, author }, signal);
+  const answeringModel = { provider: BUILTIN, model: null };
+  yield { type: 'author', author: answeringModel, inputTokens: estimateTokens(question.content) };
+  yield* builtin.answer({ ...question, answeringModel }, signal);
 }
 
 /** The progress of one model's answer. */
 interface Progress {
-  /** The model's text so far, with its markers. */
+  /** The model's text so far, with its citation markers. */
   text: string;
   /** The text for the visitor if the model writes nothing more. */
   notice: string;
   /** Whether a tool has succeeded; its effect must not be repeated. */
-  hasActed: boolean;
+  hasToolSucceeded: boolean;
   /** Returns the usage so far. Computed on demand, because an estimate reads the entire text. */
   countUsage: () => TokenUsage;
   stream: ModelStream | undefined;
 }
 
-/** Answers with one model, which is called again with the results after it has called tools. */
-async function* answerByModel(
+/** Answers with one model. After a round with tool calls, it calls the model again with the results. */
+async function* answerWithModel(
   { models, settings }: ModelEngineOptions,
   question: Question,
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { accountId, author, answering, tools } = question;
+  const { accountId, answeringModel, answering, tools } = question;
   const { messages, passages } = composePrompt(question);
   const reader = createCitationReader(passages);
   const toolRunner = createToolRunner(tools, progress, signal);
   const call = {
-    ...{ accountId, ...author, messages, maxOutputTokens: settings.maxOutputTokens },
-    ...{ tools: tools.map(toFunction), showsReasoning: answering.showsReasoning },
+    ...{ accountId, ...answeringModel, messages, maxOutputTokens: settings.maxOutputTokens },
+    ...{ tools: tools.map(toFunctionTool), showsReasoning: answering.showsReasoning },
   };
   for (let round = 1; ; round++) {
     const isLast = round === MAX_ROUNDS;
@@ -153,7 +153,7 @@ async function* answerByModel(
         messages.push(stream.assistantMessage, await toolRunner.run(calls));
         continue;
       }
-      // A model that has used a tool may write nothing more.
+      // After using a tool, a model is allowed to end without writing text.
       if (roundText === '' && progress.notice !== '') return yield* finishWithNotice(progress);
       if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `The model wrote nothing: ${end.reason}.`);
       yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.countUsage() };
@@ -166,7 +166,7 @@ async function* answerByModel(
 
 type ModelEnd = ModelStep & { type: 'finish' };
 
-/** Ends an answer with the tool's notice for the visitor, because the model used a tool and wrote nothing more. */
+/** Ends an answer with the notices of the tools that have succeeded: the model then wrote nothing more, or failed. */
 function* finishWithNotice({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
   yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
   yield { type: 'finish', reason: 'STOP', usage: countUsage() };
@@ -174,26 +174,26 @@ function* finishWithNotice({ text, notice, countUsage }: Progress): Generator<An
 
 const nameOf = ({ provider, model }: ModelStream): ModelName => ({ provider, model });
 
-function toFunction({ name, description, parameters }: AnswerTool): LanguageModelV4FunctionTool {
+function toFunctionTool({ name, description, parameters }: AnswerTool): LanguageModelV4FunctionTool {
   return { type: 'function', name, description, inputSchema: parameters };
 }
 
 /**
- * Creates a runner for a model's tool calls. It runs them one after the other, and no tool again after it has
+ * Creates a runner for a model's tool calls. It runs them one after the other, and never repeats a tool that has
  * succeeded. It returns the results as a message for the model.
  */
 function createToolRunner(tools: readonly AnswerTool[], progress: Progress, signal: AbortSignal) {
-  const succeeded = new Set<string>();
+  const succeededTools = new Set<string>();
 
   async function runTool({ toolName, input }: LanguageModelV4ToolCall): Promise<string> {
     const tool = tools.find(({ name }) => name === toolName);
     if (tool === undefined) return `There is no tool ${toolName}.`;
-    if (succeeded.has(toolName)) return 'That was done already, and is done once.';
+    if (succeededTools.has(toolName)) return 'This tool has succeeded already. It can be used only once.';
     if (signal.aborted) throw new AnswerFailure('PROVIDER_UNAVAILABLE', 'No time was left for a tool.');
     const { report, notice, hasSucceeded } = await tool.run(parseArguments(input));
     if (!hasSucceeded) return report;
-    succeeded.add(toolName);
-    progress.hasActed = true;
+    succeededTools.add(toolName);
+    progress.hasToolSucceeded = true;
     progress.notice = [progress.notice, notice].filter(Boolean).join('\n\n');
     return report;
   }
@@ -202,7 +202,7 @@ function createToolRunner(tools: readonly AnswerTool[], progress: Progress, sign
     async run(calls: readonly LanguageModelV4ToolCall[]): Promise<LanguageModelV4Message> {
       const content = [];
       for (const [index, call] of calls.entries()) {
-        const value = index < MAX_CALLS ? await runTool(call) : 'Too many tools at once.';
+        const value = index < MAX_TOOL_CALLS ? await runTool(call) : 'Too many tools at once.';
         const { toolCallId, toolName } = call;
         content.push({ type: 'tool-result', toolCallId, toolName, output: { type: 'text', value } } as const);
       }

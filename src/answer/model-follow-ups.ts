@@ -8,14 +8,15 @@ import { estimateUsage } from './usage.ts';
 const MAX_OUTPUT_TOKENS = 1_000;
 
 /** Asks the model that answered for follow-up questions; if it suggests none, takes questions from the sources. */
-export async function suggestByModel(
+export async function suggestWithModel(
   models: Models,
   question: Question,
   { content, citations }: Answer,
   signal: AbortSignal,
 ): Promise<Suggestions> {
   const messages = composeFollowUpPrompt(question, content);
-  const call = { accountId: question.accountId, ...question.author, messages, maxOutputTokens: MAX_OUTPUT_TOKENS };
+  const { accountId, answeringModel } = question;
+  const call = { accountId, ...answeringModel, messages, maxOutputTokens: MAX_OUTPUT_TOKENS };
   const stream = await models.open(call, signal);
   try {
     let text = '';

@@ -22,66 +22,71 @@ interface Candidate {
 const MAX_QUOTES = 3;
 const MAX_HITS = 5;
 
-/** The number of a statement's terms that are compared with a passage; later terms are ignored. */
-const MAX_QUOTED_TERMS = 64;
+/** The maximum number of a statement's terms that are compared with a passage; later terms are ignored. */
+const MAX_COMPARED_TERMS = 64;
 
 /**
  * A quote's score is the score of its words plus the score of its passage times `PASSAGE_WEIGHT`. A further quote is
- * chosen if its score is at least `MIN_SHARE` of the best quote's. On the SQuAD sample the best quote contains a gold
- * answer for 80 % of the questions, the chosen quotes (1.7 on average) for 87 %, and always three quotes for 89 %.
+ * chosen if its score is at least `MIN_SHARE` of the best quote's score. On the SQuAD sample the best quote contains a
+ * gold answer for 80 % of the questions, and the chosen quotes (1.7 on average) contain one for 87 %. If three quotes
+ * were always chosen, they would contain one for 89 %.
  */
 const PASSAGE_WEIGHT = 0.5;
 const MIN_SHARE = 0.75;
 
-/** In terms. Length lowers the score of longer quotes only: ordinary sentences answer equally well at any length. */
+/** In terms: only above this length does the length of a quote lower its score. Shorter quotes answer equally well. */
 const LONG_QUOTE_TERMS = 40;
 
-/** The bonus of a sentence that has the kind of content asked for, such as a date. It adds 0.7 points on the sample. */
+/**
+ * The bonus of a sentence with the kind of content that the question asks for, such as a date. On the SQuAD sample it
+ * raises the share of questions whose quotes contain a gold answer by 0.7 percentage points.
+ */
 const KIND_BONUS = 0.1;
 
-/** The bonus of a definition when the question asks for one. It is large, because a definition alone is an answer. */
+/** The bonus of a definition when the question asks for one. It is large, because a definition is a full answer. */
 const DEFINITION_BONUS = 0.5;
 
 /** The weight of a line of code, which rarely answers a question by itself. */
 const CODE_WEIGHT = 0.5;
 
-/** Kinds of English questions in lower case (`asked`), and patterns of sentences that may answer them (`given`). */
-const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
+/** Kinds of English questions: a pattern of the question in lower case, and one of the sentences that may answer it. */
+const QUESTION_KINDS: readonly { questionPattern: RegExp; sentencePattern: RegExp; bonus?: number }[] = [
   {
     bonus: DEFINITION_BONUS,
-    asked:
+    questionPattern:
       /^\W*(?:what(?:'s| is| are| does)|who(?:'s| is)|tell me about|explain) (?:an? |the )?[\w-]+(?: [\w-]+)?(?: do-*)?(?:[^\w-]\W*)?$/,
-    given: /^\W*(?:(?:[Aa]n?|[Tt]he) )?\w[\w-]*(?: -*\w[\w-]*)?(?:[^\w-]\W*)? (?:is|are|was|were) (?:an?|the|one) /,
+    sentencePattern:
+      /^\W*(?:(?:[Aa]n?|[Tt]he) )?\w[\w-]*(?: -*\w[\w-]*)?(?:[^\w-]\W*)? (?:is|are|was|were) (?:an?|the|one) /,
   },
   {
-    asked: /\bwhen\b|\b(?:what|which) (?:year|date|day|month|time|decade|century)\b/,
-    given:
+    questionPattern: /\bwhen\b|\b(?:what|which) (?:year|date|day|month|time|decade|century)\b/,
+    sentencePattern:
       /\b(?:1\d|20)\d\d\b|\b\d{1,2}(?:st|nd|rd|th|:\d\d| ?[ap]m)\b|\b(?:jan|febr)uary|\b(?:march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century|today)\b|\wday\b/i,
   },
   {
-    asked:
+    questionPattern:
       /\bhow (?:many|much|long|old|far|tall|big|large|often|fast|high|deep)\b|\b(?:what|which) (?:percent|number|amount|price)/,
-    given:
+    sentencePattern:
       /\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|half|third|quarter|free)\b/i,
   },
-  { asked: /\bwho(?:m|se)?\b/, given: /[^.!?\s]\s["“(]?\p{Lu}\p{Ll}/u },
-  { asked: /\bwhere\b/, given: /\b(?:in|at|near|from|to|on)\s(?:the\s)?\p{Lu}\p{Ll}/u },
+  { questionPattern: /\bwho(?:m|se)?\b/, sentencePattern: /[^.!?\s]\s["“(]?\p{Lu}\p{Ll}/u },
+  { questionPattern: /\bwhere\b/, sentencePattern: /\b(?:in|at|near|from|to|on)\s(?:the\s)?\p{Lu}\p{Ll}/u },
   {
-    asked: /\bwhy\b|\breasons?\b/,
-    given: /\b(?:because|since|due to|so that|in order to|as a result|caused?|reasons?|therefore)\b/i,
+    questionPattern: /\bwhy\b|\breasons?\b/,
+    sentencePattern: /\b(?:because|since|due to|so that|in order to|as a result|caused?|reasons?|therefore)\b/i,
   },
 ];
 
 /**
- * Chooses the quotes that answer a question: up to three sentences of the best five passages whose scores are near the
- * best score, in the order of their sources. The answer of a question-answer entry is one quote. Empty when there are
- * no hits.
+ * Chooses the quotes that answer a question: from the best five passages, the best sentence and up to two more whose
+ * scores are near its score. The quotes of the best source come first, each source's in the order of its text. The
+ * answer of a question-answer entry is one quote. Empty when there are no hits.
  */
 export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval, 'hits' | 'weights'>): Quote[] {
-  const best = hits.slice(0, MAX_HITS);
-  const lower = question.toLowerCase();
-  const kind = KINDS.find(({ asked }) => asked.test(lower));
-  const scored = uniqueByText(best.flatMap(findCandidates))
+  const bestHits = hits.slice(0, MAX_HITS);
+  const lowerCaseQuestion = question.toLowerCase();
+  const kind = QUESTION_KINDS.find(({ questionPattern }) => questionPattern.test(lowerCaseQuestion));
+  const scored = uniqueByText(bestHits.flatMap(findCandidates))
     .map((candidate) => ({
       quote: candidate.quote,
       score: scoreCandidate(candidate, toTerms(candidate.words), weights, kind),
@@ -89,21 +94,21 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_QUOTES);
   const minScore = MIN_SHARE * (scored[0]?.score ?? 0);
-  const sources = best.map(({ passage }) => passage.sourceId);
+  const sourceIds = bestHits.map(({ passage }) => passage.sourceId);
   return scored
     .filter(({ score }) => score >= minScore)
     .map(({ quote }) => quote)
     .sort(
       (a, b) =>
-        sources.indexOf(a.hit.passage.sourceId) - sources.indexOf(b.hit.passage.sourceId) ||
+        sourceIds.indexOf(a.hit.passage.sourceId) - sourceIds.indexOf(b.hit.passage.sourceId) ||
         a.hit.passage.position - b.hit.passage.position ||
         a.start - b.start,
     );
 }
 
 /**
- * Creates a function that finds the span of a passage that matches some terms best, of which the first 64 count;
- * undefined when nothing in the passage can be quoted.
+ * Creates a function that finds the span of a passage that matches given terms best. It compares the first 64 terms,
+ * and returns undefined when nothing in the passage can be quoted.
  */
 export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote | undefined {
   const candidates = findCandidates(hit).map((candidate) => ({ candidate, terms: toTerms(candidate.words) }));
@@ -113,7 +118,7 @@ export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote
     // Words in many sentences of the passage weigh little.
     const weights = new Map(
       terms
-        .slice(0, MAX_QUOTED_TERMS)
+        .slice(0, MAX_COMPARED_TERMS)
         .map((term) => [term, Math.log(1 + candidates.length / (1 + (counts.get(term) ?? 0)))]),
     );
     let best: Quote | undefined;
@@ -131,25 +136,25 @@ export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote
 function findCandidates(hit: Hit): Candidate[] {
   const { text, headingPath } = hit.passage;
   if (hit.sourceType === 'QA') {
-    // The words of an entry's question count too, because its answer need not repeat them.
+    // The words of an entry's question count too, because its answer may not repeat them.
     const quote = { hit, start: 0, text: text.trim() };
     return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
   }
   const candidates: Candidate[] = [];
   let precedingQuestion = '';
-  for (const { start, end, layoutStart = end, isCode = false } of splitSentences(text)) {
-    const sentence = text.slice(start, layoutStart).replace(/\n\s*/g, ' ');
-    const layout = text.slice(layoutStart, end);
-    // A question is not an answer, but the next sentence probably answers it and need not repeat its words.
+  for (const { start, end, announcedStart = end, isCode = false } of splitSentences(text)) {
+    const sentence = text.slice(start, announcedStart).replace(/\n\s*/g, ' ');
+    const announcedText = text.slice(announcedStart, end);
+    // A question is not an answer, but the next sentence probably answers it, perhaps without repeating its words.
     if (/[?？]$/.test(sentence)) {
       precedingQuestion = sentence;
       continue;
     }
-    const sentenceText = isCode ? sentence : sentence + layout;
+    const sentenceText = isCode ? sentence : sentence + announcedText;
     candidates.push({
-      quote: { hit, start, text: sentence + layout },
+      quote: { hit, start, text: sentence + announcedText },
       words: precedingQuestion === '' ? sentenceText : `${precedingQuestion}\n${sentenceText}`,
-      weight: isCode && layout === '' ? CODE_WEIGHT : 1,
+      weight: isCode && announcedText === '' ? CODE_WEIGHT : 1,
     });
     precedingQuestion = '';
   }
@@ -166,9 +171,9 @@ function scoreCandidate(
   { quote, weight }: Candidate,
   terms: readonly string[],
   weights: Retrieval['weights'],
-  kind: (typeof KINDS)[number] | undefined,
+  kind: (typeof QUESTION_KINDS)[number] | undefined,
 ): number {
-  const ownScore = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE_TERMS));
-  const bonus = ownScore > 0 && kind?.given.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
-  return ownScore + bonus + PASSAGE_WEIGHT * quote.hit.score;
+  const wordScore = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE_TERMS));
+  const bonus = wordScore > 0 && kind?.sentencePattern.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
+  return wordScore + bonus + PASSAGE_WEIGHT * quote.hit.score;
 }

@@ -7,11 +7,11 @@ import { scoreTerms } from './score-passage.ts';
 /** A passage that matches a question. */
 export interface Hit {
   readonly passage: Passage;
-  /** Title, address and type of its source. */
+  /** The title, address and type of the passage's source. */
   readonly title: string;
   readonly url: string | null;
   readonly sourceType: SourceType;
-  /** 0 to 1: the share of the highest possible score for this question, plus a bonus for the opening of a source. */
+  /** 0 to 1, as a share of the highest possible score for this question; includes a bonus for a source's opening. */
   readonly score: number;
 }
 
@@ -20,34 +20,39 @@ export interface Retrieval {
   /** Best first; empty when no word of the question occurs. */
   readonly hits: readonly Hit[];
   /**
-   * 0 to 1: how likely the sources are to be relevant to the question: the best score without bonus. It separates
-   * questions about the sample's articles from off-topic ones with an AUC of 0.98, for corpora of 1 to 288 passages.
+   * The best score without bonus, 0 to 1, which shows how likely the sources are to be relevant to the question. It
+   * separates questions about the SQuAD sample from off-topic ones with an AUC of 0.98, for corpora of 1 to 288
+   * passages.
    */
   readonly confidence: number;
-  /** The question's terms in order, each with its weight: a term rarer among the chatbot's passages weighs more. */
+  /**
+   * The question's terms in order, each with its weight. A term that fewer of the chatbot's passages contain weighs
+   * more.
+   */
   readonly weights: ReadonlyMap<string, number>;
 }
 
-/** The minimum number of passages that are scored, because the index might not rank the best ones first. */
+/** The minimum number of passages to request from the index for scoring: it might not rank the best ones first. */
 const MIN_CANDIDATES = 50;
 
 /**
- * A smaller corpus counts as this large when terms are weighted. Otherwise, with a single passage, the words it lacks would
- * weigh five times as much as those it contains, and `confidence` would depend on the size of the corpus.
+ * In passages: a smaller corpus counts as this large when terms are weighted. Otherwise, with a single passage, the
+ * words that the passage lacks would weigh five times as much as those that it contains, and `confidence` would depend
+ * on the corpus size.
  */
-const MIN_CORPUS = 100;
+const MIN_CORPUS_SIZE = 100;
 
 /**
- * A question with so few terms ("What is ChatGraph?") asks what the thing is. Many passages may mention it more often,
- * but the opening of the source usually defines it; this bonus ranks the opening first.
+ * A question with at most this many terms ("What is ChatGraph?") probably asks for a definition. Many passages may
+ * repeat the term more often, but the opening of a source usually defines it. `OPENING_BONUS` ranks the opening first.
  */
 const SHORT_QUESTION_TERMS = 2;
 const OPENING_BONUS = 0.1;
 
 /**
- * Finds the passages of a chatbot that match a question best, at most `limit`. The index proposes candidates; this function
- * scores them by BM25 with the counts of this chatbot alone, so that results are as good with one passage as with thousands.
- * Equal scores keep the order of the source.
+ * Finds the passages of a chatbot that match a question best, at most `limit`. The index proposes candidates; this
+ * function scores them by BM25 with the term counts of this chatbot's passages alone, so that results are as good with
+ * one passage as with thousands. Passages with equal scores are in the order of their positions in their sources.
  */
 export async function retrieve(
   db: Queryable,
@@ -58,8 +63,9 @@ export async function retrieve(
 ): Promise<Retrieval> {
   const terms = toQueryTerms(question);
   const matches = await findCandidates(db, accountId, chatbotId, terms, Math.max(MIN_CANDIDATES, limit));
+  const corpusSize = Math.max(MIN_CORPUS_SIZE, matches.passageCount);
   const weights = new Map(
-    terms.map((term) => [term, weigh(matches.frequencies.get(term) ?? 0, Math.max(MIN_CORPUS, matches.passageCount))]),
+    terms.map((term) => [term, inverseDocumentFrequency(matches.matchCounts.get(term) ?? 0, corpusSize)]),
   );
   const scored = matches.candidates.map(({ terms, ...hit }) => ({
     ...hit,
@@ -77,6 +83,6 @@ function boostOpening(hit: Hit): Hit {
 }
 
 /** BM25's inverse document frequency, in the variant that is always positive. Source: Lucene's BM25Similarity. */
-function weigh(count: number, passageCount: number): number {
-  return Math.log(1 + (passageCount - count + 0.5) / (count + 0.5));
+function inverseDocumentFrequency(matchCount: number, passageCount: number): number {
+  return Math.log(1 + (passageCount - matchCount + 0.5) / (matchCount + 0.5));
 }

@@ -3,9 +3,9 @@ const K1 = 1.2;
 const B = 0.75;
 
 /**
- * Two adjacent words of a question that follow each other in a text too, with at most one word between them, count as
- * one more term with this share of the lower of their weights.
- * On the SQuAD sample: R@1 81.3 → 83.9 %, MRR 87.4 → 88.8 %.
+ * Two adjacent words of a question that follow each other in a text, with at most one word between them, count as one
+ * more term. The weight of this pair is `PAIR_WEIGHT` times the lower weight of the two words. On the SQuAD sample,
+ * pairs raise R@1 from 81.3 to 83.9 %, and MRR from 87.4 to 88.8 %.
  */
 const PAIR_WEIGHT = 0.3;
 const MAX_PAIR_DISTANCE = 2;
@@ -13,7 +13,7 @@ const MAX_PAIR_DISTANCE = 2;
 /**
  * Scores how well a text matches a question: BM25 over the single terms, plus a bonus for pairs that stay together, as
  * a share of the highest possible score. 0 when no term occurs, always below 1. `weights` has the question's terms in
- * order. `relativeLength` is the text's length divided by the average; 1 ignores the length.
+ * order. `relativeLength` is the text's length divided by the average length; 1 ignores the length.
  */
 export function scoreTerms(
   terms: readonly string[],

@@ -2,9 +2,9 @@
 export interface Sentence {
   readonly start: number;
   readonly end: number;
-  /** The start of a list or code in the sentence. Line breaks after it are intended; earlier ones only wrap. */
-  readonly layoutStart?: number;
-  /** Whether the sentence is a line of code, or its part from `layoutStart` on is code. */
+  /** The start of the list or code that the sentence announces. A quote keeps line breaks only from there on. */
+  readonly announcedStart?: number;
+  /** Whether the sentence is a line of code, or its part from `announcedStart` on is code. */
   readonly isCode?: boolean;
 }
 
@@ -14,10 +14,10 @@ const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 const ABBREVIATION =
   /(?:^|[^\p{L}\p{M}\p{N}])(?:\p{L}|mr|mrs|ms|dr|prof|st|sr|jr|rev|hon|gen|col|maj|capt|lt|sgt|gov|sen|rep|pres|vs|cf|ca|approx|est|dept|figs?|nos?|vol|pp|eds?|inc|ltd|co|corp|bros|mt|ft|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|bzw|vgl|nr|usw|mme|mlle)\.\s*$/iu;
 
-/** A stop without white space after it, as in a path or an address, which does not end a sentence. */
-const UNENDED = /[.!?]["'”’)\]([]*$/;
+/** Matches a text that ends with a stop but no white space, as in a path or an address: no sentence ends there. */
+const STOP_WITHOUT_SPACE = /[.!?]["'”’)\]([]*$/;
 
-/** In UTF-16 units: the length of the longest abbreviation with its surroundings. */
+/** The length of the longest abbreviation with its surroundings, in UTF-16 units. */
 const MAX_ABBREVIATION_CHARS = 12;
 
 /** A line of at least this length was probably wrapped by an editor, not ended by its author. */
@@ -32,18 +32,18 @@ const MAX_SENTENCE_LENGTH = 500;
 const FENCE = /^(?:`{3,}|~{3,})/;
 /** Headings, images, badges. */
 const UNQUOTABLE = /^(?:#{1,6}(?:\s|$)|\[?!\[)/;
-/** The underline of a heading, the line under the head of a table, or a line between sections. */
+/** The underline of a heading, the line below a table's header, or a line between sections. */
 const RULE = /^[\s|:=*_-]*$/;
 /** Text before the words of a list item, a quotation, a table row, or a question and its answer. */
 const MARKER = /^(?:>|[-*+•]\s|\d{1,9}[.)]\s|\[[ xX]\]\s|\||[QA]:\s|\s)+/;
-const ITEM = /^(?:[-*+•]|\d{1,9}[.)])\s/;
+const LIST_ITEM = /^(?:[-*+•]|\d{1,9}[.)])\s/;
 const CLOSED_SENTENCE = /[.!?:;…。！？]["'”’)\]]*$/;
 
 /**
- * Splits a passage into sentences, in order. Understands Markdown as far as quotes need it: a list item, a table row
- * and a line of code stand alone, without their markers; headings, images, rules and fences are left out; the list or
- * fenced code after a colon belongs to the sentence before it. A line break ends a sentence, unless the line was only
- * wrapped there.
+ * Splits a passage into sentences, in order. It parses the Markdown that matters for quotes: a list item, a table row
+ * and a line of code are sentences of their own, without their markers; headings, images, rules and fences are left
+ * out; the list or fenced code after a colon belongs to the sentence before it. A line break ends a sentence, unless
+ * the line was only wrapped there.
  */
 export function splitSentences(text: string): Sentence[] {
   return findBlocks(text).flatMap((block) => splitBlock(text, block));
@@ -61,51 +61,51 @@ interface Block {
 function findBlocks(text: string): Block[] {
   const blocks: Block[] = [];
   /** The block that the next line may continue. */
-  let open: Block | undefined;
+  let openBlock: Block | undefined;
   /** The block whose colon announces the next list or code. */
-  let lead: Block | undefined;
+  let announcingBlock: Block | undefined;
   let isInList = false;
-  /** The number of blocks when the fence opened. */
-  let codeStart: number | undefined;
+  /** The number of blocks before the open fence; undefined outside code. */
+  let blocksBeforeCode: number | undefined;
 
   for (const line of linesOf(text)) {
     const content = text.slice(line.start, line.end);
     if (content === '') {
-      open = undefined;
+      openBlock = undefined;
       isInList = false;
     } else if (FENCE.test(content)) {
-      open = undefined;
-      if (codeStart === undefined) {
-        codeStart = blocks.length;
+      openBlock = undefined;
+      if (blocksBeforeCode === undefined) {
+        blocksBeforeCode = blocks.length;
       } else {
-        if (lead !== undefined && announce(lead, line)) {
-          lead.isCode = true;
-          blocks.length = codeStart;
+        if (announcingBlock !== undefined && extendAnnounced(announcingBlock, line)) {
+          announcingBlock.isCode = true;
+          blocks.length = blocksBeforeCode;
         }
-        codeStart = undefined;
-        lead = undefined;
+        blocksBeforeCode = undefined;
+        announcingBlock = undefined;
       }
-    } else if (codeStart !== undefined) {
+    } else if (blocksBeforeCode !== undefined) {
       blocks.push({ ...line, isCode: true });
     } else if (UNQUOTABLE.test(content) || RULE.test(content)) {
-      open = undefined;
-      lead = undefined;
-    } else if ((isInList || ITEM.test(content)) && announce(lead, line)) {
-      open = undefined;
+      openBlock = undefined;
+      announcingBlock = undefined;
+    } else if ((isInList || LIST_ITEM.test(content)) && extendAnnounced(announcingBlock, line)) {
+      openBlock = undefined;
       isInList = true;
     } else {
       const marker = MARKER.exec(content)?.[0].length ?? 0;
-      if (marker === 0 && open !== undefined && isWrapped(text.slice(open.start, open.end), content)) {
-        open.end = line.end;
+      if (marker === 0 && openBlock !== undefined && isWrapped(text.slice(openBlock.start, openBlock.end), content)) {
+        openBlock.end = line.end;
       } else {
         const isRow = content.startsWith('|');
         const end = isRow ? endOfRow(text, line) : line.end;
         const block: Block = { start: line.start + marker, end };
         blocks.push(block);
-        open = isRow ? undefined : block;
+        openBlock = isRow ? undefined : block;
       }
       isInList = false;
-      lead = open !== undefined && /[:：]/.test(text.charAt(open.end - 1)) ? open : undefined;
+      announcingBlock = openBlock !== undefined && /[:：]/.test(text.charAt(openBlock.end - 1)) ? openBlock : undefined;
     }
   }
   return blocks;
@@ -118,10 +118,10 @@ function endOfRow(text: string, { start, end }: Sentence): number {
   return last;
 }
 
-/** Extends `lead` to the end of a line, unless it becomes too long. */
-function announce(lead: Block | undefined, line: Sentence): boolean {
-  if (lead === undefined || line.end - lead.start > MAX_ANNOUNCED_LENGTH) return false;
-  lead.announcedEnd = line.end;
+/** Extends the list or code that a block announces by a line; returns false without a block, or if it gets too long. */
+function extendAnnounced(announcingBlock: Block | undefined, line: Sentence): boolean {
+  if (announcingBlock === undefined || line.end - announcingBlock.start > MAX_ANNOUNCED_LENGTH) return false;
+  announcingBlock.announcedEnd = line.end;
   return true;
 }
 
@@ -135,7 +135,7 @@ function isWrapped(before: string, next: string): boolean {
 function splitBlock(text: string, block: Block): Sentence[] {
   const { announcedEnd, isCode = false } = block;
   if (isCode && announcedEnd === undefined) {
-    return cutLong(text, block.start, block.end).map((line) => ({ ...line, isCode }));
+    return splitLong(text, block.start, block.end).map((line) => ({ ...line, isCode }));
   }
   const sentences: Sentence[] = [];
   // The segmenter ends sentences at line breaks, but those inside a block were only wrapped.
@@ -145,16 +145,16 @@ function splitBlock(text: string, block: Block): Sentence[] {
     const end = index + segment.length;
     const isLast = end === content.length;
     const tail = content.slice(Math.max(start, end - MAX_ABBREVIATION_CHARS), end);
-    if (!isLast && (UNENDED.test(tail) || ABBREVIATION.test(tail))) continue;
+    if (!isLast && (STOP_WITHOUT_SPACE.test(tail) || ABBREVIATION.test(tail))) continue;
     if (isLast && announcedEnd !== undefined)
-      sentences.push({ start: block.start + start, end: announcedEnd, layoutStart: block.end, isCode });
-    else sentences.push(...cutLong(text, block.start + start, block.start + end));
+      sentences.push({ start: block.start + start, end: announcedEnd, announcedStart: block.end, isCode });
+    else sentences.push(...splitLong(text, block.start + start, block.start + end));
     start = end;
   }
   return sentences;
 }
 
-function cutLong(text: string, from: number, to: number): Sentence[] {
+function splitLong(text: string, from: number, to: number): Sentence[] {
   const parts: Sentence[] = [];
   let remaining = trim(text, from, to);
   while (remaining.end - remaining.start > MAX_SENTENCE_LENGTH) {

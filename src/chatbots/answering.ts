@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Answering, CHATBOT_TOOLS, GROUNDINGS } from '../domain/answering.ts';
-import { line } from '../domain/input.ts';
+import { singleLine } from '../domain/input.ts';
 
 /** The maximum number of fallback models, which are called when the first model fails. */
 export const MAX_FALLBACKS = 5;
@@ -25,11 +25,14 @@ export type AnsweringInput = {
     | undefined;
 };
 
-/** Creates the input rules for answer settings; omits absent settings. @param providers the valid provider names. */
+/**
+ * Creates the input rules for answer settings. Their output omits absent settings.
+ * @param providers the valid provider names.
+ */
 export function answeringRules(providers: readonly string[]) {
   const modelName = z.object({
     provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`),
-    model: line(1, 255)
+    model: singleLine(1, 255)
       .nullish()
       .transform((model) => model ?? null),
   });

@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, kindOfId, parseId } from '../domain/ids.ts';
-import { line, metadataObject, nameText, parseInput, text } from '../domain/input.ts';
+import { metadataObject, nameText, parseInput, singleLine, text } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
 import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
@@ -17,16 +17,18 @@ import {
   updateChatbot as updateStoredChatbot,
 } from '../store/chatbots.ts';
 import { markChatbotDeleted } from '../store/deleted-chatbots.ts';
-import { listRepliesOfChatbot } from '../store/open-replies.ts';
+import { listStreamingReplyIds } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
-import { removeInBackground } from './remove-chatbots.ts';
+import { removeOrContinueInBackground } from './remove-chatbots.ts';
 
 /** The dependencies of deletion. */
 type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveReplies' | 'keyring'>;
 
-/** The chatbot fields that an owner sets. A field that is absent or null keeps its value, or gets its default value. */
+/**
+ * The chatbot fields that an owner sets. An absent or null field keeps its value; in a new chatbot it has its default.
+ */
 export interface ChatbotFields {
   readonly name?: string | null | undefined;
   readonly slug?: string | null | undefined;
@@ -40,7 +42,7 @@ export interface ChatbotFields {
   readonly metadata?: unknown;
 }
 
-/** A lead form in the owner's input. */
+/** A lead form, as the owner sends it. */
 export interface LeadFormInput {
   readonly title: string;
   readonly fields: readonly { name: string; label: string; isRequired?: boolean | null | undefined }[];
@@ -72,7 +74,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     name: nameText,
     slug: slugText.optional(),
     provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`).optional(),
-    model: line(1, 255).optional(),
+    model: singleLine(1, 255).optional(),
     instructions: text(0, 32_000).optional(),
     fallbackMessage: text(1, 2_000).optional(),
     handoffMessage: text(1, 2_000).optional(),
@@ -115,8 +117,8 @@ export async function createChatbot(
 }
 
 /**
- * Changes the given fields of a chatbot. `isActive: false` pauses it. A change of provider selects that provider's
- * default model, unless a model is also given.
+ * Changes the given fields of a chatbot. `isActive: false` pauses it. A change of provider selects the new provider's
+ * default model, unless the input contains a model.
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
@@ -131,7 +133,7 @@ export async function updateChatbot(
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
-    // A provider does not offer the models of another provider.
+    // No provider offers the models of another provider.
     const hasNewProvider = fields.provider !== undefined && fields.provider !== chatbot.provider;
     const changed: Chatbot = {
       ...chatbot,
@@ -159,21 +161,21 @@ export async function deleteChatbot(
   const deleted = await deps.db.transaction(async (trx) => {
     const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
     // No new reply can start now, because that requires the chatbot's next event number, whose row is locked.
-    const openReplyIds = await listRepliesOfChatbot(trx, chatbot.accountId, chatbot.id);
+    const streamingReplyIds = await listStreamingReplyIds(trx, chatbot.accountId, chatbot.id);
     await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
-    return { chatbot, openReplyIds };
+    return { chatbot, streamingReplyIds };
   });
   stopActivity(deps, deleted);
-  await removeInBackground(deps, deleted.chatbot);
+  await removeOrContinueInBackground(deps, deleted.chatbot);
   return { deletedId: deleted.chatbot.id };
 }
 
 /** Stops all activity of a deleted chatbot: generation on this node and on others, streams, sessions. */
 function stopActivity(
   { bus, announcements, liveReplies, keyring }: DeletionDeps,
-  { chatbot: { id }, openReplyIds }: { chatbot: Pick<Chatbot, 'id'>; openReplyIds: readonly string[] },
+  { chatbot: { id }, streamingReplyIds }: { chatbot: Pick<Chatbot, 'id'>; streamingReplyIds: readonly string[] },
 ): void {
-  for (const messageId of openReplyIds) {
+  for (const messageId of streamingReplyIds) {
     liveReplies.get(messageId)?.stop.abort();
     announcements.announce('stop', messageId);
   }

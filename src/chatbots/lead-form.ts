@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LeadForm } from '../domain/entities.ts';
-import { line } from '../domain/input.ts';
+import { singleLine } from '../domain/input.ts';
 
 const MAX_FIELDS = 20;
 
@@ -21,7 +21,7 @@ const fieldRules = z.object({
   name: z
     .string()
     .regex(/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/, 'Must be 1 to 64 letters, digits and underscores, starting with a letter.'),
-  label: line(1, 255),
+  label: singleLine(1, 255),
   isRequired: z
     .boolean()
     .nullish()
@@ -30,7 +30,7 @@ const fieldRules = z.object({
 
 /** The input rules for a lead form. */
 export const leadFormRules = z.object({
-  title: line(1, 255),
+  title: singleLine(1, 255),
   fields: z
     .array(fieldRules)
     .min(1, 'Must have at least one field.')

@@ -12,7 +12,7 @@ type RemovalDeps = Pick<Deps, 'db' | 'background'>;
 /**
  * Starts removing the rows of deleted chatbots: at once, to continue removals that a crash interrupted, and then every
  * ten seconds. The transactions are short, so that other requests can run between them.
- * @returns a function that stops it.
+ * @returns a function that stops the timer.
  */
 export function startRemovingChatbots(deps: RemovalDeps): () => void {
   let isRunning = false;
@@ -33,16 +33,16 @@ export function startRemovingChatbots(deps: RemovalDeps): () => void {
 }
 
 /** Removes the rows of a chatbot that was just deleted; resolves when they are removed, or after two seconds. */
-export async function removeInBackground(deps: RemovalDeps, chatbot: DeletedChatbot): Promise<void> {
+export async function removeOrContinueInBackground(deps: RemovalDeps, chatbot: DeletedChatbot): Promise<void> {
   const { promise: removed, resolve } = Promise.withResolvers<void>();
   deps.background.run('remove a deleted chatbot', (signal) => removeChatbot(deps, chatbot, signal).finally(resolve));
   await Promise.race([removed, setTimeout(MAX_WAIT_MS, undefined, { ref: false })]);
 }
 
 async function removeChatbot({ db, background }: RemovalDeps, chatbot: DeletedChatbot, signal: AbortSignal) {
-  let isMore = true;
-  while (isMore && !signal.aborted && !background.isDraining) {
-    isMore = await db.transaction((trx) => removeChatbotPart(trx, chatbot));
+  let hasMore = true;
+  while (hasMore && !signal.aborted && !background.isDraining) {
+    hasMore = await db.transaction((trx) => removeChatbotPart(trx, chatbot));
     // On SQLite a transaction blocks the event loop; this pause lets requests run between transactions.
     await setTimeout(0);
   }

@@ -6,7 +6,7 @@ import type { Deps } from '../deps.ts';
 import type { Lead, LeadForm } from '../domain/entities.ts';
 import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createIdAfter } from '../domain/ids.ts';
-import { line, metadataObject, parseInput, text } from '../domain/input.ts';
+import { metadataObject, parseInput, singleLine, text } from '../domain/input.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
@@ -27,8 +27,8 @@ export interface CaptureLeadInput {
 }
 
 const rules = z.object({
-  name: line(1, 255).optional(),
-  // Checks only the syntax: only sending an email can prove that the address works.
+  name: singleLine(1, 255).optional(),
+  // Checks only the syntax, because only an email to the address can prove that the address works.
   email: text(3, 254)
     .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')
     .optional(),
@@ -45,15 +45,15 @@ type LeadFields = z.output<typeof rules>;
 
 /**
  * Stores a visitor's contact details as a lead, checked against the chatbot's lead form.
- * @param attempt carries the lead's id from one attempt to the next; this function sets the id. Attempts with the same
- * object store one lead, even if the result of a commit was lost.
- * @throws NotFoundError; InvalidInputError, also when a required field is missing or every field is blank.
+ * @param retryContext an object that all attempts to store one lead share. This function stores the lead's id in it, so
+ * that the attempts store one lead even if an attempt does not learn that its commit succeeded.
+ * @throws NotFoundError; InvalidInputError, which includes a missing required field and blank values in all fields.
  */
 export async function captureLead(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: CaptureLeadInput,
-  attempt: { id: string | undefined } = { id: undefined },
+  retryContext: { id: string | undefined } = { id: undefined },
 ): Promise<Lead> {
   const { accountId } = viewer;
   const fields = parseInput(rules, { ...input });
@@ -63,11 +63,11 @@ export async function captureLead(
     const { id: conversationId, chatbotId } = conversation;
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
     requireFieldValues(chatbot.leadForm, fields);
-    const [stored] = attempt.id === undefined ? [] : await findLeads(trx, accountId, [attempt.id]);
+    const [stored] = retryContext.id === undefined ? [] : await findLeads(trx, accountId, [retryContext.id]);
     if (stored !== undefined) return { lead: stored, events: [] };
-    attempt.id = createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId));
+    retryContext.id = createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId));
     const lead: Lead = {
-      id: attempt.id,
+      id: retryContext.id,
       ...{ accountId, chatbotId, conversationId },
       name: fields.name ?? null,
       email: fields.email ?? null,
@@ -86,15 +86,15 @@ export async function captureLead(
 
 function requireFieldValues({ fields }: LeadForm, { customData, ...standard }: LeadFields): void {
   const custom = customData === undefined ? {} : fromJson<Record<string, unknown>>(customData);
-  const answers: Readonly<Record<string, unknown>> = { ...custom, ...standard };
+  const fieldValues: Readonly<Record<string, unknown>> = { ...custom, ...standard };
   const missing = fields
-    .filter(({ name, isRequired }) => isRequired && isBlank(answers[name]))
+    .filter(({ name, isRequired }) => isRequired && isBlank(fieldValues[name]))
     .map(({ name }): FieldProblem => {
       const path = STANDARD_FIELDS.has(name) ? [name] : ['customData', name];
       return { path, message: 'The lead form requires this field.' };
     });
   if (missing.length > 0) throw new InvalidInputError(missing);
-  if (Object.values(answers).every(isBlank)) {
+  if (Object.values(fieldValues).every(isBlank)) {
     throw new InvalidInputError([{ path: [], message: 'Give at least one of name, email, phone and customData.' }]);
   }
 }

@@ -19,7 +19,7 @@ import type { Queryable } from '../store/tables.ts';
 export interface TargetInput {
   readonly chatbotId?: string | null | undefined;
   readonly conversationId?: string | null | undefined;
-  /** A client's id for a conversation of the chatbot; absent: a new conversation starts. Only with `chatbotId`. */
+  /** The id that the client has chosen for a conversation; only with `chatbotId`. Absent: a new conversation starts. */
   readonly sessionId?: string | null | undefined;
 }
 
@@ -51,46 +51,49 @@ export const READ_ONLY_LOOKUP: typeof LOCKING_LOOKUP = { byId: findConversation,
 
 /**
  * Finds the chatbot and the conversation that an input names.
- * @param find finds the conversation, and locks it unless this is `READ_ONLY_LOOKUP`.
+ * @param lookup the store functions to use; the default locks the conversation.
  * @throws NotFoundError
  */
 export async function resolveTarget(
   db: Queryable,
   accountId: string,
   input: TargetInput,
-  find = LOCKING_LOOKUP,
+  lookup = LOCKING_LOOKUP,
 ): Promise<ConversationTarget> {
   if (input.conversationId != null) {
     const id = requireFound('Conversation', parseId('conversation', input.conversationId));
-    const conversation = requireFound('Conversation', await find.byId(db, accountId, id));
+    const conversation = requireFound('Conversation', await lookup.byId(db, accountId, id));
     const chatbot = requireFound('Conversation', await findChatbot(db, accountId, conversation.chatbotId));
     return { chatbot, conversation };
   }
   const id = requireFound('Chatbot', parseId('chatbot', input.chatbotId ?? ''));
   const chatbot = requireFound('Chatbot', await findChatbot(db, accountId, id));
   const conversation =
-    input.sessionId == null ? undefined : await find.bySession(db, accountId, chatbot.id, input.sessionId);
+    input.sessionId == null ? undefined : await lookup.bySession(db, accountId, chatbot.id, input.sessionId);
   return { chatbot, conversation };
 }
 
 /** Counts a new unread message of the visitor, and reopens the conversation if it is closed. */
-export async function reopenConversation(
+export async function countVisitorMessage(
   trx: Queryable,
   conversation: Conversation,
   at: Timestamp,
 ): Promise<Conversation> {
   const { status, unreadCount } = conversation;
-  const reopened: Conversation = {
+  const updated: Conversation = {
     ...conversation,
     status: status === 'CLOSED' ? 'OPEN' : status,
     unreadCount: unreadCount + 1,
     updatedAt: at,
   };
-  await updateConversation(trx, reopened);
-  return reopened;
+  await updateConversation(trx, updated);
+  return updated;
 }
 
-/** Starts a conversation for the visitor's first message. Without a session id, its own id becomes the session id. */
+/**
+ * Starts a conversation for the visitor's first message. Without a session id, the id of the conversation is also its
+ * session id.
+ */
 export async function startConversation(
   trx: Queryable,
   chatbot: Chatbot,
@@ -103,8 +106,8 @@ export async function startConversation(
     at: Timestamp;
   },
 ): Promise<Conversation> {
-  const newest = await findNewestId(trx, 'conversations', chatbot.id);
-  const id = fields.id ?? createIdAfter('conversation', newest);
+  const newestId = await findNewestId(trx, 'conversations', chatbot.id);
+  const id = fields.id ?? createIdAfter('conversation', newestId);
   const conversation: Conversation = {
     id,
     accountId: chatbot.accountId,

@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts';
 import type { Answerer, Conversation } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
-import { line, parseInput, text } from '../domain/input.ts';
+import { parseInput, singleLine, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
@@ -47,14 +47,15 @@ export async function assignConversation(
   viewer: Viewer,
   input: { conversationId: string; assignee?: string | null | undefined },
 ): Promise<Conversation> {
-  const { assignee = null } = parseInput(z.object({ assignee: line(1, 255).optional() }), { assignee: input.assignee });
+  const rules = z.object({ assignee: singleLine(1, 255).optional() });
+  const { assignee = null } = parseInput(rules, { assignee: input.assignee });
   return changeConversation(deps, viewer, input.conversationId, (conversation) =>
     conversation.assignee === assignee ? conversation : { ...conversation, assignee },
   );
 }
 
 /**
- * Hands a conversation back to the chatbot, which answers again, beginning with the next message.
+ * Hands a conversation back to the chatbot, which answers the next message again.
  * @throws NotFoundError
  */
 export async function handBackConversation(
@@ -112,14 +113,17 @@ export async function getLockedConversation(trx: Queryable, accountId: string, g
   return requireFound('Conversation', await lockConversation(trx, accountId, id));
 }
 
-/** Ends the handoff to a person; returns the same conversation when nothing changes. */
+/** Returns a conversation after the end of its handoff to a person: the same object when nothing changes. */
 function endHandoff(conversation: Conversation, status: Conversation['status']): Conversation {
   const { silentUntil, assignee } = conversation;
   if (silentUntil === null && assignee === null && status === conversation.status) return conversation;
   return { ...conversation, status, silentUntil: null, assignee: null };
 }
 
-/** Writes a change and emits its events. `apply` returns the same conversation when nothing changes. */
+/**
+ * Changes a conversation by `apply`, stores the result, and emits the events of the change. If `apply` returns the
+ * object that it received, nothing is stored or emitted.
+ */
 async function changeConversation(
   deps: HandoffDeps,
   { accountId }: Pick<Viewer, 'accountId'>,
@@ -132,8 +136,8 @@ async function changeConversation(
     const changed = apply(current, at);
     if (changed === current) return { changed, events: [] };
     await updateConversation(trx, changed);
-    const about = { accountId, chatbotId: current.chatbotId, at };
-    await enqueueEvents(trx, about, diffEvents(current, changed));
+    const eventContext = { accountId, chatbotId: current.chatbotId, at };
+    await enqueueEvents(trx, eventContext, diffEvents(current, changed));
     return {
       changed,
       events: [await appendEvent(trx, accountId, { conversationId: current.id, type: 'HandoffChanged', at })],

@@ -12,17 +12,17 @@ type EventPayload = WithoutCursor<ConversationEvent>;
 
 /**
  * Loads the payloads of one account's logged events, with the current state of each message, lead and conversation. The
- * result has the order of `logged`, with `undefined` for an event whose content the viewer may not see or no longer
- * exists.
+ * result has the order of `loggedEvents`. It has `undefined` for an event whose content the viewer may not see, or
+ * whose content no longer exists.
  */
 export async function readLoggedEvents(
   db: Queryable,
   viewer: Viewer,
-  logged: readonly LoggedEvent[],
+  loggedEvents: readonly LoggedEvent[],
 ): Promise<(EventPayload | undefined)[]> {
   const { accountId } = viewer;
   const idsOf = (pick: (event: LoggedEvent) => string | null) => [
-    ...new Set(logged.flatMap((event) => pick(event) ?? [])),
+    ...new Set(loggedEvents.flatMap((event) => pick(event) ?? [])),
   ];
   const read = async <T extends { id: string }>(find: FindMany<T>, ids: string[]) =>
     new Map(ids.length === 0 ? [] : (await find(db, accountId, ids)).map((row) => [row.id, row]));
@@ -35,10 +35,10 @@ export async function readLoggedEvents(
     findLeads,
     idsOf(({ leadId }) => leadId),
   );
-  const changed = idsOf(({ type, conversationId }) => (type === 'HandoffChanged' ? conversationId : null));
-  const conversations = await read(findConversations, changed);
+  const changedIds = idsOf(({ type, conversationId }) => (type === 'HandoffChanged' ? conversationId : null));
+  const conversations = await read(findConversations, changedIds);
 
-  return logged.map((event): EventPayload | undefined => {
+  return loggedEvents.map((event): EventPayload | undefined => {
     const { type, conversationId, at } = event;
     if (type === 'HandoffChanged') {
       const conversation = conversations.get(conversationId);
@@ -59,6 +59,6 @@ type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) =>
 /** The reason why a stream of a conversation ends. */
 export const CONVERSATION_DELETED = 'The conversation was deleted, or the chatbot that it belongs to.';
 
-/** The message to a client that missed events, or received some that a restore has undone. */
+/** The message to a client that missed events, or that received events that a restore has undone. */
 export const EVENTS_LOST =
   'Events after this cursor were deleted by retention or lost by a restore. Query the data that you need again; this stream continues with new events.';

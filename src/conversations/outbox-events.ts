@@ -1,11 +1,17 @@
-/** The outbox events of conversations, which webhook receivers get. The first four are part of the REST contract. */
+/**
+ * The outbox events of conversations. Webhooks deliver them. The payloads of `leadCaptured`, `conversationStarted`,
+ * `messageReceived` and `conversationEscalated` are part of the REST contract.
+ */
 import type { Conversation, Lead, Message, Rating } from '../domain/entities.ts';
 import { fromJson } from '../domain/json.ts';
 import type { OutboxEvent } from '../store/webhooks/outbox.ts';
 
 type ConversationOrigin = Omit<Awaited<ReturnType<OutboxEvent['buildPayload']>>, 'data'>;
 
-/** A longer text is truncated, which sets `is_truncated`, because every receiver accepts small bodies. */
+/**
+ * In UTF-16 units. A payload contains only the beginning of a longer reply and has `is_truncated` set, because some
+ * receivers refuse large bodies.
+ */
 const MAX_TEXT_CHARS = 4_000;
 
 /** A visitor gave contact details. */
@@ -65,15 +71,15 @@ function handoffEnded(conversation: Conversation): OutboxEvent {
   };
 }
 
-/** The fields of a finished reply that its outbox events contain. */
-type EndedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'citations' | 'generation'>;
+/** The fields of a finished reply that `messageCompleted` and `messageFailed` use. */
+type FinishedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'citations' | 'generation'>;
 
-/** A reply was completed. @param find reads the reply's conversation. */
-export function messageCompleted(find: () => Promise<Conversation>, reply: EndedReply): OutboxEvent {
+/** A reply was completed. */
+export function messageCompleted(readConversation: () => Promise<Conversation>, reply: FinishedReply): OutboxEvent {
   return {
     name: 'MESSAGE_COMPLETED',
     async buildPayload() {
-      const conversation = await find();
+      const conversation = await readConversation();
       const { id, content, citations, generation } = reply;
       const message = truncate(content);
       const data = {
@@ -92,11 +98,14 @@ export function messageCompleted(find: () => Promise<Conversation>, reply: Ended
 }
 
 /** The generation of a reply failed. */
-export function messageFailed(find: () => Promise<Conversation>, { id, error }: EndedReply): OutboxEvent {
+export function messageFailed(
+  readConversation: () => Promise<Conversation>,
+  { id, error }: FinishedReply,
+): OutboxEvent {
   return {
     name: 'MESSAGE_FAILED',
     async buildPayload() {
-      const conversation = await find();
+      const conversation = await readConversation();
       return {
         ...originOf(conversation),
         messageId: id,

@@ -7,7 +7,7 @@ import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
-/** The percentages of the monthly quota at which the gateway warns an account; also in the schema, samples and docs. */
+/** The percentages of the monthly quota at which the gateway warns an account. Schema, samples and docs repeat them. */
 export const WARNING_PERCENTAGES = [80, 100];
 
 /**
@@ -26,7 +26,7 @@ export async function reserveReplyQuota(
   const used = await reserveReply(trx, accountId, month, limit);
   if (used === undefined) throw new QuotaExceededError();
   const warnings: QuotaWarning[] = [];
-  // Includes percentages that were already exceeded, because the operator may lower the limit during the month.
+  // Includes percentages that were exceeded before this reply: the operator may have lowered the limit this month.
   for (const percent of WARNING_PERCENTAGES.filter((threshold) => limit > 0 && used * 100 >= limit * threshold)) {
     const warning = await insertWarning(trx, { accountId, month, percent, used, limit, at: toTimestamp(now) });
     if (warning === undefined) continue;

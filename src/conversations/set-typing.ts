@@ -6,7 +6,8 @@ import { getConversation } from './handoff.ts';
 
 /**
  * Shows a typing indicator to the subscribers of a conversation, or hides it.
- * @throws NotFoundError; ForbiddenError for an agent without `MANAGE`.
+ * @throws NotFoundError; ForbiddenError without the scope that the role needs: `MANAGE` for an agent, `CHAT` for a
+ * visitor.
  */
 export async function setTyping(
   deps: Pick<Deps, 'db' | 'typing'>,

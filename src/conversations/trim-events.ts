@@ -1,13 +1,13 @@
 import type { Deps } from '../deps.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { listAllChatbotIds } from '../store/chatbots.ts';
-import { deleteEventsBefore, listOldestEvents } from '../store/events.ts';
+import { deleteEventsBefore, listEventsOfAnyAccount } from '../store/events.ts';
 
 const EVENTS_PER_TRANSACTION = 500;
 
 /**
- * Deletes the events of all logs that are older than `EVENT_RETENTION_DAYS`, in short transactions. Keeps the messages
- * and leads of these events, and the newest event of each chatbot.
+ * Deletes all logged events that are older than `EVENT_RETENTION_DAYS`, in short transactions. Keeps the messages and
+ * leads of these events, and the newest event of each chatbot.
  */
 export async function trimEvents(
   { db, clock, config, background }: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>,
@@ -15,11 +15,11 @@ export async function trimEvents(
 ): Promise<void> {
   if (config.eventRetentionMs === 0) return;
   const now = clock.now();
-  const window = { before: toTimestamp(now - config.eventRetentionMs), now: toTimestamp(now) };
+  const dateRange = { before: toTimestamp(now - config.eventRetentionMs), now: toTimestamp(now) };
   for (const chatbotId of await listAllChatbotIds(db.read)) {
     let after: number | undefined = 0;
     while (after !== undefined && !signal.aborted && !background.isDraining) {
-      after = await trimBatch(db, chatbotId, { ...window, after });
+      after = await trimBatch(db, chatbotId, { ...dateRange, after });
     }
   }
 }
@@ -35,12 +35,13 @@ async function trimBatch(
   { before, now, after }: { before: Timestamp; now: Timestamp; after: number },
 ): Promise<number | undefined> {
   // Reads one event more than it checks, so that it never deletes the newest event.
-  const events = await listOldestEvents(db.read, { chatbotId, after }, EVENTS_PER_TRANSACTION + 1);
+  const events = await listEventsOfAnyAccount(db.read, { chatbotId, after }, EVENTS_PER_TRANSACTION + 1);
   const checked = events.slice(0, -1);
-  const firstKept = checked.findIndex(({ at }) => at >= before && at <= now);
-  const candidates = firstKept === -1 ? checked : checked.slice(0, firstKept);
-  const lastOld = candidates.findLastIndex(({ at }) => at < before);
-  const next = events[lastOld + 1];
-  if (lastOld >= 0 && next) await db.transaction((trx) => deleteEventsBefore(trx, chatbotId, next.chatbotNumber));
-  return firstKept === -1 && events.length > EVENTS_PER_TRANSACTION ? checked.at(-1)?.chatbotNumber : undefined;
+  const firstRecentIndex = checked.findIndex(({ at }) => at >= before && at <= now);
+  const candidates = firstRecentIndex === -1 ? checked : checked.slice(0, firstRecentIndex);
+  const lastOldIndex = candidates.findLastIndex(({ at }) => at < before);
+  const oldestKept = events[lastOldIndex + 1];
+  if (lastOldIndex >= 0 && oldestKept)
+    await db.transaction((trx) => deleteEventsBefore(trx, chatbotId, oldestKept.chatbotNumber));
+  return firstRecentIndex === -1 && events.length > EVENTS_PER_TRANSACTION ? checked.at(-1)?.chatbotNumber : undefined;
 }

@@ -6,10 +6,10 @@ import type { Clock } from '../domain/time.ts';
 
 /** The typing indicators of all conversations; memory only, never stored. */
 export interface TypingIndicators {
-  /** Sets an indicator, which expires after a few seconds unless it is set again, or clears it. */
+  /** Sets or clears an indicator. A set indicator expires after a few seconds unless it is set again. */
   set(conversationId: string, role: TypingRole, isTyping: boolean): void;
   /** Returns the roles that are typing now. */
-  of(conversationId: string): ReadonlySet<TypingRole>;
+  rolesTyping(conversationId: string): ReadonlySet<TypingRole>;
   /** Cancels all timers. */
   close(): void;
 }
@@ -21,7 +21,7 @@ const NO_ROLES: ReadonlySet<TypingRole> = new Set();
 
 /** Creates the typing indicators of one process, which announces its changes to the other processes. */
 export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements: Announcements): TypingIndicators {
-  const typers = new Map<string, Map<TypingRole, { until: number; timer: NodeJS.Timeout }>>();
+  const typers = new Map<string, Map<TypingRole, { expiresAtMs: number; timer: NodeJS.Timeout }>>();
 
   function clear(conversationId: string, role: TypingRole): void {
     const roles = typers.get(conversationId);
@@ -38,9 +38,9 @@ export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements
         clear(conversationId, role);
         bus.publish(conversationTopic(conversationId));
       };
-      const roles = typers.get(conversationId) ?? new Map();
+      const roles = typers.get(conversationId) ?? new Map<TypingRole, { expiresAtMs: number; timer: NodeJS.Timeout }>();
       const timer = setTimeout(expire, EXPIRY_MS).unref();
-      typers.set(conversationId, roles.set(role, { until: clock.monotonicMs() + EXPIRY_MS, timer }));
+      typers.set(conversationId, roles.set(role, { expiresAtMs: clock.monotonicMs() + EXPIRY_MS, timer }));
     }
     if (wasTyping !== isTyping) bus.publish(conversationTopic(conversationId));
   }
@@ -56,11 +56,11 @@ export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements
       announcements.announce('typing', JSON.stringify({ conversationId, role, isTyping }));
     },
 
-    of(conversationId) {
+    rolesTyping(conversationId) {
       const roles = typers.get(conversationId);
       if (roles === undefined) return NO_ROLES;
       const now = clock.monotonicMs();
-      return new Set(TYPING_ROLES.filter((role) => (roles.get(role)?.until ?? 0) > now));
+      return new Set(TYPING_ROLES.filter((role) => (roles.get(role)?.expiresAtMs ?? 0) > now));
     },
 
     close() {

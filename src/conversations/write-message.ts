@@ -3,10 +3,10 @@ import { createIdAfter } from '../domain/ids.ts';
 import { type JsonText, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { findLastMessageId, insertMessage } from '../store/messages.ts';
+import { findNewestMessageId, insertMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** The fields of a new message; `parentId` is null for the first message of a conversation. */
+/** The fields of a new message; `parentId` is null for the first message of a conversation and for a private note. */
 export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly content?: string;
   readonly metadata?: JsonText | undefined;
@@ -20,7 +20,10 @@ export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
 
 const NO_METADATA = toJson({});
 
-/** Writes a new message, which its conversation then shows, and its event. The caller has locked the conversation. */
+/**
+ * Stores a new message and its MessageCreated event. The conversation then shows the message. The caller has locked the
+ * conversation.
+ */
 export async function writeMessage(
   trx: Queryable,
   { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
@@ -30,7 +33,7 @@ export async function writeMessage(
   const { role, status, parentId, content = '', metadata = NO_METADATA } = fields;
   const message: Message = {
     // The new id sorts after the ids of earlier messages, even if another gateway created those.
-    id: createIdAfter('message', await findLastMessageId(trx, accountId, conversationId)),
+    id: createIdAfter('message', await findNewestMessageId(trx, accountId, conversationId)),
     accountId,
     conversationId,
     role,

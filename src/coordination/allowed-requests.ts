@@ -1,8 +1,8 @@
-/** Requests of one key that a process allowed at one moment, numbered from `first`. */
+/** Requests of one rate-limit key that a process allowed at one moment. They have consecutive sequence numbers. */
 export interface AllowedRequests {
   /** The time by the process's monotonic clock, in milliseconds. */
   readonly at: number;
-  readonly first: number;
+  readonly firstNumber: number;
   readonly count: number;
 }
 
@@ -11,9 +11,9 @@ export interface AllowedRequests {
  * counted them.
  */
 export interface AllowedLog {
-  add(key: string, passed: AllowedRequests): void;
+  add(key: string, allowed: AllowedRequests): void;
   /** The requests of one key, oldest first. */
-  of(key: string, now: number): readonly AllowedRequests[];
+  list(key: string, now: number): readonly AllowedRequests[];
   /** The keys that may have requests in the window. */
   keys(): Iterable<string>;
 }
@@ -33,15 +33,15 @@ export function createAllowedLog(windowMs: number): AllowedLog {
   }
 
   return {
-    add(key, passed) {
+    add(key, allowed) {
       const requests = log.get(key);
-      if (requests === undefined) log.set(key, [passed]);
-      else requests.push(passed);
-      if (passed.at - sweptAt < windowMs) return;
-      sweptAt = passed.at;
-      for (const otherKey of log.keys()) trim(otherKey, passed.at);
+      if (requests === undefined) log.set(key, [allowed]);
+      else requests.push(allowed);
+      if (allowed.at - sweptAt < windowMs) return;
+      sweptAt = allowed.at;
+      for (const otherKey of log.keys()) trim(otherKey, allowed.at);
     },
-    of: trim,
+    list: trim,
     keys: () => log.keys(),
   };
 }

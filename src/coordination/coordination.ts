@@ -49,20 +49,20 @@ export async function openRedisCoordination(
   const link = await openRedis(options);
   const channels = createChannels(link);
   const batcher = createCommandBatcher(link);
-  // Senders send in this order, so that a signal follows the data that it announces.
+  // The batcher sends in the order of these calls, so that a signal follows the data that it announces.
   const announcements = createRedisAnnouncements(link, channels, batcher);
   const liveTexts = createRedisTexts(link, channels, batcher, (topic) => bus.wake(topic, 'text'));
   const bus = createRedisBus(link, channels, batcher);
-  const nodes = watchProcessCount(link);
+  const processes = watchProcessCount(link);
   return {
     bus,
     liveTexts,
     announcements,
-    limiter: createRedisRateLimiter(link, { clock, countNodes: nodes.count, timeoutMs: rateLimitTimeoutMs }),
+    limiter: createRedisRateLimiter(link, { clock, countProcesses: processes.count, timeoutMs: rateLimitTimeoutMs }),
     isUp: () => link.isUp,
     async close() {
       await batcher.flush();
-      for (const part of [nodes, liveTexts, announcements, link]) part.close();
+      for (const part of [processes, liveTexts, announcements, link]) part.close();
     },
   };
 }

@@ -7,7 +7,7 @@ export type ChangeHint = 'text' | 'anything';
 /**
  * Wakes the listeners of a topic. A signal has no content and no guarantee: the listener reads the current state (a
  * running reply, the store) and uses what is new. So a signal that is lost, repeated or late does no harm. The hint
- * `text` only saves a read.
+ * `text` only saves the listener a read of the store.
  */
 export interface LiveBus {
   /** Signals a change of a topic. Cheap: any number of calls before the next flush wake the listeners once. */
@@ -16,7 +16,8 @@ export interface LiveBus {
   subscribe(topic: string, listener: (hint: ChangeHint) => void): () => void;
   /**
    * How long a listener should wait for a signal, at most, before it reads anyway. So a lost signal only causes a
-   * delay, and streams of deleted resources end. Longer where the bus notices lost signals.
+   * delay, and a listener notices by itself that its resource was deleted. A bus that notices lost signals itself has a
+   * longer wait.
    */
   readonly maxWaitMs: number;
   /** The number of listeners; one that listens to several topics counts once. */

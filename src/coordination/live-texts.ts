@@ -13,18 +13,19 @@ export interface AnswerText {
  */
 export interface LiveTexts {
   /**
-   * Reports that an answer of this process has grown. Cheap: the text is published in batches, so frequent calls cost as much as one.
+   * Reports that an answer of this process has grown. Cheap: the text is published in batches, so that many calls cost
+   * as much as one call.
    */
-  update(messageId: string, written: AnswerText): void;
+  update(messageId: string, answerText: AnswerText): void;
   /** Reports that an answer of this process has ended. Call it after the end is stored. */
   end(messageId: string): void;
   /**
-   * Returns the known text of an answer that another process is generating; `undefined` unless the answer was read
-   * before, is subscribed to, and had an update within the last second.
+   * Returns the known text of an answer that another process generates. This requires that an earlier read has
+   * subscribed this process to the answer, and that an update arrived within the last second; otherwise `undefined`.
    */
   peek(messageId: string): AnswerText | undefined;
   /**
-   * Reads the text of an answer that another process generates, and stays subscribed to it while reads continue.
+   * Reads the text of an answer that another process generates, and keeps the subscription while reads continue.
    * @param topic the topic that is signalled in this process when more text arrives.
    * @returns `undefined` when the text is unavailable; resolves within a second.
    */

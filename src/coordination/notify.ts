@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 export type Notify = <T>(listener: (value: T) => void, value: T) => void;
 
 /**
- * Creates a function that calls listeners: one that throws stops neither the other listeners nor the caller. Its first
- * failure is logged; it is still called afterwards.
+ * Creates a function that calls listeners: a listener that throws stops neither the other listeners nor the caller. The
+ * function logs only the first error of each listener, and still calls the listener afterwards.
  */
 export function createNotify(logger: Pick<Logger, 'error'> | undefined): Notify {
   const failed = new WeakSet<object>();

@@ -29,7 +29,7 @@ export const RATE_WINDOW_MS = 60_000;
  * @param windowMs tests use a shorter window.
  */
 export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS): RateLimiter {
-  const logs = new Map<string, StampLog>();
+  const logs = new Map<string, TimestampLog>();
   let sweptAt = clock.monotonicMs();
 
   function consume(key: string, limit: number, cost = 1): RateLimitResult {
@@ -41,7 +41,7 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
     let log = logs.get(key);
     if (log === undefined) {
       if (cost === 0) return { isAllowed: true, limit, remaining: limit, resetMs: 0, retryAfterMs: 0 };
-      log = new StampLog();
+      log = new TimestampLog();
       logs.set(key, log);
     }
     const used = log.countSince(now - windowMs);
@@ -51,8 +51,8 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
       isAllowed,
       limit,
       remaining: Math.max(0, limit - (isAllowed ? used + cost : used)),
-      resetMs: Math.ceil(log.waitFor(1, now - windowMs)),
-      retryAfterMs: isAllowed ? 0 : Math.ceil(log.waitFor(used + cost - limit, now - windowMs)),
+      resetMs: Math.ceil(log.remainingMs(1, now - windowMs)),
+      retryAfterMs: isAllowed ? 0 : Math.ceil(log.remainingMs(used + cost - limit, now - windowMs)),
     };
   }
 
@@ -60,41 +60,41 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
 }
 
 /** The times of allowed requests, oldest first, in a ring buffer that doubles when full. */
-class StampLog {
-  #stamps = new Float64Array(8);
+class TimestampLog {
+  #timestamps = new Float64Array(8);
   #head = 0;
   #count = 0;
 
-  /** Drops the entries up to `since`, and returns the number of remaining ones. */
+  /** Drops the entries up to `since`, and returns the number of later ones. */
   countSince(since: number): number {
     while (this.#count > 0 && this.#at(0) <= since) {
-      this.#head = (this.#head + 1) % this.#stamps.length;
+      this.#head = (this.#head + 1) % this.#timestamps.length;
       this.#count--;
     }
     return this.#count;
   }
 
-  add(now: number, times: number): void {
-    for (let i = 0; i < times; i++) {
-      if (this.#count === this.#stamps.length) this.#grow();
-      this.#stamps[(this.#head + this.#count) % this.#stamps.length] = now;
+  add(now: number, count: number): void {
+    for (let i = 0; i < count; i++) {
+      if (this.#count === this.#timestamps.length) this.#grow();
+      this.#timestamps[(this.#head + this.#count) % this.#timestamps.length] = now;
       this.#count++;
     }
   }
 
-  /** Milliseconds until the `n` oldest have left the window that started at `since`; 0 for none. */
-  waitFor(n: number, since: number): number {
+  /** Milliseconds until the `n` oldest entries have left the window that started at `since`; 0 without entries. */
+  remainingMs(n: number, since: number): number {
     return this.#count === 0 ? 0 : this.#at(Math.min(n, this.#count) - 1) - since;
   }
 
   #at(index: number): number {
-    return this.#stamps[(this.#head + index) % this.#stamps.length] ?? 0;
+    return this.#timestamps[(this.#head + index) % this.#timestamps.length] ?? 0;
   }
 
   #grow(): void {
-    const larger = new Float64Array(this.#stamps.length * 2);
+    const larger = new Float64Array(this.#timestamps.length * 2);
     for (let i = 0; i < this.#count; i++) larger[i] = this.#at(i);
-    this.#stamps = larger;
+    this.#timestamps = larger;
     this.#head = 0;
   }
 }

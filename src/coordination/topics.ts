@@ -15,7 +15,7 @@ export const deliveriesTopic = (accountId: string): string => `webhooks:${accoun
 /** The bus topic of the quota warnings of an account. */
 export const quotaTopic = (accountId: string): string => `account:${accountId}`;
 
-/** Signals the topics of conversations whose logs have new events. Callers call it after the commit. */
+/** Signals the topics of conversations with new events, and of their chatbots. To be called after the commit. */
 export function publishEvents(
   bus: LiveBus,
   events: Iterable<{ readonly conversationId: string; readonly chatbotId: string }>,

@@ -3,33 +3,33 @@
  */
 export interface Breaker {
   /**
-   * Returns whether an attempt is allowed now, and counts it as the probe if one is due. The caller reports the outcome
-   * of an allowed attempt.
+   * Returns whether an attempt is allowed now. While the breaker blocks attempts, an allowed attempt is a probe. The
+   * caller reports the outcome of an allowed attempt.
    */
-  tryNow(): boolean;
-  succeed(): void;
-  fail(): void;
+  allowAttempt(): boolean;
+  reportSuccess(): void;
+  reportFailure(): void;
 }
 
 /**
- * Creates a breaker. After `failures` failures in a row it allows one probe at a time, with a pause of `pauseMs` before
- * each; a successful probe closes it.
+ * Creates a breaker. After `maxFailures` failures in a row, the breaker allows one probe at a time, with a pause of
+ * `pauseMs` before each probe. A successful probe ends the blocking.
  */
-export function createBreaker({ failures, pauseMs }: { failures: number; pauseMs: number }): Breaker {
+export function createBreaker({ maxFailures, pauseMs }: { maxFailures: number; pauseMs: number }): Breaker {
   let consecutiveFailures = 0;
   let probeAt = 0;
   return {
-    tryNow() {
-      if (consecutiveFailures < failures) return true;
+    allowAttempt() {
+      if (consecutiveFailures < maxFailures) return true;
       const now = performance.now();
       if (now < probeAt) return false;
       probeAt = now + pauseMs;
       return true;
     },
-    succeed() {
+    reportSuccess() {
       consecutiveFailures = 0;
     },
-    fail() {
+    reportFailure() {
       consecutiveFailures++;
       probeAt = performance.now() + pauseMs;
     },

@@ -1,6 +1,6 @@
 /**
  * The entities of the program. Each is one stored row; relations are ids, which the store's loaders resolve.
- * `accountId` is the owner, and limits every read.
+ * `accountId` is the id of the account that owns the entity. Every read is limited to one account.
  */
 
 import type { Answering } from './answering.ts';
@@ -65,7 +65,7 @@ export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
 
-/** The owner of everything else. */
+/** A tenant, which owns all other entities. */
 export interface Account {
   readonly id: string;
   readonly name: string;
@@ -108,9 +108,9 @@ export interface Chatbot {
 export interface ProviderKey {
   readonly accountId: string;
   readonly provider: Provider;
-  /** The last four characters of the key; null without a key, or for one that is too short. */
+  /** The last four characters of the key; null without a key, or if the key is too short. */
   readonly keyEnding: string | null;
-  /** The base URL of the models' API; null for the provider's own. */
+  /** The base URL of the models' API; null for the provider's own base URL. */
   readonly baseUrl: string | null;
   readonly updatedAt: Timestamp;
 }
@@ -119,7 +119,9 @@ export interface ProviderKey {
 export interface ProviderModel {
   readonly provider: string;
   readonly model: string;
+  /** When a call last succeeded; null if none has succeeded. */
   readonly workedAt: Timestamp | null;
+  /** When a call last failed; null if none has failed. */
   readonly failedAt: Timestamp | null;
   /** Why the last call failed; null if it succeeded. */
   readonly failure: FailureCode | null;
@@ -131,7 +133,7 @@ export interface LeadForm {
   readonly fields: readonly LeadField[];
 }
 
-/** One question of a lead form: `name`, `email` and `phone` are fields of the lead, all others custom ones. */
+/** One question of a lead form. `name`, `email` and `phone` are fields of the lead; all others are custom fields. */
 export interface LeadField {
   readonly name: string;
   readonly label: string;
@@ -174,7 +176,7 @@ export interface Conversation {
   readonly channel: Channel;
   readonly status: ConversationStatus;
   /**
-   * The end of the time in which the chatbot is silent because a person has answered; null or past while it answers.
+   * The time until which the chatbot is silent, because a person has answered; null or past while the chatbot answers.
    */
   readonly silentUntil: Timestamp | null;
   /** The person in charge, by the name that the account's own systems use. */
@@ -213,7 +215,7 @@ export interface Citation {
   readonly end: number;
 }
 
-/** Why a message failed, as a public message. */
+/** Why a message of a conversation failed: a code, and in `message` a text that clients may see. */
 export interface MessageFailure {
   readonly code: string;
   readonly message: string;
@@ -230,9 +232,9 @@ export interface Message {
   readonly citations: readonly Citation[];
   readonly finishReason: FinishReason | null;
   readonly usage: TokenUsage | null;
-  /** How the reply was generated; null except for finished replies. */
+  /** How the reply was generated; null for an open reply, and for a message that is not a reply. */
   readonly generation: Generation | null;
-  /** The model's reasoning; null until the reply has ended, and unless the chatbot shows it. */
+  /** The model's reasoning; null until the reply has ended, and null if the chatbot does not show reasoning. */
   readonly reasoning: string | null;
   /** Suggested questions for the visitor. */
   readonly followUps: readonly string[];
@@ -243,7 +245,7 @@ export interface Message {
   readonly parentId: string | null;
   /** Whether the message is on the branch that its conversation shows. */
   readonly isShown: boolean;
-  /** A note between people: only viewers with MANAGE see it, and it belongs to no branch. */
+  /** Whether the message is a note that only viewers with MANAGE see. A note belongs to no branch. */
   readonly isPrivate: boolean;
   /** The name of the person who wrote the message; null for other roles. */
   readonly authorName: string | null;

@@ -2,8 +2,8 @@ import type { Scope } from './entities.ts';
 import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 
 /**
- * All refusals: the only table that maps a code to its HTTP status and its public text. Nothing else in the program
- * chooses a status. In GraphQL, `code` is the `code` of a union member or a top-level `extensions.code`.
+ * All error codes that clients can receive. Only this table maps a code to its HTTP status and its public text. GraphQL
+ * responses contain the code as the `code` of a union member, or as `extensions.code` of a top-level error.
  */
 export const ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
@@ -17,7 +17,7 @@ export const ERRORS = {
   FORBIDDEN: { status: 403, text: 'This credential may not do that.' },
   RATE_LIMITED: { status: 429, text: 'API rate limit exceeded.' },
   BAD_USER_INPUT: { status: 400, text: 'The input is invalid.' },
-  QUERY_TOO_COMPLEX: { status: 400, text: 'The query asks for too much.' },
+  QUERY_TOO_COMPLEX: { status: 400, text: 'The query is too complex.' },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     text: `Request body is too large. At most ${MAX_BODY_BYTES / 1_024} kB are accepted.`,
@@ -68,13 +68,13 @@ export function requireFound<T>(noun: string, found: T | undefined | null): T {
   return found;
 }
 
-/** A field of an input and its problem. `path` starts inside `input`. */
+/** A problem of one field of an input. `path` is the path of the field within the argument `input`. */
 export interface FieldProblem {
   readonly path: readonly string[];
   readonly message: string;
 }
 
-/** The input breaks a rule of a field. Has at least one problem. */
+/** The input breaks the rule of a field. `fields` has at least one problem. */
 export class InvalidInputError extends RefusalError {
   readonly code = 'INVALID_INPUT';
   readonly fields: readonly FieldProblem[];
@@ -106,7 +106,7 @@ export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}
 /** The credential is valid but lacks a scope. */
 export class ForbiddenError extends RefusalError {
   readonly code = 'FORBIDDEN';
-  /** Any one of these scopes is enough; empty when none is. */
+  /** Each of these scopes is sufficient; empty if no scope is sufficient. */
   readonly requiredScopes: readonly Scope[];
   /** The path of the field in the response, from the root. */
   readonly path: readonly string[];
@@ -125,7 +125,10 @@ export interface RateLimitStatus {
   readonly limit: number;
   /** How many more requests are allowed now. */
   readonly remaining: number;
-  /** Milliseconds until `remaining` grows, because the oldest request leaves the window; 0 when no request counts. */
+  /**
+   * Milliseconds until the oldest request of the last 60 seconds no longer counts, so that `remaining` grows; 0 without
+   * a request in the last 60 seconds.
+   */
   readonly resetMs: number;
 }
 
@@ -133,7 +136,7 @@ export interface RateLimitStatus {
 export class RateLimitedError extends RefusalError {
   readonly code = 'RATE_LIMITED';
   readonly retryAfterMs: number;
-  /** Undefined as long as the key is unknown. */
+  /** The rate limit status of the key; undefined for an unknown key. */
   readonly rateLimit: RateLimitStatus | undefined;
 
   constructor(message: string, retryAfterMs: number, rateLimit?: RateLimitStatus) {
@@ -143,7 +146,7 @@ export class RateLimitedError extends RefusalError {
   }
 }
 
-/** An argument that is invalid beyond its type: an invalid cursor, `first` with `last`, an impossible combination. */
+/** An argument has the right type but is invalid: an invalid cursor, `first` with `last`, an impossible combination. */
 export class BadUserInputError extends RefusalError {
   readonly code = 'BAD_USER_INPUT';
 }
@@ -157,7 +160,7 @@ export interface CostPart {
 /** The query is nested too deeply, too long or too expensive, or its response is too large. */
 export class QueryTooComplexError extends RefusalError {
   readonly code = 'QUERY_TOO_COMPLEX';
-  /** The cost, or a lower bound of it; the maximum is `limit`. */
+  /** The cost or the size that exceeds `limit`, or a lower bound of it. */
   readonly cost: number;
   readonly limit: number;
   /** The most expensive parts, largest first; empty when unknown or not helpful. */
@@ -180,7 +183,7 @@ export class PayloadTooLargeError extends refusalOf('PAYLOAD_TOO_LARGE') {}
 /** The content type of the body is not JSON. */
 export class UnsupportedMediaTypeError extends refusalOf('UNSUPPORTED_MEDIA_TYPE') {}
 
-/** The content type of the body is JSON, but the body is not: bad syntax or invalid UTF-8. */
+/** The content type of the body is JSON, but the body is not JSON, or not valid UTF-8. */
 export class MalformedBodyError extends refusalOf('MALFORMED_BODY') {}
 
 /**
@@ -197,12 +200,12 @@ export class QueueFullError extends refusalOf(
   'Too many messages are waiting in this conversation.',
 ) {}
 
-/** The operation exceeded its time limit. Changes that it has started may still happen. */
+/** The operation exceeded its time limit. Changes that the operation has started may still happen. */
 export class OperationTimeoutError extends refusalOf('SERVICE_UNAVAILABLE', 'The operation took too long.') {}
 
 /**
  * The database cannot be read or written: its disk is full or fails, or its server does not respond. Nothing was
- * stored, except when a server was lost during a commit: then the outcome is unknown.
+ * stored, unless the connection was lost during a commit: then the outcome is unknown.
  */
 export class StorageUnavailableError extends RefusalError {
   readonly code = 'SERVICE_UNAVAILABLE';

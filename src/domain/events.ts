@@ -3,8 +3,8 @@ import type { Timestamp } from './time.ts';
 
 interface EventBase {
   /**
-   * Creates the cursor after this event: opaque to clients, which pass it as `after`. A function, because few clients
-   * select it.
+   * Creates the cursor of the position after this event. Clients pass the cursor as `after`, and do not interpret it.
+   * This is a function because few clients select the cursor.
    */
   readonly cursor: () => string;
   readonly conversationId: string;
@@ -28,7 +28,7 @@ export const FINAL_EVENT_TYPES = {
   INTERRUPTED: 'MessageInterrupted',
 } as const satisfies Partial<Record<MessageStatus, MessageStageType>>;
 
-/** A message has reached a stage; sent once for each. */
+/** A message has reached a stage; sent once for each stage of a message. */
 export interface MessageStageEvent extends EventBase {
   readonly type: MessageStageType;
   readonly message: Message;
@@ -82,15 +82,15 @@ export interface TypingChangedEvent extends EventBase {
   readonly isTyping: boolean;
 }
 
-/** The missed events are no longer available; the stream continues with new events. */
+/** The events that a subscriber has missed are no longer available; the stream continues with new events. */
 export interface StreamGapEvent extends EventBase {
   readonly type: 'StreamGap';
   readonly reason: string;
 }
 
 /**
- * A conversation was deleted, alone or with its chatbot. In a stream of all conversations of a chatbot, the chatbot was
- * deleted: then `conversationId` is the chatbot's id.
+ * A conversation was deleted, alone or with its chatbot. In a stream of all conversations of a chatbot, this event
+ * means that the chatbot was deleted, and `conversationId` is the chatbot's id.
  */
 export interface ConversationDeletedEvent extends EventBase {
   readonly type: 'ConversationDeleted';

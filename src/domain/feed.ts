@@ -1,22 +1,23 @@
 /** A value, or a promise of it. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Handles an item. If it returns a promise, the next item waits until that resolves. */
+/** Handles an item. If this function returns a promise, the next item waits until the promise resolves. */
 export type Push<T> = (item: T) => Promise<unknown> | undefined;
 
-/** A sequence of items for one consumer, which either pulls them one by one or has all of them pushed to it. */
+/** A sequence of items for one consumer, which either pulls the items one by one or passes a function for them. */
 export interface Feed<T> extends AsyncGenerator<T, void, void> {
   /**
-   * Calls `push` with each item as it arrives, at a fraction of the cost of pulling. Resolves when the feed ends, also
-   * after `return`; rejects with an error of the source or of `push`. Call it before the first pull only.
+   * Calls `push` with each item as it arrives, at a fraction of the cost of pulling. Resolves when the feed ends or
+   * after `return`; rejects with an error of the producer or of `push`. Call it before the first pull only.
    */
   pushTo(push: Push<T>): Promise<void>;
 }
 
 /**
  * Creates a feed from a producer.
- * @param produce starts at the first pull, waits while `push` returns a promise, and resolves at the end.
- * @param stop makes `produce` end soon, because the consumer has left. Called at most once.
+ * @param produce called at the first pull or by `pushTo`. After `push` returns a promise, it waits until the promise
+ * resolves. It resolves after the last item.
+ * @param stop makes `produce` end soon, because the consumer needs no more items. Called at most once.
  */
 export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: () => void): Feed<T> {
   const pulls: PromiseWithResolvers<IteratorResult<T, void>>[] = [];
@@ -46,12 +47,12 @@ export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: (
     }
   }
 
-  async function leave(): Promise<void> {
+  async function cancel(): Promise<void> {
     if (hasEnded) return;
     hasEnded = true;
     stop();
     resume?.();
-    // If a pull was pending, it has received the error.
+    // Ignores an error of `produce`: if a pull was pending, that pull has received the error.
     await producing?.catch(() => {});
   }
 
@@ -72,15 +73,15 @@ export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: (
       return pull.promise;
     },
     async return() {
-      await leave();
+      await cancel();
       return end;
     },
     async throw(error) {
-      await leave();
+      await cancel();
       throw error;
     },
     [Symbol.asyncIterator]: () => feed,
-    [Symbol.asyncDispose]: leave,
+    [Symbol.asyncDispose]: cancel,
   };
   return feed;
 }
@@ -90,10 +91,10 @@ export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: (
  * @param onEnd called once, when no more items will follow.
  */
 export function mapFeed<T, R>(source: Feed<T>, map: (item: T) => MaybePromise<R>, onEnd: () => void): Feed<R> {
-  let hasLeft = false;
-  const leave = () => {
-    if (!hasLeft) onEnd();
-    hasLeft = true;
+  let hasEnded = false;
+  const end = () => {
+    if (!hasEnded) onEnd();
+    hasEnded = true;
   };
   return createFeed(
     (push) =>
@@ -102,9 +103,9 @@ export function mapFeed<T, R>(source: Feed<T>, map: (item: T) => MaybePromise<R>
           const mapped = map(item);
           return mapped instanceof Promise ? mapped.then(push) : push(mapped);
         })
-        .finally(leave),
+        .finally(end),
     () => {
-      leave();
+      end();
       void source.return();
     },
   );

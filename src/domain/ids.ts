@@ -1,8 +1,9 @@
 import { UUID, V7Generator } from 'uuidv7';
 
 /**
- * The entities with ids, each with the number that marks its ids. Numbers are part of every stored id: append, never
- * change. With a number below ten, the last hex digit of an id is also a decimal digit.
+ * The entities with ids, each with the number in the last five bits of its ids. These numbers are part of every stored
+ * id: new numbers may be added, existing numbers never change. If a number is below ten, the last hex digit of the ids
+ * is the number itself.
  */
 const KINDS = {
   account: 1,
@@ -24,7 +25,7 @@ export type IdKind = keyof typeof KINDS;
 
 const KIND_BITS = 0b11111;
 const kindByNumber = new Map<number, IdKind>(Object.entries(KINDS).map(([kind, number]) => [number, kind as IdKind]));
-const FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const ID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /**
  * While the clock is behind the last id's time, the generator continues from that time, however far the clock was set
@@ -34,8 +35,9 @@ const generator = new V7Generator();
 generator.setRollbackAllowance(2 ** 48 - 1);
 
 /**
- * Creates an id: a UUIDv7 whose last five bits mark the entity. So one bare UUID serves GraphQL, REST and the database,
- * and `node(id)` needs no table. Ids of one process sort in the order of their creation, whatever its clock.
+ * Creates an id: a UUIDv7 whose last five bits identify the entity. So the same UUID serves GraphQL, REST and the
+ * database, and `node(id)` needs no lookup table. Ids of one process sort in the order of their creation, whatever its
+ * clock.
  */
 export function createId(kind: IdKind): string {
   const bytes = Uint8Array.from(generator.generate().bytes);
@@ -43,16 +45,16 @@ export function createId(kind: IdKind): string {
   return UUID.ofInner(bytes).toString();
 }
 
-/** Makes all later ids sort after `newest`, which an earlier process may have created while the clock was ahead. */
-export function continueIdsAfter(newest: string): void {
-  generator.generateOrResetWithTs(timeOf(newest) + 1);
+/** Makes all later ids sort after `newestId`, which an earlier process may have created while the clock was ahead. */
+export function continueIdsAfter(newestId: string): void {
+  generator.generateOrResetWithTs(timeOf(newestId) + 1);
 }
 
-/** Creates an id that sorts after another, which may come from a machine whose clock is ahead. */
-export function createIdAfter(kind: IdKind, other: string | undefined): string {
+/** Creates an id that sorts after an earlier id, which may come from a machine whose clock is ahead. */
+export function createIdAfter(kind: IdKind, earlierId: string | undefined): string {
   const id = createId(kind);
-  if (other === undefined || id > other) return id;
-  const hex = (timeOf(other) + 1).toString(16).padStart(12, '0');
+  if (earlierId === undefined || id > earlierId) return id;
+  const hex = (timeOf(earlierId) + 1).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}${id.slice(13)}`;
 }
 
@@ -62,7 +64,7 @@ const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice
  * The entity of `id`; `undefined` for any text that is not an id of this program. Expects lower case: see `parseId`.
  */
 export function kindOfId(id: string): IdKind | undefined {
-  if (!FORM.test(id)) return undefined;
+  if (!ID_PATTERN.test(id)) return undefined;
   return kindByNumber.get(Number.parseInt(id.slice(-2), 16) & KIND_BITS);
 }
 

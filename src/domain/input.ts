@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { InvalidInputError } from './errors.ts';
 import { type JsonText, toJson } from './json.ts';
-import { hasControls } from './plain-text.ts';
+import { hasControlCharacters } from './plain-text.ts';
 import { limitMarks } from './text.ts';
 
 const MAX_METADATA_BYTES = 16_384;
 
 /**
- * A text from a person: trimmed, with runs of more than 30 combining marks cut, `min` to `max` UTF-16 code units,
- * without NUL (which Postgres cannot store) and unpaired surrogates (which UTF-8 cannot encode). Rules that a caller
- * adds run only on texts within the maximum.
+ * A text from a person, trimmed and limited to 30 consecutive combining marks. It has `min` to `max` UTF-16 code units,
+ * no NUL (which Postgres cannot store) and no unpaired surrogate (which UTF-8 cannot encode). Rules that a caller adds
+ * run only on texts within the maximum.
  */
 export function text(min: number, max: number) {
   return z
@@ -25,16 +25,16 @@ export function text(min: number, max: number) {
  * A single-line text, such as a name or a title: without characters that control a terminal, and without marks that
  * change the reading direction.
  */
-export function line(min: number, max: number) {
+export function singleLine(min: number, max: number) {
   return text(min, max).refine(
     // The rule above reports NUL already.
-    (value) => !hasControls(value.replaceAll('\0', '')),
+    (value) => !hasControlCharacters(value.replaceAll('\0', '')),
     'Must not contain control characters, line breaks, tabs or marks that change the direction of text.',
   );
 }
 
 /** A name shown in lists. */
-export const nameText = line(1, 255);
+export const nameText = singleLine(1, 255);
 
 /** An id chosen by the client. */
 export const clientIdText = text(1, 255);

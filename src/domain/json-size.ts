@@ -3,26 +3,26 @@ const MAX_BYTES_PER_UNIT = 6;
 const MAX_NUMBER_BYTES = 24;
 
 /**
- * An upper bound of the bytes of a value as JSON, without reading its texts.
- * @param limit counting stops above it, and returns a larger number.
+ * Returns an upper bound of the bytes of a value as JSON, without reading its texts.
+ * @param limit above this size the function stops counting and returns the bytes counted so far.
  */
-export function boundJsonSize(value: unknown, limit: number): number {
-  return sizeOf(value, limit, boundText);
+export function maxJsonSize(value: unknown, limit: number): number {
+  return sizeOf(value, limit, maxTextSize);
 }
 
 /**
- * The bytes of a value as JSON in UTF-8; numbers count as the longest.
- * @param limit counting stops above it, and returns a larger number.
+ * Counts the bytes of a value as JSON in UTF-8. Every number counts as if it had the maximum length.
+ * @param limit above this size the function stops counting and returns the bytes counted so far.
  */
 export function measureJsonSize(value: unknown, limit: number): number {
-  return sizeOf(value, limit, measureText);
+  return sizeOf(value, limit, textSize);
 }
 
 type TextSize = (text: string) => number;
 
-const boundText: TextSize = (text) => text.length * MAX_BYTES_PER_UNIT + 2;
+const maxTextSize: TextSize = (text) => text.length * MAX_BYTES_PER_UNIT + 2;
 
-const measureText: TextSize = (text) => Buffer.byteLength(JSON.stringify(text));
+const textSize: TextSize = (text) => Buffer.byteLength(JSON.stringify(text));
 
 function sizeOf(value: unknown, limit: number, sizeOfText: TextSize): number {
   switch (typeof value) {

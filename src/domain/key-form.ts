@@ -7,8 +7,8 @@ import { crc32 } from 'node:zlib';
  * leaked key.
  */
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const FORM = /^ic_[0-9A-Za-z]{42}$/;
-const CHECKED_LENGTH = 39;
+const KEY_PATTERN = /^ic_[0-9A-Za-z]{42}$/;
+const LENGTH_BEFORE_CHECKSUM = 39;
 const CHECKSUM_LENGTH = 6;
 
 /** How many characters of a key may be shown to identify it. */
@@ -17,13 +17,14 @@ export const PREFIX_LENGTH = 8;
 /** Generates a random key. */
 export function generateKey(): string {
   let key = 'ic_';
-  while (key.length < CHECKED_LENGTH) key += ALPHABET[randomInt(ALPHABET.length)];
+  while (key.length < LENGTH_BEFORE_CHECKSUM) key += ALPHABET[randomInt(ALPHABET.length)];
   return key + checksumOf(key);
 }
 
 /** Whether `text` has the form of a key with a correct checksum. */
-export function isKeyForm(text: string): boolean {
-  return FORM.test(text) && checksumOf(text.slice(0, CHECKED_LENGTH)) === text.slice(CHECKED_LENGTH);
+export function hasKeyFormat(text: string): boolean {
+  if (!KEY_PATTERN.test(text)) return false;
+  return checksumOf(text.slice(0, LENGTH_BEFORE_CHECKSUM)) === text.slice(LENGTH_BEFORE_CHECKSUM);
 }
 
 /** The stored hash of a key. A plain SHA-256 is right for a secret with this much randomness. */

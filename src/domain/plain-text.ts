@@ -10,7 +10,7 @@ const INLINE_CONTROLS = /[^\P{Cc}\n]|[\p{Bidi_Control}\u2028\u2029]/gu;
 /**
  * Whether a text contains a character that controls a terminal or the direction of text, tabs and line breaks included.
  */
-export function hasControls(text: string): boolean {
+export function hasControlCharacters(text: string): boolean {
   return CONTROLS.test(text);
 }
 
@@ -23,7 +23,8 @@ export function toPlainLine(text: string): string {
 }
 
 /**
- * Like `toPlainLine`, but keeps line feeds. JSON keeps its meaning, because such characters occur only in its strings.
+ * Like `toPlainLine`, but keeps line feeds. JSON keeps its meaning, because only its strings contain the characters
+ * that this function escapes.
  */
 export function toPlainLines(text: string): string {
   return text.replace(INLINE_CONTROLS, toEscape);

@@ -2,14 +2,14 @@ import { setTimeout } from 'node:timers/promises';
 import { StorageUnavailableError } from './errors.ts';
 import type { MaybePromise } from './feed.ts';
 
-/** How long reads are retried while the storage is unavailable. */
+/** How long a read is retried while the storage is unavailable. */
 const MAX_RETRY_MS = 120_000;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 
 /**
- * Awaits a read, and retries it while the storage is unavailable, with growing pauses for two minutes. Resolves with
- * `undefined` when `signal` aborts during a pause.
+ * Awaits a read. While the storage is unavailable, it retries the read for two minutes, with growing pauses. Resolves
+ * with `undefined` when `signal` aborts during a pause.
  * @param first the result of the first attempt.
  * @throws StorageUnavailableError after two minutes; any other error of `read` immediately.
  */
@@ -27,7 +27,7 @@ export async function retryWhileUnavailable<T>(
       giveUpAt ??= performance.now() + MAX_RETRY_MS;
       if (!(error instanceof StorageUnavailableError) || performance.now() > giveUpAt) throw error;
     }
-    // Many subscriptions lose the storage at the same moment; the jitter spreads their retries.
+    // The storage fails for many subscriptions at the same moment; the jitter spreads their retries.
     const isAborted = await setTimeout(pauseMs * (0.5 + Math.random() / 2), false, { signal }).catch(() => true);
     if (isAborted || signal.aborted) return undefined;
     attempt = read();

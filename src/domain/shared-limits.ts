@@ -1,4 +1,4 @@
-/** Limits that several parts share. A limit of one part is in that part, one that operators set in `config.ts`. */
+/** Limits that several modules share. A limit that operators can set is in `config.ts`; any other is in its module. */
 
 /** The maximum bytes of a request body or a socket message. */
 export const MAX_BODY_BYTES = 256 * 1_024;

@@ -1,7 +1,7 @@
 /**
- * Words that express how a question is asked, not what it is about, without accents. Leaves out words that have a
- * meaning in another of these languages ("war", "die", "man"). The short English ones include what remains of a word
- * split at its apostrophe (`don't`, `it's`).
+ * Words that express how a question is asked, not what it is about. They are written without accents. The lists omit
+ * stop words that are content words in another of these languages ("war", "die", "man"). The short English words
+ * include the parts of words that are split at their apostrophe (`don't`, `it's`).
  */
 const LISTS = [
   // English

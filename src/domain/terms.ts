@@ -8,30 +8,31 @@ import { normalizeText } from './text.ts';
 export const MAX_QUERY_TERMS = 32;
 
 /**
- * The maximum length of a term in UTF-16 units. Real words are shorter; longer ones are cut, in the index and in
+ * The maximum length of a term in UTF-16 units. Real words are shorter; longer words are truncated, in the index and in
  * questions.
  */
 const MAX_TERM_LENGTH = 64;
 
-const RUN = /[\p{L}\p{M}\p{N}]+/gu;
+const WORD_RUN = /[\p{L}\p{M}\p{N}]+/gu;
 
 /**
- * Accents of European scripts, Hebrew points, Arabic vowels and the Arabic tatweel; marks of other scripts carry
- * meaning.
+ * The marks that terms omit: accents of European scripts, Hebrew points, Arabic vowels and the Arabic tatweel. Terms
+ * keep the marks of other scripts, because these marks carry meaning.
  */
 const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
 
-/** Scripts without spaces between words: only a dictionary can split them. */
-const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
+/** Scripts without spaces between words: only a dictionary can split their texts into words. */
+const UNSPACED_SCRIPT =
+  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 
-const ENGLISH = /^[a-z]{3,}$/;
+const STEMMABLE = /^[a-z]{3,}$/;
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
 
 /**
- * The terms of a text in order, repetitions included: the only definition of a word for indexing, searching and
- * scoring, in every language and database. A term contains letters, marks and digits only, in lower case, without
- * accents; plain ASCII is stemmed. Punctuation always separates, so `Newton's` becomes `newton` and `s`.
+ * The terms of a text in order, repetitions included. Indexing, searching and scoring all use this function, in every
+ * language and database. A term contains letters, marks and digits only, in lower case, without accents. Words of three
+ * or more ASCII letters are stemmed. Punctuation always separates, so `Newton's` becomes `newton` and `s`.
  */
 export function toTerms(text: string): string[] {
   return toWords(text).map(toTerm);
@@ -42,36 +43,37 @@ export function toTerms(text: string): string[] {
  * content words ("Why is that?").
  */
 export function toContentTerms(text: string): string[] {
-  return [...new Set(toWords(text).filter(isContent).map(toTerm))];
+  return [...new Set(toWords(text).filter(isContentWord).map(toTerm))];
 }
 
 /**
- * The search terms of a question: its distinct terms without stop words (with them if no others remain), at most
- * `MAX_QUERY_TERMS`. Empty for a question without words.
+ * The search terms of a question: its distinct terms without stop words, at most `MAX_QUERY_TERMS`. If all words of the
+ * question are stop words, the result contains them. Empty for a question without words.
  */
 export function toQueryTerms(question: string): string[] {
   const words = toWords(question);
-  const content = words.filter(isContent);
+  const content = words.filter(isContentWord);
   return [...new Set((content.length > 0 ? content : words).map(toTerm))].slice(0, MAX_QUERY_TERMS);
 }
 
-function isContent(word: string): boolean {
+function isContentWord(word: string): boolean {
   return !STOP_WORDS.has(word);
 }
 
 function toWords(text: string): string[] {
   const folded = normalizeText(normalizeText(text, 'NFKD').replace(DIACRITICS, '').toLowerCase(), 'NFC');
-  return (folded.match(RUN) ?? []).flatMap((run) => (UNSPACED.test(run) ? segment(run) : run)).map(cut);
+  const words = (folded.match(WORD_RUN) ?? []).flatMap((run) => (UNSPACED_SCRIPT.test(run) ? segment(run) : run));
+  return words.map(truncateWord);
 }
 
 function segment(run: string): string[] {
   return Array.from(segmenter.segment(run), ({ segment }) => segment);
 }
 
-function cut(word: string): string {
+function truncateWord(word: string): string {
   return word.length <= MAX_TERM_LENGTH ? word : word.slice(0, MAX_TERM_LENGTH).replace(/[\ud800-\udbff]$/, '');
 }
 
 function toTerm(word: string): string {
-  return ENGLISH.test(word) ? stemmer(word) : word;
+  return STEMMABLE.test(word) ? stemmer(word) : word;
 }

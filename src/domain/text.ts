@@ -2,13 +2,14 @@
 const MAX_MARKS = 30;
 
 const MARKS = /\p{M}+/gu;
-/** A mark, or a surrogate that may be half of one. */
+/** A combining mark, or a surrogate that may be half of one. */
 const MARK_UNIT = /[\p{M}\p{Cs}]/u;
 const FIRST_MARK = 0x300;
 
 /**
  * Cuts each run of more than 30 combining marks (general category M) to its first 30. Normalization sorts every run,
- * which takes time quadratic in its length. Runs in linear time; returns the text itself if nothing is cut.
+ * which takes time quadratic in its length. This function takes linear time. If it cuts nothing, it returns the text
+ * itself.
  */
 export function limitMarks(text: string): string {
   return mayContainLongRun(text) ? text.replace(MARKS, cutMarks) : text;
@@ -20,7 +21,7 @@ export function normalizeText(text: string, form: 'NFC' | 'NFKD'): string {
 }
 
 /** Removes all slashes from the end of a text. */
-export function trimSlashes(text: string): string {
+export function trimTrailingSlashes(text: string): string {
   let end = text.length;
   while (text[end - 1] === '/') end -= 1;
   return text.slice(0, end);

@@ -19,12 +19,14 @@ export interface Clock {
 export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 
 /** The last formatted moment, cached because many events share a millisecond. */
-let latest: { readonly ms: number; readonly text: Timestamp } | undefined;
+let lastFormatted: { readonly ms: number; readonly text: Timestamp } | undefined;
 
 /** Formats milliseconds since the epoch as a `Timestamp`. */
 export function toTimestamp(ms: number): Timestamp {
-  if (latest?.ms !== ms) latest = { ms, text: `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp };
-  return latest.text;
+  if (lastFormatted?.ms !== ms) {
+    lastFormatted = { ms, text: `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp };
+  }
+  return lastFormatted.text;
 }
 
 /** The UTC month of a moment, `YYYY-MM`: the period of a quota. */

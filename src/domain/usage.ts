@@ -16,13 +16,13 @@ export interface TokenUsage {
 
 /** How a reply was generated, and by which model. */
 export interface Generation extends ModelName {
-  /** From the start of the answer to its first text; null without text. */
+  /** The milliseconds from the start of the answer to its first text; null without text. */
   readonly firstTokenMs: number | null;
   /** The price in billionths of a US dollar; null when it is unknown. */
   readonly priceNano: number | null;
 }
 
-/** The usage of finished replies, including failed ones, because these may have a price. */
+/** The usage of finished replies, including failed replies, because a failed reply may have a price. */
 export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
   readonly messages: number;
   /** The total price in billionths of a US dollar, of the replies whose price is known. */
@@ -31,7 +31,7 @@ export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
   readonly unpricedMessages: number;
 }
 
-/** An account has used a share of its month's quota; sent once per month and share. */
+/** An account has used a percentage of its month's quota; sent once per month and percentage. */
 export interface QuotaWarning {
   readonly accountId: string;
   /** The number of the warning within the account, from 1. */
@@ -39,8 +39,9 @@ export interface QuotaWarning {
   /** The UTC month, `YYYY-MM`. */
   readonly month: string;
   readonly percent: number;
-  /** The replies used and allowed in the month, at the time of the warning. */
+  /** The number of replies that the account had used in the month at the time of the warning. */
   readonly used: number;
+  /** The number of replies that the account was allowed in the month at the time of the warning. */
   readonly limit: number;
   readonly at: Timestamp;
 }

@@ -3,7 +3,7 @@ import type { Channel } from './entities.ts';
 import type { JsonText } from './json.ts';
 import type { Timestamp } from './time.ts';
 
-/** The webhook events, by their names in the graph; the values are their names on the wire. */
+/** The webhook events: their names in GraphQL, and the names in deliveries and REST. */
 export const WEBHOOK_EVENTS = {
   LEAD_CAPTURED: 'lead.captured',
   CONVERSATION_STARTED: 'conversation.started',
@@ -20,7 +20,7 @@ export const WEBHOOK_EVENTS = {
   QUOTA_WARNING: 'quota.warning',
   WEBHOOK_DISABLED: 'webhook.disabled',
 } as const;
-/** Events about the account and its webhooks only: without messages and sources. */
+/** The events that only concern the account or its webhooks: their data comes from no conversation and no source. */
 export const ADMINISTRATIVE_EVENTS: ReadonlySet<WebhookEventName> = new Set(['QUOTA_WARNING', 'WEBHOOK_DISABLED']);
 /** One of `WEBHOOK_EVENTS`. */
 export type WebhookEventName = keyof typeof WEBHOOK_EVENTS;
@@ -30,7 +30,7 @@ export const DELIVERY_STATUSES = ['PENDING', 'DELIVERED', 'FAILED', 'EXHAUSTED']
 /** One of `DELIVERY_STATUSES`. */
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** The retry schedules of failed deliveries: `SHORT` as in the REST contract, `LONG` for days. */
+/** The retry schedules of failed deliveries: `SHORT` follows the REST contract, `LONG` continues for days. */
 export const WEBHOOK_SCHEDULES = ['SHORT', 'LONG'] as const;
 /** One of `WEBHOOK_SCHEDULES`. */
 export type WebhookSchedule = (typeof WEBHOOK_SCHEDULES)[number];
@@ -39,12 +39,12 @@ export type WebhookSchedule = (typeof WEBHOOK_SCHEDULES)[number];
 export interface WebhookSubscription {
   readonly id: string;
   readonly accountId: string;
-  /** Null: all chatbots of the account, and events without a chatbot. */
+  /** Only events of this chatbot; null: events of all chatbots of the account, and events without a chatbot. */
   readonly chatbotId: string | null;
   readonly url: string;
   readonly description: string;
   readonly events: readonly WebhookEventName[];
-  /** Only events of conversations in these channels; null: all. Events without a conversation are always sent. */
+  /** Only conversations in these channels; null: all channels. Events without a conversation are always sent. */
   readonly channels: readonly Channel[] | null;
   readonly schedule: WebhookSchedule;
   /** The GraphQL document that selects the payloads; null: the default bodies. */
@@ -52,7 +52,7 @@ export interface WebhookSubscription {
   readonly isActive: boolean;
   /** Why the subscription was disabled, as readable text; null while it is active. */
   readonly disabledReason: string | null;
-  /** Since when every attempt has failed; null after a success. */
+  /** The time since which every attempt has failed; null after a success. */
   readonly failingSince: Timestamp | null;
   /** When the owner was warned that the subscription will be disabled; null before that. */
   readonly warnedAt: Timestamp | null;
@@ -86,7 +86,7 @@ export interface WebhookDelivery {
   readonly status: DeliveryStatus;
   /** The bytes of the body, the same in each attempt; null before the first attempt. */
   readonly body: string | null;
-  /** Why `body` is the default one although the subscription has a document; null otherwise. */
+  /** Why `body` is the default body although the subscription has a document; null otherwise. */
   readonly bodyProblem: string | null;
   readonly attemptCount: number;
   /** Null if there is no next attempt. */

@@ -15,14 +15,14 @@ import type { RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Client } from './pending-bytes.ts';
 
-/** The authenticated viewer and its rate limit status; `viewer` is undefined if the request has no credential. */
-export interface Admission {
+/** The result of an authentication; `viewer` is undefined if the request has no credential. */
+export interface AuthResult {
   readonly viewer: Viewer | undefined;
   readonly rateLimit: RateLimitStatus;
 }
 
-/** The information about its request that a transport passes with each operation. */
-export interface OperationSource extends Admission {
+/** The data about a request that the transport passes with each operation. */
+export interface TransportContext extends AuthResult {
   readonly requestId: string;
   readonly transport: 'http' | 'websocket';
   /** Aborts when the client no longer waits for the response. */
@@ -30,10 +30,10 @@ export interface OperationSource extends Admission {
   /** Reports the rate limit status to the client, if the transport can; the last report replaces earlier ones. */
   readonly reportRateLimit: ReportRateLimit;
   /**
-   * Counts a stream before it opens; absent on a WebSocket, which counts its operations itself.
+   * Counts a stream before it opens; absent on a WebSocket, whose operations have a limit of their own.
    * @throws RateLimitedError when the key has the maximum number of streams.
    */
-  readonly claimStream?: (viewer: Viewer) => void;
+  readonly countStream?: (viewer: Viewer) => void;
 }
 
 /** Reports a client's rate limit status; `retryAfterMs` is set only after a refusal. */
@@ -45,18 +45,18 @@ export interface PresentedCredential {
   readonly address: string;
 }
 
-/** The admission of a request without a credential. */
-export const ANONYMOUS: Admission = { viewer: undefined, rateLimit: { limit: 0, remaining: 0, resetMs: 0 } };
+/** The result for a request without a credential. */
+export const ANONYMOUS: AuthResult = { viewer: undefined, rateLimit: { limit: 0, remaining: 0, resetMs: 0 } };
 
 /**
- * Authenticates and counts a request, once per HTTP request or WebSocket operation. A request without a credential has
- * no viewer, and counts against the limit of its network.
+ * Authenticates one HTTP request or WebSocket operation, and counts it against the limit of its key. A request without
+ * a credential has no viewer, and counts against the limit of its network.
  * @throws UnauthenticatedError for an invalid credential; RateLimitedError.
  */
 export async function authenticateRequest(
   deps: Deps,
   { credential, address }: PresentedCredential,
-): Promise<Admission> {
+): Promise<AuthResult> {
   if (!hasCredential(credential)) {
     await consumeAnonymousRateLimit(deps, address);
     return ANONYMOUS;
@@ -65,12 +65,15 @@ export async function authenticateRequest(
   return { viewer, rateLimit: await consumeRateLimit(deps, viewer) };
 }
 
-/** Creates the context of resolvers; `channel` is the channel of the transport, which a session overrides. */
+/**
+ * Creates the context of resolvers.
+ * @param channel the channel for new conversations; a session has its own channel, which takes precedence.
+ */
 export function createContext(
   deps: Deps,
   viewer: Viewer,
   channel: Channel,
-  { requestId, rateLimit, signal }: Pick<OperationSource, 'requestId' | 'rateLimit' | 'signal'>,
+  { requestId, rateLimit, signal }: Pick<TransportContext, 'requestId' | 'rateLimit' | 'signal'>,
 ): GraphContext {
   return {
     deps,
@@ -99,15 +102,18 @@ export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMes
   return isTrustedProxy === undefined ? (request.socket.remoteAddress ?? '') : proxyAddr(request, isTrustedProxy);
 }
 
-/** The client whose limit buffered bytes count against: the viewer's key, else the network of the request. */
+/** The client to whose limit buffered bytes are charged: the viewer's key, else the network of the request. */
 export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined, request: IncomingMessage): Client {
   return viewer === undefined
     ? { name: `address:${networkOf(addressOf(deps, request))}`, hasKey: false }
     : { name: `key:${viewer.apiKeyId}`, hasKey: true };
 }
 
-/** Reports the rate limit status in response headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
-export function reportRateLimitIn(response: ServerResponse): ReportRateLimit {
+/**
+ * Creates a function that reports the rate limit status in response headers. Source:
+ * draft-ietf-httpapi-ratelimit-headers-11.
+ */
+export function createRateLimitReporter(response: ServerResponse): ReportRateLimit {
   return ({ limit, remaining, resetMs }, retryAfterMs) => {
     response.setHeader('RateLimit-Policy', `"burst";q=${limit};w=60`);
     response.setHeader('RateLimit', `"burst";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`);

@@ -4,7 +4,7 @@ import { type DemoChatbot, findDemoChatbot } from '../demo.ts';
 import type { Deps } from '../deps.ts';
 import { prepareChatPage } from '../web/chat-page.ts';
 import { addressOf } from './auth.ts';
-import { sendDetail, sendJson } from './operator.ts';
+import { sendJson, sendRestError } from './operator.ts';
 import { createPageRoute, type PageRoute } from './pages.ts';
 
 /** The parts of an exchange that the route uses. */
@@ -31,9 +31,9 @@ const EXAMPLES = [
 const isLoopback = proxyAddr.compile('loopback');
 
 /**
- * Creates the route of the chat page: `GET /chat/<name>` serves the page, the same for every name, and `POST
- * /chat/<name>/session` exchanges the secret of a link for a session token. The second refuses every request with the
- * same 404, so a refusal reveals nothing about names, secrets or settings.
+ * Creates the route of the chat page. `GET /chat/<name>` serves the same page for every name. `POST
+ * /chat/<name>/session` exchanges the secret in the demo link for a session token. Every refused POST gets the same
+ * 404, which reveals nothing about names, secrets or settings.
  */
 export function createChatRoute(deps: ChatDeps): ChatRoute {
   const page = createPageRoute(prepareChatPage);
@@ -42,8 +42,8 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
     response.setHeader('Cache-Control', 'no-store');
     const { sessions } = deps.keyring;
     const isSecretValid = sessions.isSecret(secretIn(request));
-    const chatbot = isSecretValid && isOpen(deps, request) ? await findDemoChatbot(deps) : undefined;
-    if (chatbot === undefined || !isNamed(chatbot, name)) return sendDetail(response, 'NOT_FOUND');
+    const chatbot = isSecretValid && isDemoAllowed(deps, request) ? await findDemoChatbot(deps) : undefined;
+    if (chatbot === undefined || !isNamed(chatbot, name)) return sendRestError(response, 'NOT_FOUND');
     const { token, conversationId } = sessions.open(chatbot);
     sendJson(response, 200, {
       token,
@@ -59,17 +59,17 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
       const { request, response, path } = exchange;
       const [, , name = '', ...remaining] = path.split('/');
       const action = remaining.join('/');
-      if (name === '' || (action !== '' && action !== 'session')) return sendDetail(response, 'NOT_FOUND');
+      if (name === '' || (action !== '' && action !== 'session')) return sendRestError(response, 'NOT_FOUND');
       if (action === '') return page.sendPage(exchange);
       if (request.method === 'POST') return openSession(exchange, name);
       response.setHeader('Allow', 'POST');
-      sendDetail(response, 'METHOD_NOT_ALLOWED');
+      sendRestError(response, 'METHOD_NOT_ALLOWED');
     },
   };
 }
 
-/** Whether the demo is open to a request: outside production, and from this machine only. */
-function isOpen(deps: ChatDeps, request: IncomingMessage): boolean {
+/** Whether a request may open a demo session: only outside production, and only from this machine. */
+function isDemoAllowed(deps: ChatDeps, request: IncomingMessage): boolean {
   const addresses = [request.socket.remoteAddress ?? '', addressOf(deps, request)];
   return !deps.config.isProduction && addresses.every((address) => isLoopback(address, 0));
 }

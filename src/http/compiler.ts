@@ -22,49 +22,49 @@ export type RunOperation = (args: ExecutionArgs) => ExecutionResult | Promise<Ex
 export type FindCompiled = (args: ExecutionArgs) => RunOperation | undefined;
 
 /** The use count of one operation, and its compiled form. */
-interface Use {
+interface OperationEntry {
   count: number;
   run: RunOperation | undefined;
 }
 
-const FORBIDDEN_NULL = /^Cannot return null for non-nullable field /;
-const WITHIN: ReadonlySet<string> = new Set([Kind.OBJECT, Kind.LIST]);
+const NULL_FOR_NON_NULL = /^Cannot return null for non-nullable field /;
+const CONTAINER_KINDS: ReadonlySet<string> = new Set([Kind.OBJECT, Kind.LIST]);
 const MAX_DOCUMENTS = 300;
 const MAX_SELECTIONS = 1_000;
 
 /**
- * Creates the compiler, which turns operations into functions after `compileAtUse` uses: a compilation takes as long as
- * a few executions, and makes each later one cheaper. Operations that it cannot compile are interpreted by
- * graphql-js.
+ * Creates the compiler, which turns an operation into a function at the use with the number `compileAtUse`. A
+ * compilation takes as long as a few executions, and makes each later execution cheaper. graphql-js interprets the
+ * operations that are not compiled.
  */
 export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metrics'>): FindCompiled {
   const { compileAtUse } = config;
   if (compileAtUse === 0) return () => undefined;
-  const usesByDocument = new LRUCache<DocumentNode, Map<string, Use>>({ max: MAX_DOCUMENTS });
+  const operationsByDocument = new LRUCache<DocumentNode, Map<string, OperationEntry>>({ max: MAX_DOCUMENTS });
 
   return (args) => {
-    const uses = usesByDocument.get(args.document) ?? new Map<string, Use>();
-    if (uses.size === 0) usesByDocument.set(args.document, uses);
+    const operations = operationsByDocument.get(args.document) ?? new Map<string, OperationEntry>();
+    if (operations.size === 0) operationsByDocument.set(args.document, operations);
     const name = args.operationName ?? '';
-    const use = uses.get(name) ?? { count: 0, run: undefined };
-    if (use.count === 0) uses.set(name, use);
-    use.count++;
-    if (use.count === compileAtUse) {
-      use.run = compile(args);
-      metrics.compilations.inc({ outcome: use.run === undefined ? 'failed' : 'ok' });
+    const operation = operations.get(name) ?? { count: 0, run: undefined };
+    if (operation.count === 0) operations.set(name, operation);
+    operation.count++;
+    if (operation.count === compileAtUse) {
+      operation.run = compile(args);
+      metrics.compilations.inc({ outcome: operation.run === undefined ? 'failed' : 'ok' });
     }
-    return use.run;
+    return operation.run;
   };
 }
 
 function compile({ schema, document, operationName }: ExecutionArgs): RunOperation | undefined {
   if (isTooLarge(document) || isUnsafeToCompile(document)) return undefined;
-  // The compiler modifies the document, which would affect the next operation that is compiled from it.
+  // graphql-jit modifies the document, which would affect the next operation that is compiled from it.
   const copy = document.loc === undefined ? structuredClone(document) : parse(document.loc.source);
   const compiled = compileQuery(schema, copy, operationName ?? undefined);
   if (!isCompiledQuery(compiled)) return undefined;
   const { query }: CompiledQuery = compiled;
-  const withOwnErrors = (result: ExecutionResult): ExecutionResult => {
+  const withGraphQLJsErrors = (result: ExecutionResult): ExecutionResult => {
     const { errors, ...otherParts } = result;
     return errors === undefined
       ? result
@@ -72,11 +72,11 @@ function compile({ schema, document, operationName }: ExecutionArgs): RunOperati
   };
   return ({ rootValue, contextValue, variableValues }) => {
     const result = query(rootValue, contextValue, variableValues);
-    return result instanceof Promise ? result.then(withOwnErrors) : withOwnErrors(result);
+    return result instanceof Promise ? result.then(withGraphQLJsErrors) : withGraphQLJsErrors(result);
   };
 }
 
-/** Whether a document is too large to compile once its fragments are inlined, as the compiler does at every use. */
+/** Whether a document is too large to compile: graphql-jit inlines a fragment at each of its spreads. */
 function isTooLarge(document: DocumentNode): boolean {
   const fragments = new Map<string, SelectionSetNode>();
   for (const definition of document.definitions) {
@@ -101,7 +101,7 @@ function isTooLarge(document: DocumentNode): boolean {
  * Whether a document has parts that only graphql-js should execute. Each further `@skip` or `@include` in one selection
  * set doubles the compilation time: ten would block the gateway. In compiled code, an absent variable inside an object
  * or a list would override the default value at its position, and a required variable would count as missing despite
- * its default. Introspection runs once, even for clients without a key, and takes longest to compile.
+ * its default. Introspection takes longest to compile, and even clients without a key could send it.
  */
 function isUnsafeToCompile(document: DocumentNode): boolean {
   let isUnsafe = false;
@@ -115,26 +115,26 @@ function isUnsafeToCompile(document: DocumentNode): boolean {
     VariableDefinition: ({ type, defaultValue }) =>
       type.kind === Kind.NON_NULL_TYPE && defaultValue !== undefined ? markUnsafe() : undefined,
     Variable: (_node, _key, _parent, _path, ancestors) =>
-      ancestors.some((node) => 'kind' in node && WITHIN.has(node.kind)) ? markUnsafe() : undefined,
+      ancestors.some((node) => 'kind' in node && CONTAINER_KINDS.has(node.kind)) ? markUnsafe() : undefined,
   });
   return isUnsafe;
 }
 
 /**
- * Converts an error of compiled code to the form of graphql-js: with `extensions`. If a resolver returned null for a
- * non-null field, it also gets an original error, because that is a bug and not the client's fault.
+ * Converts an error of compiled code to the form of graphql-js: with `extensions`. An error about a null for a non-null
+ * field also gets an original error, which marks it as a bug of the gateway and not as the client's fault.
  */
 function toGraphQLJsError(
   { message, path, locations, originalError }: GraphQLError,
   source: Source | undefined,
 ): GraphQLError {
   if (originalError instanceof GraphQLError && originalError.path !== undefined) return originalError;
-  const origin = originalError ?? (FORBIDDEN_NULL.test(message) ? new Error(message) : undefined);
+  const origin = originalError ?? (NULL_FOR_NON_NULL.test(message) ? new Error(message) : undefined);
   const positions = source && locations?.map((location) => offsetOf(source, location));
   return new GraphQLError(message, { source, positions, path, originalError: origin });
 }
 
-/** The offset of a position that graphql-js gives as line and column. */
+/** Converts a line and a column of graphql-js to an offset in the source. */
 function offsetOf({ body }: Source, { line, column }: SourceLocation): number {
   const lineBreak = [...body.matchAll(/\r\n|[\n\r]/g)][line - 2];
   return (lineBreak === undefined ? 0 : lineBreak.index + lineBreak[0].length) + column - 1;

@@ -2,7 +2,7 @@ import {
   createSourceEventStream,
   type ExecutionArgs,
   type ExecutionResult,
-  execute as executePlainly,
+  execute as executeInterpreted,
   getOperationAST,
   getVariableValues,
 } from 'graphql';
@@ -13,57 +13,57 @@ import { type Feed, type MaybePromise, mapFeed } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
 import { createCompiler, type RunOperation } from './compiler.ts';
 import { requireScopes } from './scopes.ts';
-import { createSharing } from './sharing.ts';
+import { createSubscriberGroups } from './shared-results.ts';
 
 /** Results of a subscription, one per event. */
-export type Results = Feed<ExecutionResult>;
+export type SubscriptionResults = Feed<ExecutionResult>;
 
 /** Wraps an execution, and may replace its result. */
 export type WrapExecution = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
 
 /**
  * Executes validated operations like graphql-js, but faster once they are compiled. Both methods throw a
- * `ForbiddenError` before anything runs when the viewer lacks a scope of a selected field.
+ * `ForbiddenError` before anything runs when the viewer has none of the scopes that allow a selected field.
  */
 export interface Executor {
   /** Runs a query or a mutation. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
   /**
-   * Starts a subscription, whose source must be a feed. Returns a result with errors instead if there will be no
-   * events.
-   * @param around wraps the execution of each event; absent: no wrapper.
+   * Starts a subscription, whose source must be a feed. Returns a result with errors instead if the subscription cannot
+   * start.
+   * @param wrapExecution wraps the execution of each event; absent: no wrapper.
    */
-  subscribe(args: ExecutionArgs, around?: WrapExecution): Promise<Results | ExecutionResult>;
+  subscribe(args: ExecutionArgs, wrapExecution?: WrapExecution): Promise<SubscriptionResults | ExecutionResult>;
 }
 
 /** Creates the executor of one process. */
 export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor {
   const findCompiled = createCompiler(deps);
-  const joinGroup = createSharing();
-  const run = (args: ExecutionArgs) => (findCompiled(args) ?? executePlainly)(args);
+  const joinGroup = createSubscriberGroups();
+  const run = (args: ExecutionArgs) => (findCompiled(args) ?? executeInterpreted)(args);
 
   return {
     // Compiled operations check variables less strictly, so graphql-js checks them first and reports their errors.
     execute(args) {
       requireScopesOf(args);
-      return hasValidVariables(args) ? run(args) : executePlainly(args);
+      return hasValidVariables(args) ? run(args) : executeInterpreted(args);
     },
 
-    async subscribe(args, around = (execute) => execute()) {
+    async subscribe(args, wrapExecution = (execute) => execute()) {
       requireScopesOf(args);
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
-      const share = joinGroup(args);
+      const membership = joinGroup(args);
       let runEvent: RunOperation | undefined;
       const executeEvent = (event: unknown) => {
-        // A compiled operation stays compiled, so frequent events need no lookup.
+        // A compiled operation stays compiled, so later events need no lookup.
         runEvent ??= findCompiled(args);
-        const execute = runEvent ?? executePlainly;
-        const executeOnce = () => around(() => execute({ ...args, rootValue: event }));
+        const execute = runEvent ?? executeInterpreted;
+        const executeOnce = () => wrapExecution(() => execute({ ...args, rootValue: event }));
         const result = executeOnce();
-        return result instanceof Promise ? executeUntilRead(result, executeOnce, args) : result;
+        return result instanceof Promise ? executeWithRetries(result, executeOnce, args) : result;
       };
-      return mapFeed(source as Feed<unknown>, (event) => share.run(event, executeEvent), share.leave);
+      return mapFeed(source as Feed<unknown>, (event) => membership.run(event, executeEvent), membership.leave);
     },
   };
 }
@@ -86,13 +86,16 @@ export function requireScopesOf({
   requireScopes({ schema, document, operation, variables: variableValues ?? {} }, viewer.scopes);
 }
 
-/** Executes an event again if its data could not be read: the event is sent only once, so its data would be lost. */
-async function executeUntilRead(
-  first: Promise<ExecutionResult>,
+/**
+ * Executes the operation again for an event whose data could not be read: the feed delivers each event only once, so
+ * the result would otherwise be lost.
+ */
+async function executeWithRetries(
+  firstResult: Promise<ExecutionResult>,
   execute: () => MaybePromise<ExecutionResult>,
   { contextValue }: ExecutionArgs,
 ): Promise<ExecutionResult> {
-  let result = await first;
+  let result = await firstResult;
   const check = (latest: ExecutionResult) => {
     result = latest;
     const readError = latest.errors?.find(({ originalError }) => originalError instanceof StorageUnavailableError);
@@ -100,7 +103,7 @@ async function executeUntilRead(
   };
   const { signal } = contextValue as GraphContext;
   const retry = async () => check(await execute());
-  await retryWhileUnavailable(first.then(check), retry, signal).catch((error) => {
+  await retryWhileUnavailable(firstResult.then(check), retry, signal).catch((error) => {
     if (!(error instanceof StorageUnavailableError)) throw error;
   });
   return result;

@@ -1,7 +1,7 @@
 import { type GraphQLField, type GraphQLLeafType, getNamedType, isLeafType } from 'graphql';
 
-/** The text fields of at most one line. All other text fields count as potentially large, including new ones. */
-const SHORT: ReadonlySet<string> = new Set([
+/** The text fields of at most one line. All other text fields count as large, including fields that are added later. */
+const SHORT_TEXT_FIELDS: ReadonlySet<string> = new Set([
   'assignee',
   'authorName',
   'baseUrl',
@@ -30,7 +30,7 @@ const SHORT: ReadonlySet<string> = new Set([
   'wireName',
 ]);
 
-/** The maximum bytes of a text or a JSON value, by field name, as the rules for stored values allow. */
+/** The maximum bytes of a text or a JSON value, by field name; the rules for stored values allow no more. */
 const MAX_BYTES: Readonly<Record<string, number>> = {
   content: 200_000,
   reasoning: 200_000,
@@ -56,21 +56,21 @@ const MAX_BYTES: Readonly<Record<string, number>> = {
 };
 const DEFAULT_BYTES = 16_384;
 const SHORT_BYTES = 512;
-const PLAIN_BYTES = 48;
+const NON_TEXT_BYTES = 48;
 
 type Field = Pick<GraphQLField<unknown, unknown>, 'name' | 'type'>;
 
-/** Whether a field's value can be large: each alias beyond the first costs extra. */
+/** Whether the value of a field can be large. Each further alias of a large field has an extra cost. */
 export function isLarge(field: Field): boolean {
   const { name } = getNamedType(field.type);
-  return name === 'JSON' || (name === 'String' && !SHORT.has(field.name));
+  return name === 'JSON' || (name === 'String' && !SHORT_TEXT_FIELDS.has(field.name));
 }
 
 /** The maximum bytes of a leaf field's value in a response, not counting JSON escapes. */
 export function maxBytesOf(field: Field): number {
   if (isLarge(field)) return MAX_BYTES[field.name] ?? DEFAULT_BYTES;
   const type = getNamedType(field.type);
-  return isLeafType(type) && isText(type) ? SHORT_BYTES : PLAIN_BYTES;
+  return isLeafType(type) && isString(type) ? SHORT_BYTES : NON_TEXT_BYTES;
 }
 
-const isText = ({ name }: GraphQLLeafType) => name === 'String';
+const isString = ({ name }: GraphQLLeafType) => name === 'String';

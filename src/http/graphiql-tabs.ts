@@ -1,14 +1,14 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { DEMO_CHATBOT_ID } from '../demo.ts';
 
-// An empty value counts as absent, so the documentation loads before a key is entered.
+// The gateway treats an empty key as absent, so GraphiQL can load the documentation before the user enters a key.
 const HEADERS = '{\n  "x-api-key": ""\n}';
 
-const LIST = `# Welcome to ChatGraph! These tabs tour the graph.
+const LIST_QUERY = `# Welcome to ChatGraph! These tabs tour the graph.
 #
 # Put your API key between the quotes of
-# "x-api-key" under Headers, below; it counts
-# for all tabs. Then press play.
+# "x-api-key" under Headers, below; it applies
+# to all tabs. Then press play.
 query Chatbots {
   viewer {
     account { name }
@@ -30,9 +30,9 @@ query Chatbots {
 }
 `;
 
-const ADD = `# Give the chatbot a document of your own: plain
+const ADD_MUTATION = `# Give the chatbot a document of your own: plain
 # text or Markdown, as "text" under Variables. Then
-# ask in the next tab what only it answers.
+# ask about it in the next tab.
 mutation AddSource($input: CreateSourceInput!) {
   createSource(input: $input) {
     ... on CreateSourcePayload {
@@ -50,7 +50,7 @@ mutation AddSource($input: CreateSourceInput!) {
 }
 `;
 
-const ASK = `# Ask a question. It is answered in the background:
+const ASK_MUTATION = `# Ask a question. It is answered in the background:
 # copy the id of "reply" for the next tab.
 mutation Ask($input: SendMessageInput!) {
   sendMessage(input: $input) {
@@ -63,9 +63,10 @@ mutation Ask($input: SendMessageInput!) {
 }
 `;
 
-const FOLLOW = `# Follow the answer while it is written: put the
+const FOLLOW_SUBSCRIPTION = `# Follow the answer while it is written: put the
 # reply's id between the quotes under Variables.
-# Late is fine, it is told from the beginning.
+# The stream starts at the beginning of the text,
+# even if the answer is already complete.
 subscription Follow($messageId: ID!) {
   messageStream(messageId: $messageId) {
     __typename
@@ -85,7 +86,7 @@ subscription Follow($messageId: ID!) {
 }
 `;
 
-const SEARCH = `# Look into the sources without asking.
+const SEARCH_QUERY = `# Search the sources without asking a question.
 query Search($chatbotId: ID!, $query: String!) {
   search(chatbotId: $chatbotId, query: $query, first: 3) {
     hits {
@@ -102,24 +103,24 @@ query Search($chatbotId: ID!, $query: String!) {
 
 const QUESTION = 'How do I follow an answer while it is written?';
 
-/** The initial tabs of the page: a tour of the schema. */
+/** The options of the GraphiQL page, whose initial tabs are a tour of the schema. */
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'ChatGraph',
-  // The key stays in the window; GraphiQL would store it permanently.
+  // Keeps the key only in the window; otherwise GraphiQL would store it permanently.
   shouldPersistHeaders: false,
   defaultHeaders: HEADERS,
   defaultTabs: [
-    tab(LIST),
-    tab(ADD, {
+    tab(LIST_QUERY),
+    tab(ADD_MUTATION, {
       input: {
         chatbotId: DEMO_CHATBOT_ID,
         title: 'Opening hours',
         content: { text: '# Opening hours\n\nThe shop is open from 9 to 18 on weekdays.' },
       },
     }),
-    tab(ASK, { input: { chatbotId: DEMO_CHATBOT_ID, content: QUESTION } }),
-    tab(FOLLOW, { messageId: '' }),
-    tab(SEARCH, { chatbotId: DEMO_CHATBOT_ID, query: QUESTION }),
+    tab(ASK_MUTATION, { input: { chatbotId: DEMO_CHATBOT_ID, content: QUESTION } }),
+    tab(FOLLOW_SUBSCRIPTION, { messageId: '' }),
+    tab(SEARCH_QUERY, { chatbotId: DEMO_CHATBOT_ID, query: QUESTION }),
   ],
 };
 

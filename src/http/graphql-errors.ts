@@ -15,7 +15,7 @@ import {
  * Codes that determine the HTTP status for every client. Other codes determine it only for clients that accept the
  * newer media type, `application/graphql-response+json`.
  */
-const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
+const CODES_WITH_HTTP_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'RATE_LIMITED',
@@ -25,28 +25,28 @@ const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'SERVICE_UNAVAILABLE',
 ]);
 
-/** Codes that the server library uses for a malformed body, and for an operation that the document lacks. */
-const FOREIGN_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE']);
+/** Codes of the server library for a malformed body, and for an operation that is not in the document. */
+const LIBRARY_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE']);
 
 /** Creates the public form of a refusal. `source`, the GraphQL error that wraps it, gives its position in the query. */
 export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
   const { code, message } = refusal;
   const { status } = ERRORS[code];
-  const setsStatus = ALWAYS_STATUS.has(code);
+  const setsStatus = CODES_WITH_HTTP_STATUS.has(code);
   const isTemporary = refusal instanceof RateLimitedError || refusal instanceof ShuttingDownError;
   const retryAfterMs = isTemporary ? Math.ceil(refusal.retryAfterMs) : undefined;
-  // If a field is refused, the response is otherwise valid, so the field does not determine the status.
+  // The response with a refused field is otherwise valid, so the refusal does not determine the status.
   const isFieldError = source instanceof GraphQLError && source.path !== undefined;
   return createPublicError(message, source, {
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(refusal instanceof ForbiddenError && { requiredScopes: refusal.requiredScopes, path: refusal.path }),
-    ...(refusal instanceof QueryTooComplexError && sizeOf(refusal)),
+    ...(refusal instanceof QueryTooComplexError && costDetailsOf(refusal)),
     ...(setsStatus ? { http: { status } } : isFieldError ? {} : { http: { status, spec: true } }),
   });
 }
 
-const sizeOf = ({ cost, limit, parts }: QueryTooComplexError) => ({ cost, limit, parts });
+const costDetailsOf = ({ cost, limit, parts }: QueryTooComplexError) => ({ cost, limit, parts });
 
 const DISCONNECTS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE']);
 
@@ -56,12 +56,12 @@ export function isDisconnect(error: unknown): boolean {
 }
 
 /**
- * Logs an error that is not the client's fault: an unavailable storage in one line without a stack, anything else as a
- * bug.
+ * Logs an error that is not the client's fault. A `StorageUnavailableError` is logged without a stack, any other error
+ * as a bug.
  */
-export function logFailure(logger: Logger, error: unknown, about: Readonly<Record<string, unknown>> = {}): void {
-  if (error instanceof StorageUnavailableError) logger[error.logLevel]({ ...about, err: error }, error.message);
-  else logger.error({ ...about, err: error }, 'unexpected error');
+export function logFailure(logger: Logger, error: unknown, logFields: Readonly<Record<string, unknown>> = {}): void {
+  if (error instanceof StorageUnavailableError) logger[error.logLevel]({ ...logFields, err: error }, error.message);
+  else logger.error({ ...logFields, err: error }, 'unexpected error');
 }
 
 /** Creates a function that converts any error to its public form; it logs and masks internal errors. */
@@ -73,7 +73,7 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       return toGraphQLError(original, error);
     }
     if (original instanceof GraphQLError) {
-      if (FOREIGN_CODES.has(original.extensions.code)) original.extensions.code = 'BAD_USER_INPUT';
+      if (LIBRARY_CODES.has(original.extensions.code)) original.extensions.code = 'BAD_USER_INPUT';
       return error as GraphQLError;
     }
     if (isDisconnect(original)) logger.debug({ err: original }, 'the client has disconnected');

@@ -22,17 +22,17 @@ import { fragmentOf } from './query-cost.ts';
 /** The cost of introspecting the whole schema once. A document that does it twice exceeds the limit. */
 const SCHEMA_COST = 6_000;
 
-/** The selections of each schema object, fragments inlined. */
-interface Plan {
-  /** The cost of each object in addition to 1, for further aliases of its values. */
-  readonly further: number;
-  readonly steps: readonly Step[];
+/** What to count for each object at one position of the response; fragments are inlined. */
+interface CountPlan {
+  /** How many more response names than properties are selected; the number is added to the object's cost of 1. */
+  readonly extraAliases: number;
+  readonly children: readonly ChildField[];
 }
 
-/** A field that leads to other objects of the schema. */
-interface Step {
+/** A field whose values are other objects of the schema. */
+interface ChildField {
   readonly resolve: (source: unknown) => unknown;
-  readonly plan: Plan;
+  readonly plan: CountPlan;
 }
 
 type Variables = Readonly<Record<string, unknown>>;
@@ -41,15 +41,15 @@ const objectCounts = new WeakMap<GraphQLSchema, number>();
 const costs = new WeakMap<DocumentNode, number>();
 
 /**
- * Computes the cost of the introspection in all operations of a document. Each type, field, argument and value counts
- * once per occurrence in the response, and once more for each further alias of one of its values. The whole schema
- * costs 6,000.
- * @param variables the variables of `executed`; other operations use their defaults.
+ * Computes the cost of the introspection in all operations of a document. Each type, field, argument and enum value
+ * counts once per occurrence in the response, and once more for each further alias of one of its properties. The cost
+ * is this count, scaled so that the whole schema costs 6,000.
+ * @param variables the variables of `executedOperation`; other operations use their defaults.
  */
-export function countIntrospection(
+export function computeIntrospectionCost(
   schema: GraphQLSchema,
   document: DocumentNode,
-  executed: OperationDefinitionNode,
+  executedOperation: OperationDefinitionNode,
   variables: Variables,
 ): number {
   const cached = costs.get(document);
@@ -63,8 +63,8 @@ export function countIntrospection(
     const limit = (schemaObjects * QUERY_LIMITS.cost) / SCHEMA_COST;
     let count = 0;
     for (const operation of operations) {
-      const values = operation === executed ? variables : defaultsOf(schema, operation);
-      count += countIn(schema, document, operation, { variables: values, limit: limit - count });
+      const values = operation === executedOperation ? variables : defaultsOf(schema, operation);
+      count += countObjects(schema, document, operation, { variables: values, limit: limit - count });
     }
     cost = Math.ceil((count * SCHEMA_COST) / schemaObjects);
     if (operations.some(({ variableDefinitions }) => variableDefinitions?.length)) return cost;
@@ -74,12 +74,12 @@ export function countIntrospection(
 }
 
 /** Whether a root field is an introspection field. */
-export function isOfSchema({ name }: FieldNode): boolean {
+export function isIntrospectionField({ name }: FieldNode): boolean {
   return name.value === SchemaMetaFieldDef.name || name.value === TypeMetaFieldDef.name;
 }
 
 function selectsIntrospection(document: DocumentNode, selections: SelectionSetNode): boolean {
-  return [...collectFields(document, [selections]).values()].flat().some(isOfSchema);
+  return [...collectFields(document, [selections]).values()].flat().some(isIntrospectionField);
 }
 
 /** The number of objects in the whole schema. */
@@ -90,7 +90,7 @@ function countSchemaObjects(schema: GraphQLSchema): number {
     getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, schemaDescription: true, oneOf: true }),
   );
   const [operation] = document.definitions as [OperationDefinitionNode];
-  const total = countIn(schema, document, operation, { variables: {}, limit: Number.POSITIVE_INFINITY });
+  const total = countObjects(schema, document, operation, { variables: {}, limit: Number.POSITIVE_INFINITY });
   objectCounts.set(schema, total);
   return total;
 }
@@ -100,7 +100,7 @@ function defaultsOf(schema: GraphQLSchema, { variableDefinitions = [] }: Operati
 }
 
 /** Counts the objects in the response of an operation; stops above `limit`. */
-function countIn(
+function countObjects(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
@@ -108,25 +108,25 @@ function countIn(
 ): number {
   const root = operation.operation === 'query' ? schema.getQueryType() : undefined;
   if (root == null) return 0;
-  // Introspection resolvers use only `schema` of it.
+  // Introspection resolvers use only its `schema`.
   const info = { schema } as GraphQLResolveInfo;
   let count = 0;
 
-  function planFor(sets: readonly SelectionSetNode[], type: GraphQLObjectType): Plan {
-    const names = new Map<string, Set<string>>();
-    const steps: Step[] = [];
+  function planFor(sets: readonly SelectionSetNode[], type: GraphQLObjectType): CountPlan {
+    const responseNames = new Map<string, Set<string>>();
+    const children: ChildField[] = [];
     for (const [key, nodes] of collectFields(document, sets)) {
       const [node] = nodes as [FieldNode];
       const name = node.name.value;
-      names.set(name, (names.get(name) ?? new Set()).add(key));
-      const step = createStep(nodes, type);
-      if (step !== undefined) steps.push(step);
+      responseNames.set(name, (responseNames.get(name) ?? new Set()).add(key));
+      const child = createChildField(nodes, type);
+      if (child !== undefined) children.push(child);
     }
-    const further = [...names.values()].reduce((sum, { size }) => sum + size - 1, 0);
-    return { further, steps };
+    const extraAliases = [...responseNames.values()].reduce((sum, { size }) => sum + size - 1, 0);
+    return { extraAliases, children };
   }
 
-  function createStep(nodes: readonly FieldNode[], type: GraphQLObjectType): Step | undefined {
+  function createChildField(nodes: readonly FieldNode[], type: GraphQLObjectType): ChildField | undefined {
     const [node] = nodes as [FieldNode];
     const name = node.name.value;
     const field =
@@ -146,17 +146,17 @@ function countIn(
     };
   }
 
-  function countAll(value: unknown, plan: Plan): void {
+  function countAll(value: unknown, plan: CountPlan): void {
     if (value == null || count > limit) return;
     if (Array.isArray(value)) {
       for (const item of value) countAll(item, plan);
       return;
     }
-    count += 1 + plan.further;
-    for (const step of plan.steps) countAll(step.resolve(value), step.plan);
+    count += 1 + plan.extraAliases;
+    for (const child of plan.children) countAll(child.resolve(value), child.plan);
   }
 
-  for (const step of planFor([operation.selectionSet], root).steps) countAll(step.resolve(undefined), step.plan);
+  for (const child of planFor([operation.selectionSet], root).children) countAll(child.resolve(undefined), child.plan);
   return count;
 }
 

@@ -4,8 +4,8 @@ import { readJson } from '../dialects/rest/body.ts';
 import { ERRORS, MalformedBodyError } from '../domain/errors.ts';
 
 /**
- * Reads the bodies of GraphQL requests with the rules of REST: only JSON, bounded, in valid UTF-8. It also turns
- * invalid JSON in query parameters, an internal error to the framework, into a client error.
+ * Reads the bodies of GraphQL requests with the rules of REST: only JSON, bounded, in valid UTF-8. Also reports invalid
+ * JSON in query parameters as a client error; the framework would report it as an internal error.
  */
 export function useJsonBody(): Plugin {
   return {
@@ -25,7 +25,7 @@ export function useJsonBody(): Plugin {
       if (request.method !== 'POST') return;
       setRequestParser(async () => {
         const params = await readJson(request);
-        // Refuses lists (batches) and anything else without a query.
+        // Refuses lists (batches) and everything else that is not an object.
         if (typeof params !== 'object' || params === null || Array.isArray(params)) throw new MalformedBodyError();
         return params;
       });

@@ -13,17 +13,17 @@ interface OperatorExchange {
 }
 
 /**
- * Responds to operators: `/health` (the process runs), `/ready` (it accepts requests, and its database responds; a gateway
- * without its Redis continues alone) and
- * `/metrics` (for Prometheus; with METRICS_TOKEN as bearer token, else from this machine only).
+ * Responds to the requests of operators: `/health` (the process runs), `/ready` (the process accepts requests and its
+ * database responds; Redis is not needed) and `/metrics` (for Prometheus; needs METRICS_TOKEN as bearer token; without
+ * that setting, open to this machine only).
  */
-export async function handleOperator(
+export async function handleOperatorRequest(
   deps: Deps,
   { path, request, response, isDraining }: OperatorExchange,
 ): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');
-    return sendDetail(response, 'METHOD_NOT_ALLOWED');
+    return sendRestError(response, 'METHOD_NOT_ALLOWED');
   }
   if (path === '/health') return sendJson(response, 200, { status: 'ok' });
   if (path === '/ready') {
@@ -33,7 +33,7 @@ export async function handleOperator(
     });
   }
   if (!mayReadMetrics(deps, request))
-    return sendDetail(response, 'FORBIDDEN', 'Metrics are open to this machine only.');
+    return sendRestError(response, 'FORBIDDEN', 'Metrics are open to this machine only.');
   deps.metrics.subscriptions.set(deps.bus.size);
   const body = await deps.metrics.registry.metrics();
   response.writeHead(200, { 'Content-Type': deps.metrics.registry.contentType });
@@ -47,7 +47,7 @@ export function sendJson(response: ServerResponse, status: number, body: object)
 }
 
 /** Sends a refusal in the REST format. */
-export function sendDetail(
+export function sendRestError(
   response: ServerResponse,
   code: keyof typeof ERRORS,
   detail: string = ERRORS[code].text,
@@ -55,13 +55,13 @@ export function sendDetail(
   sendJson(response, ERRORS[code].status, { detail });
 }
 
-/** Sends the response to a refused request, in the format of its API; other errors show no details. */
+/** Sends an error in the format of the requested API. An error that is not a refusal shows no details. */
 export function sendRefusal(response: ServerResponse, error: unknown, route?: string): void {
   const isTemporary = error instanceof RateLimitedError || error instanceof ShuttingDownError;
   if (isTemporary) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
   const code = error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR';
   const message = isTemporary ? error.message : ERRORS[code].text;
-  if (route !== 'graphql') sendDetail(response, code, message);
+  if (route !== 'graphql') sendRestError(response, code, message);
   else {
     const extensions = { code, ...(isTemporary && { retryAfterMs: Math.ceil(error.retryAfterMs) }) };
     sendJson(response, ERRORS[code].status, { errors: [{ message, extensions }] });
@@ -77,7 +77,8 @@ function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): b
     const expected = Buffer.from(`Bearer ${metricsToken}`);
     return actual.length === expected.length && timingSafeEqual(actual, expected);
   }
-  // Behind a proxy, every client appears to be on this machine; so does a page whose host name resolves to it.
+  // Behind a proxy, every client appears to be on this machine. So does a web page whose host name resolves to this
+  // machine.
   if (Object.keys(request.headers).some((name) => FORWARDING_HEADER.test(name))) return false;
   return isLoopback(request.socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(request.headers.host ?? '');
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, last-event-id, x-api-key, x-request-id';
 const EXPOSED_HEADERS = 'link, ratelimit, ratelimit-policy, retry-after, x-request-id';
 
-/** Whether the origin of a request is allowed: absent (servers), the gateway's own, or on the list. */
+/** Whether the origin of a request is allowed: absent (requests of servers), the gateway's own, or in the settings. */
 export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;
@@ -12,8 +12,8 @@ export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request:
 }
 
 /**
- * Sets the headers that allow pages of listed origins to read the response; any other origin is never echoed.
- * @returns true if the request was a preflight; it then has its response.
+ * Sets the headers that allow pages to read the response, if their origin is in the settings.
+ * @returns true if the request was a preflight, to which this function has then responded.
  */
 export function handleOrigin(
   config: Pick<Config, 'allowedOrigins'>,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Document, Page, PageWithAssets, Prepared } from '../web/prepared.ts';
-import { sendDetail } from './operator.ts';
+import type { Page, PageWithAssets, StaticDocument, StaticResource } from '../web/static-resources.ts';
+import { sendRestError } from './operator.ts';
 
 /** The parts of an exchange that pages use. */
 interface PageExchange {
@@ -9,7 +9,7 @@ interface PageExchange {
   readonly path: string;
 }
 
-/** The Content-Security-Policy of every response that is not a page: a browser that opens it runs and loads nothing. */
+/** The Content-Security-Policy of every response that is not a page. Such a response runs and loads nothing. */
 export const RESPONSE_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const PAGE_HEADERS = {
@@ -21,7 +21,8 @@ const PAGE_HEADERS = {
   'X-DNS-Prefetch-Control': 'off',
 };
 
-// This policy also applies to workers created from the scripts, which need no requests.
+// A page may create workers from its scripts. The policy of the script also applies to its worker: the browser blocks
+// all requests of the worker. The workers of our pages make none.
 const ASSET_HEADERS = {
   'Cache-Control': 'public, max-age=31536000, immutable',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -32,36 +33,36 @@ const ASSET_HEADERS = {
 /** A page that is prepared on its first request. */
 export interface PageRoute {
   sendPage(exchange: PageExchange): Promise<void>;
-  /** Sends the file at the path of the exchange; 404 if the page has none. */
+  /** Sends the file at the path of the exchange; responds with 404 if the page has no such file. */
   sendAsset(exchange: PageExchange): Promise<void>;
 }
 
 /** Creates the route of a page and its files. */
 export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRoute {
   let preparing: Promise<PageWithAssets> | undefined;
-  const prepared = () => {
+  const prepareOnce = () => {
     preparing ??= prepare();
     return preparing;
   };
   return {
     async sendPage(exchange) {
       if (refuseMethod(exchange)) return;
-      const { page } = await prepared();
+      const { page } = await prepareOnce();
       send(exchange, page, pageHeaders(page), isCachedByClient(exchange.request, page));
     },
     async sendAsset(exchange) {
       if (refuseMethod(exchange)) return;
-      const { assets } = await prepared();
+      const { assets } = await prepareOnce();
       const asset = assets.find(({ path }) => path === exchange.path);
-      if (asset === undefined) sendDetail(exchange.response, 'NOT_FOUND');
+      if (asset === undefined) sendRestError(exchange.response, 'NOT_FOUND');
       else send(exchange, asset, ASSET_HEADERS);
     },
   };
 }
 
 /** Creates the route of a document that is prepared on its first request. */
-export function createDocumentRoute(prepare: () => Promise<Document>): (exchange: PageExchange) => Promise<void> {
-  let preparing: Promise<Document> | undefined;
+export function createDocumentRoute(prepare: () => Promise<StaticDocument>): (exchange: PageExchange) => Promise<void> {
+  let preparing: Promise<StaticDocument> | undefined;
   return async (exchange) => {
     if (refuseMethod(exchange)) return;
     preparing ??= prepare();
@@ -78,7 +79,7 @@ export function createDocumentRoute(prepare: () => Promise<Document>): (exchange
 export function refuseMethod({ request, response }: PageExchange): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return false;
   response.setHeader('Allow', 'GET, HEAD');
-  sendDetail(response, 'METHOD_NOT_ALLOWED');
+  sendRestError(response, 'METHOD_NOT_ALLOWED');
   return true;
 }
 
@@ -88,7 +89,7 @@ function pageHeaders({ etag, policy }: Page): Record<string, string> {
 
 function send(
   { request, response }: PageExchange,
-  { type, body, gzipped }: Prepared,
+  { type, body, gzipped }: StaticResource,
   headers: Record<string, string>,
   isUnchanged = false,
 ): void {
@@ -116,7 +117,7 @@ function acceptsGzip({ headers }: IncomingMessage): boolean {
 }
 
 /** Whether the browser's cache has the current document. Source: RFC 9110, 13.1.2. */
-function isCachedByClient({ headers }: IncomingMessage, { etag }: Document): boolean {
+function isCachedByClient({ headers }: IncomingMessage, { etag }: StaticDocument): boolean {
   const etags = String(headers['if-none-match'] ?? '')
     .split(',')
     .map((tag) => tag.trim());

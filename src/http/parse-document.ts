@@ -22,28 +22,28 @@ export function parseWithinLimits(source: string | Source): DocumentNode {
   try {
     return parse(source, { maxTokens: QUERY_LIMITS.tokens });
   } catch (error) {
-    if (error instanceof RangeError) throw tooComplex('nesting', QUERY_LIMITS.nesting);
+    if (error instanceof RangeError) throw tooComplexError('nesting', QUERY_LIMITS.nesting);
     if (error instanceof GraphQLError && isTokenLimitError(error)) {
-      throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
+      throw tooComplexError('number of tokens', QUERY_LIMITS.tokens);
     }
     if (error instanceof GraphQLError) throw withParseCode(error);
     throw error;
   }
 }
 
-/** Creates the error for an exceeded limit; `size` is absent if it was not fully counted. */
-export function tooComplex(
-  what: string,
+/** Creates the error for an exceeded limit; `size` is absent if counting stopped at the limit. */
+export function tooComplexError(
+  quantity: string,
   limit: number,
   { size = limit + 1, parts = [] }: { size?: number; parts?: QueryTooComplexError['parts'] } = {},
 ): QueryTooComplexError {
-  const message = `The query is too complex: its ${what} may be at most ${limit}.`;
+  const message = `The query is too complex: its ${quantity} may be at most ${limit}.`;
   return new QueryTooComplexError(message, { cost: size, limit, parts });
 }
 
 /**
  * Refuses a document with brackets nested too deep, in one pass before parsing: the parser is recursive and would
- * exhaust the stack, in a new process at fewer than 2,000 brackets.
+ * exhaust the stack. In a process that has just started, fewer than 2,000 nested brackets are enough for that.
  * @throws QueryTooComplexError
  */
 export function checkNesting(source: string): void {
@@ -59,7 +59,7 @@ export function checkNesting(source: string): void {
       case 0x28: // (
       case 0x5b: // [
       case 0x7b: // {
-        if (++depth > QUERY_LIMITS.nesting) throw tooComplex('nesting', QUERY_LIMITS.nesting);
+        if (++depth > QUERY_LIMITS.nesting) throw tooComplexError('nesting', QUERY_LIMITS.nesting);
         break;
       case 0x29: // )
       case 0x5d: // ]
@@ -91,7 +91,10 @@ function endOfString(source: string, start: number): number {
   return source.length;
 }
 
-/** Whether the parser stopped at its token limit. Only its message shows that, in which a typo may be fixed later. */
+/**
+ * Whether the parser stopped at its token limit, which only the message shows. The message of graphql-js has a typo,
+ * `that` for `than`, which a later version may correct.
+ */
 function isTokenLimitError({ message }: GraphQLError): boolean {
   return /^Syntax Error: Document contains more tha[tn] \d+ tokens/.test(message);
 }

@@ -5,32 +5,32 @@ import type { Deps } from '../deps.ts';
 export interface PendingOutput {
   /** The connection that sends the output. */
   readonly connection: Socket;
-  /** The client whose limit the output counts against: a key, or the network of an address if no key is known. */
+  /** The client to whose limit the output is charged: a key, or the network of an address if no key is known. */
   readonly client: Client;
   /** Counts the bytes that the connection has not sent yet. */
   countBytes(): number;
-  /** The maximum number of buffered bytes of this output; absent: only the limit of the client applies. */
+  /** The maximum number of buffered bytes of this output; absent: the output has no limit of its own. */
   readonly maxBytes?: number;
   /** Closes the output: `stalled` after 30 seconds without progress, `too much` above a limit. */
-  cut(reason: CutReason): void;
+  close(reason: CloseReason): void;
 }
 
-/** The client whose limit buffered bytes count against. Clients without a key share a quarter of the total limit. */
+/** The client to whose limit buffered bytes are charged. Clients without a key share a quarter of the total limit. */
 export interface Client {
   readonly name: string;
   readonly hasKey: boolean;
 }
 
 /** The reason why a response was closed; also its label in the metrics. */
-export type CutReason = 'stalled' | 'too much';
+export type CloseReason = 'stalled' | 'too much';
 
 /** Limits the bytes buffered in memory for clients. */
 export interface PendingBytes {
   /** Watches an output until the returned function is called. */
   watch(output: PendingOutput): () => void;
   /** Counts newly buffered bytes; after many of them, checks the limits at once. */
-  note(bytes: number): void;
-  /** Stops watching. */
+  addBytes(bytes: number): void;
+  /** Stops checking the limits. */
   close(): void;
 }
 
@@ -40,13 +40,13 @@ interface Progress {
   /** The time since when bytes have been buffered; meaningless while `bytes` is 0. */
   waitingSince: number;
   /** The number of bytes that the connection has sent, and the time when that number last grew. */
-  taken: number;
-  takenAt: number;
+  sentBytes: number;
+  lastSentAt: number;
 }
 
 const STALL_MS = 30_000;
 const CHECK_MS = 1_000;
-/** After new bytes of this share of the total limit, the limits are checked at once. */
+/** When the newly buffered bytes exceed this share of the total limit, the limits are checked at once. */
 const CHECK_SHARE = 1 / 16;
 const SHARE_WITHOUT_KEY = 1 / 4;
 
@@ -65,8 +65,8 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
     const now = clock.monotonicMs();
     for (const [output, progress] of outputs) {
       update(output, progress, now);
-      if (now - progress.takenAt >= STALL_MS) cut(output, 'stalled');
-      else if (progress.bytes > (output.maxBytes ?? Number.POSITIVE_INFINITY)) cut(output, 'too much');
+      if (now - progress.lastSentAt >= STALL_MS) closeOutput(output, 'stalled');
+      else if (progress.bytes > (output.maxBytes ?? Number.POSITIVE_INFINITY)) closeOutput(output, 'too much');
     }
     const waiting = [...outputs].filter(([, { bytes }]) => bytes > 0);
     for (const ofClient of Map.groupBy(waiting, ([{ client }]) => client.name).values()) {
@@ -87,30 +87,30 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
     if (total <= maxBytes) return;
     for (const [output, { bytes }] of open.toSorted(([, a], [, b]) => a.waitingSince - b.waitingSince)) {
       if (total <= maxBytes) return;
-      cut(output, 'too much');
+      closeOutput(output, 'too much');
       total -= bytes;
     }
   }
 
-  function cut(output: PendingOutput, reason: CutReason): void {
+  function closeOutput(output: PendingOutput, reason: CloseReason): void {
     const progress = outputs.get(output);
     if (!outputs.delete(output)) return;
-    metrics.cutResponses.inc({ reason });
+    metrics.closedResponses.inc({ reason });
     logger.info(
       { client: output.client.name, bytes: progress?.bytes, reason },
       'closed a response that its client does not read',
     );
-    output.cut(reason);
+    output.close(reason);
   }
 
   return {
     watch(output) {
       const now = clock.monotonicMs();
-      outputs.set(output, { bytes: 0, waitingSince: now, taken: 0, takenAt: now });
+      outputs.set(output, { bytes: 0, waitingSince: now, sentBytes: 0, lastSentAt: now });
       return () => outputs.delete(output);
     },
 
-    note(bytes) {
+    addBytes(bytes) {
       newBytes += bytes;
       if (newBytes > config.maxPendingBytes * CHECK_SHARE) check();
     },
@@ -126,5 +126,5 @@ function update({ connection, countBytes }: PendingOutput, progress: Progress, n
   if (progress.bytes === 0) progress.waitingSince = now;
   progress.bytes = bytes;
   const sentBytes = connection.bytesWritten - connection.writableLength;
-  if (bytes === 0 || sentBytes !== progress.taken) Object.assign(progress, { taken: sentBytes, takenAt: now });
+  if (bytes === 0 || sentBytes !== progress.sentBytes) Object.assign(progress, { sentBytes, lastSentAt: now });
 }

@@ -22,11 +22,11 @@ import {
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
-import type { OperationSource } from './auth.ts';
-import type { Executor, Results, WrapExecution } from './executor.ts';
+import type { TransportContext } from './auth.ts';
+import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
-import { measureOperation, rootFieldsOf } from './query-limits.ts';
+import { measureOperation, rootFieldNamesOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireSessionFields } from './session-fields.ts';
 
@@ -40,13 +40,13 @@ export function useParser(): Plugin {
       setParseFn(parseWithinLimits);
     },
     onValidate({ setValidationFn }) {
-      setValidationFn(validateBriefly);
+      setValidationFn(validateWithErrorLimit);
     },
   };
 }
 
 /** Validates a document, and returns the first few errors. */
-export function validateBriefly(
+export function validateWithErrorLimit(
   schema: GraphQLSchema,
   document: DocumentNode,
   rules?: Parameters<typeof validate>[2],
@@ -55,22 +55,23 @@ export function validateBriefly(
 }
 
 /**
- * Without a credential, responds to `__typename` only and, outside production, to introspection. It runs before
- * validation, whose messages reveal the schema; in production it also hides those from requests without a credential.
+ * Refuses requests without a credential, except for `__typename` and, outside production, for introspection. The check
+ * runs before validation, because validation errors reveal the schema. In production, a request without a credential
+ * never gets validation errors.
  */
-export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSource> {
-  const openFields = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
-  const isOpen = (document: DocumentNode) =>
+export function useCredentialCheck({ config }: Pick<Deps, 'config'>): Plugin<TransportContext> {
+  const anonymousFields = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
+  const isAllowedAnonymously = (document: DocumentNode) =>
     document.definitions.every(
       (definition) =>
         definition.kind !== Kind.OPERATION_DEFINITION ||
-        rootFieldsOf(document, definition).every((name) => openFields.has(name)),
+        rootFieldNamesOf(document, definition).every((name) => anonymousFields.has(name)),
     );
   return {
     onParse({ context }) {
       if (context.viewer !== undefined) return undefined;
       return ({ result }) => {
-        if (result instanceof Error || !isOpen(result as DocumentNode)) throw new UnauthenticatedError();
+        if (result instanceof Error || !isAllowedAnonymously(result as DocumentNode)) throw new UnauthenticatedError();
       };
     },
     onValidate({ context }) {
@@ -83,38 +84,39 @@ export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSou
 }
 
 /** Executes or subscribes, depending on the operation. */
-export type Engine = (args: ExecutionArgs) => Promise<ExecutionResult | Results>;
+export type Pipeline = (args: ExecutionArgs) => Promise<ExecutionResult | SubscriptionResults>;
 
-/** Makes Yoga execute operations with an engine. */
-export function useEngine(engine: Engine): Plugin<OperationSource> {
+/** Makes Yoga execute operations with a pipeline. */
+export function usePipeline(pipeline: Pipeline): Plugin<TransportContext> {
   return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(engine),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(engine),
+    onExecute: ({ setExecuteFn }) => setExecuteFn(pipeline),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(pipeline),
   };
 }
 
 /**
- * Creates the engine. It first checks what depends on variables: their types, the size of the operation, and the rate
- * limit of a mutation with more than one field. A refused operation executes nothing.
+ * Creates the pipeline. Before it executes an operation, it checks the types of the variables, the size of the
+ * operation, the fields that a session selects, and the rate limit of a mutation with more than one field. A refused
+ * operation executes nothing.
  */
-export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
-  const limited: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
+export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pipeline {
+  const withResponseLimit: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
 
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
-    const { viewer, claimStream } = args.contextValue as OperationSource;
+    const { viewer, countStream } = args.contextValue as TransportContext;
     if (viewer?.session)
       await requireSessionFields(deps, { ...viewer, session: viewer.session }, args, operation, variables);
     if (operation.operation === 'mutation') await countFurtherFields(args, operation);
     switch (operation.operation) {
       case 'query':
-        return limited(() => execute(args));
+        return withResponseLimit(() => execute(args));
       case 'subscription':
-        if (viewer) claimStream?.(viewer);
-        return subscribe(args, (execute) => {
+        if (viewer) countStream?.(viewer);
+        return subscribe(args, (executeEvent) => {
           renewLoaders(args.contextValue as GraphContext);
-          return limited(execute);
+          return withResponseLimit(executeEvent);
         });
       default:
         // A mutation cannot be undone, so `measureOperation` has already bounded its response.
@@ -124,11 +126,11 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
 
   /** Authentication has counted one request; each further field of a mutation counts one more. */
   async function countFurtherFields({ document, contextValue }: ExecutionArgs, operation: OperationDefinitionNode) {
-    const { viewer, reportRateLimit } = contextValue as OperationSource;
-    const further = rootFieldsOf(document, operation).length - 1;
-    if (viewer === undefined || further === 0) return;
+    const { viewer, reportRateLimit } = contextValue as TransportContext;
+    const furtherCount = rootFieldNamesOf(document, operation).length - 1;
+    if (viewer === undefined || furtherCount === 0) return;
     try {
-      reportRateLimit(await consumeRateLimit(deps, viewer, further));
+      reportRateLimit(await consumeRateLimit(deps, viewer, furtherCount));
     } catch (error) {
       if (error instanceof RateLimitedError && error.rateLimit) reportRateLimit(error.rateLimit, error.retryAfterMs);
       throw error;
@@ -150,11 +152,12 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
       if (!(error instanceof RefusalError)) throw error;
       const { message, extensions } = toGraphQLError(error);
       const { http, ...visible } = extensions;
-      // Without an HTTP status, the stream opens and sends the error as an event. A failed opening would send no error.
+      // A subscription that lacks a scope is refused by an event: without an HTTP status the stream opens and sends the
+      // error, which a client of an event stream can read.
       const isSentAsEvent = kind === 'subscription' && error instanceof ForbiddenError;
       return { errors: [new GraphQLError(message, { extensions: isSentAsEvent ? visible : extensions })] };
     } finally {
-      const { transport } = args.contextValue as OperationSource;
+      const { transport } = args.contextValue as TransportContext;
       deps.metrics.operationSeconds.observe({ kind, transport, outcome }, (performance.now() - startedAt) / 1_000);
     }
   };

@@ -31,23 +31,30 @@ export interface SelectionSize {
   readonly cost: number;
   /** The maximum bytes of its response. */
   readonly bytes: number;
-  /** The size that counts once per item of the enclosing connection. */
+  /** The size of selections within `nodes` or `edges`; the connection around them multiplies it by its items. */
   readonly perItem: Pick<SelectionSize, 'cost' | 'bytes'>;
-  /** The response names of each large field, by `Type.field`. */
+  /** The response names under which each large text (see `isLarge`) is selected, by `Type.field`. */
   readonly large: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** Measures the selections of one document, which should be valid. */
+/** Measures the selections of one document. The sizes are meaningful only if the document is valid. */
 export interface SelectionMeter {
   measure(selections: SelectionSetNode, parent: GraphQLCompositeType): SelectionSize;
   measureField(node: FieldNode, parent: GraphQLCompositeType): SelectionSize;
 }
 
-/** The estimated size of an object, which is read completely, whatever is selected. */
+/** The estimated bytes of an object. The gateway reads all of the object, whichever fields are selected. */
 const OBJECT_BYTES = 4_000;
-const FREE = { cost: 0, bytes: 0 };
-const NONE: ReadonlyMap<string, ReadonlySet<string>> = new Map();
-const NOTHING: SelectionSize = { depth: 0, aliases: 0, directives: 0, ...FREE, perItem: FREE, large: NONE };
+const NO_COST = { cost: 0, bytes: 0 };
+const NO_LARGE_FIELDS: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+const EMPTY_SIZE: SelectionSize = {
+  depth: 0,
+  aliases: 0,
+  directives: 0,
+  ...NO_COST,
+  perItem: NO_COST,
+  large: NO_LARGE_FIELDS,
+};
 
 /** Creates the meter of a document, with the values of its variables. */
 export function createSelectionMeter(
@@ -58,15 +65,16 @@ export function createSelectionMeter(
   /**
    * Each fragment is measured once, however often it is spread: nested fragments would otherwise take exponential time.
    */
-  const measured = new Map<string, SelectionSize>();
+  const sizesByFragment = new Map<string, SelectionSize>();
 
   function measure({ selections }: SelectionSetNode, parent: GraphQLCompositeType): SelectionSize {
-    let size = NOTHING;
+    let size = EMPTY_SIZE;
     for (const selection of selections) {
       let part: SelectionSize;
       if (selection.kind === Kind.FIELD) part = measureField(selection, parent);
       else if (selection.kind === Kind.INLINE_FRAGMENT) {
-        part = measure(selection.selectionSet, typeNamed(selection.typeCondition?.name.value) ?? parent);
+        const type = findCompositeType(schema, selection.typeCondition?.name.value) ?? parent;
+        part = measure(selection.selectionSet, type);
       } else part = measureFragment(selection.name.value);
       size = add(size, part, selection.directives?.length ?? 0);
     }
@@ -74,14 +82,14 @@ export function createSelectionMeter(
   }
 
   function measureFragment(name: string): SelectionSize {
-    const cached = measured.get(name);
+    const cached = sizesByFragment.get(name);
     if (cached !== undefined) return cached;
     // A preliminary size, used if the fragment spreads itself.
-    measured.set(name, NOTHING);
+    sizesByFragment.set(name, EMPTY_SIZE);
     const fragment = fragmentOf(document, name);
-    const type = typeNamed(fragment?.typeCondition.name.value);
-    const size = fragment && type ? measure(fragment.selectionSet, type) : NOTHING;
-    measured.set(name, size);
+    const type = findCompositeType(schema, fragment?.typeCondition.name.value);
+    const size = fragment && type ? measure(fragment.selectionSet, type) : EMPTY_SIZE;
+    sizesByFragment.set(name, size);
     return size;
   }
 
@@ -89,46 +97,63 @@ export function createSelectionMeter(
     const aliases = node.alias === undefined ? 0 : 1;
     const key = (node.alias ?? node.name).value;
     const field = fieldOf(parent, node.name.value);
-    // __typename
-    if (field === undefined) return { ...NOTHING, depth: 1, aliases, bytes: key.length };
+    // Only `__typename` is not a field of its type.
+    if (field === undefined) return { ...EMPTY_SIZE, depth: 1, aliases, bytes: key.length };
     const type = getNamedType(field.type);
     if (node.selectionSet === undefined || !isCompositeType(type)) {
-      const large = isLarge(field) ? new Map([[`${parent.name}.${field.name}`, new Set([key])]]) : NONE;
-      return { ...NOTHING, depth: 1, aliases, bytes: key.length + maxBytesOf(field), large };
+      const large = isLarge(field) ? new Map([[`${parent.name}.${field.name}`, new Set([key])]]) : NO_LARGE_FIELDS;
+      return { ...EMPTY_SIZE, depth: 1, aliases, bytes: key.length + maxBytesOf(field), large };
     }
     const inner = measure(node.selectionSet, type);
-    const sums = { aliases: inner.aliases + aliases, directives: inner.directives, perItem: FREE, large: NONE };
-    // `countIntrospection` counts introspection. Validation and the schema bound its depth.
-    if (field === SchemaMetaFieldDef || field === TypeMetaFieldDef) return { ...sums, depth: 1, ...FREE };
-    return { ...sums, depth: inner.depth + 1, ...amountOf(field, node, inner, key.length) };
+    const { directives } = inner;
+    const sums = { aliases: inner.aliases + aliases, directives, perItem: NO_COST, large: NO_LARGE_FIELDS };
+    // The cost of introspection is computed in `introspection-cost.ts`. Its depth counts as 1, because validation and
+    // the schema limit it.
+    if (field === SchemaMetaFieldDef || field === TypeMetaFieldDef) return { ...sums, depth: 1, ...NO_COST };
+    return { ...sums, depth: inner.depth + 1, ...sizeOfChildObjects(field, node, inner, key.length) };
   }
 
-  function amountOf(field: GraphQLField<unknown, unknown>, node: FieldNode, inner: SelectionSize, keyBytes: number) {
-    const { listSize, fixedCost, executes } = field.extensions;
-    const args =
-      typeof listSize === 'function' || typeof executes === 'function' ? getArgumentValues(field, node, variables) : {};
-    const fixed =
-      (typeof fixedCost === 'function' ? fixedCost(args) : 0) +
-      (typeof executes === 'function' ? costOfDocument(schema, executes(args)) : 0);
+  function sizeOfChildObjects(
+    field: GraphQLField<unknown, unknown>,
+    node: FieldNode,
+    inner: SelectionSize,
+    keyBytes: number,
+  ) {
+    const { listSize, fixed } = declaredCost(schema, field, node, variables);
     const own = { cost: 1 + inner.cost + countExtraAliases(inner), bytes: OBJECT_BYTES + inner.bytes };
-    const size = typeof listSize === 'function' ? Math.max(0, listSize(args)) : undefined;
     if (!isListType(getNullableType(field.type))) {
       // A connection, or a single object.
-      const amount = plus(own, inner.perItem, size ?? 1);
+      const amount = addTimes(own, inner.perItem, listSize ?? 1);
       return { cost: amount.cost + fixed, bytes: amount.bytes + keyBytes };
     }
-    const item = plus(own, inner.perItem, 1);
-    // The list has as many items as the enclosing connection.
-    if (size === undefined) return { ...FREE, perItem: { ...item, cost: item.cost + fixed } };
-    return { cost: fixed + size * item.cost, bytes: size * item.bytes + keyBytes };
-  }
-
-  function typeNamed(name: string | undefined): GraphQLCompositeType | undefined {
-    const type = name === undefined ? undefined : schema.getType(name);
-    return isCompositeType(type) ? type : undefined;
+    const item = addTimes(own, inner.perItem, 1);
+    // A list without a size of its own (`nodes`, `edges`) has as many items as the enclosing connection.
+    if (listSize === undefined) return { ...NO_COST, perItem: { ...item, cost: item.cost + fixed } };
+    return { cost: fixed + listSize * item.cost, bytes: listSize * item.bytes + keyBytes };
   }
 
   return { measure, measureField };
+}
+
+/** The list size and the fixed cost that the schema declares for a field with these arguments. */
+function declaredCost(
+  schema: GraphQLSchema,
+  field: GraphQLField<unknown, unknown>,
+  node: FieldNode,
+  variables: Readonly<Record<string, unknown>>,
+) {
+  const { listSize, fixedCost, executedDocument } = field.extensions;
+  const readsArgs = typeof listSize === 'function' || typeof executedDocument === 'function';
+  const args = readsArgs ? getArgumentValues(field, node, variables) : {};
+  const fixed =
+    (typeof fixedCost === 'function' ? fixedCost(args) : 0) +
+    (typeof executedDocument === 'function' ? costOfDocument(schema, executedDocument(args)) : 0);
+  return { listSize: typeof listSize === 'function' ? Math.max(0, listSize(args)) : undefined, fixed };
+}
+
+function findCompositeType(schema: GraphQLSchema, name: string | undefined): GraphQLCompositeType | undefined {
+  const type = name === undefined ? undefined : schema.getType(name);
+  return isCompositeType(type) ? type : undefined;
 }
 
 /** The fragment with a name; undefined in an invalid document. */
@@ -151,24 +176,24 @@ function add(size: SelectionSize, part: SelectionSize, directives: number): Sele
     directives: size.directives + part.directives + directives,
     cost: size.cost + part.cost,
     bytes: size.bytes + part.bytes,
-    perItem: part.perItem === FREE ? size.perItem : plus(size.perItem, part.perItem, 1),
-    large: size.large.size === 0 ? part.large : merge(size.large, part.large),
+    perItem: part.perItem === NO_COST ? size.perItem : addTimes(size.perItem, part.perItem, 1),
+    large: size.large.size === 0 ? part.large : mergeNames(size.large, part.large),
   };
 }
 
-const plus = (
-  one: Pick<SelectionSize, 'cost' | 'bytes'>,
-  other: Pick<SelectionSize, 'cost' | 'bytes'>,
+const addTimes = (
+  base: Pick<SelectionSize, 'cost' | 'bytes'>,
+  addend: Pick<SelectionSize, 'cost' | 'bytes'>,
   times: number,
 ) => ({
-  cost: one.cost + other.cost * times,
-  bytes: one.bytes + other.bytes * times,
+  cost: base.cost + addend.cost * times,
+  bytes: base.bytes + addend.bytes * times,
 });
 
-function merge(one: SelectionSize['large'], other: SelectionSize['large']): SelectionSize['large'] {
-  if (other.size === 0) return one;
-  const merged = new Map(one);
-  for (const [field, names] of other) merged.set(field, new Set([...names, ...(merged.get(field) ?? [])]));
+function mergeNames(a: SelectionSize['large'], b: SelectionSize['large']): SelectionSize['large'] {
+  if (b.size === 0) return a;
+  const merged = new Map(a);
+  for (const [field, names] of b) merged.set(field, new Set([...names, ...(merged.get(field) ?? [])]));
   return merged;
 }
 
@@ -179,7 +204,7 @@ function countExtraAliases({ large }: SelectionSize): number {
   return extra;
 }
 
-/** The cost of a document that a field executes; 0 if it cannot be executed, which its resolver reports. */
+/** The cost of a document that a field executes; 0 for an invalid document, because the resolver will refuse it. */
 function costOfDocument(schema: GraphQLSchema, text: unknown): number {
   if (typeof text !== 'string') return 0;
   try {

@@ -6,16 +6,17 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { countIntrospection, isOfSchema } from './introspection-cost.ts';
-import { QUERY_LIMITS, tooComplex } from './parse-document.ts';
+import { computeIntrospectionCost, isIntrospectionField } from './introspection-cost.ts';
+import { QUERY_LIMITS, tooComplexError } from './parse-document.ts';
 import { createSelectionMeter, fragmentOf } from './query-cost.ts';
 import { listMostExpensive } from './response-limit.ts';
 
 /**
- * Measures a validated operation and refuses it if it is too large. An object with its plain values costs 1; a list
- * costs as much as its maximum number of items. Some fields have a fixed extra cost, and each further alias of a large
- * value costs extra. Introspection costs as much as it returns: see `countIntrospection`. The largest possible response
- * of a mutation must be within the limit, because it cannot be refused once the mutation has run.
+ * Measures a validated operation and refuses it if it is too large. An object with its plain values costs 1. The cost
+ * of a list is the sum of the costs of its items, at their maximum number. Some fields have a fixed extra cost, and
+ * each further alias of a large value costs extra. The cost of introspection is that of its result: see
+ * `computeIntrospectionCost`. A mutation is refused if its largest possible response would exceed a limit in bytes:
+ * after the mutation has run, it is too late to refuse the response.
  * @throws QueryTooComplexError
  */
 export function measureOperation(
@@ -25,7 +26,7 @@ export function measureOperation(
   variables: Readonly<Record<string, unknown>>,
 ): void {
   const root = schema.getRootType(operation.operation);
-  if (root == null || measured.has(operation)) return;
+  if (root == null || operationsWithinLimits.has(operation)) return;
   const meter = createSelectionMeter(schema, document, variables);
   const size = meter.measure(operation.selectionSet, root);
   requireAtMost('depth', size.depth, QUERY_LIMITS.depth);
@@ -33,34 +34,37 @@ export function measureOperation(
   requireAtMost('number of directives', size.directives + (operation.directives?.length ?? 0), QUERY_LIMITS.directives);
   const fields = rootFieldNodesOf(document, operation);
   requireAtMost('number of root fields', fields.length, QUERY_LIMITS.rootFields);
-  const introspection = countIntrospection(schema, document, operation, variables);
-  const cost = size.cost + introspection;
+  const introspectionCost = computeIntrospectionCost(schema, document, operation, variables);
+  const cost = size.cost + introspectionCost;
   if (cost > QUERY_LIMITS.cost) {
     const parts = fields.map((field) => ({
-      field: nameOf(field),
-      cost: isOfSchema(field) ? introspection : meter.measureField(field, root).cost,
+      field: responseNameOf(field),
+      cost: isIntrospectionField(field) ? introspectionCost : meter.measureField(field, root).cost,
     }));
-    throw tooComplex('cost', QUERY_LIMITS.cost, { size: cost, parts: listMostExpensive(parts) });
+    throw tooComplexError('cost', QUERY_LIMITS.cost, { size: cost, parts: listMostExpensive(parts) });
   }
   if (operation.operation === 'mutation' && size.bytes > QUERY_LIMITS.mutationBytes) {
-    const parts = fields.map((field) => ({ field: nameOf(field), cost: meter.measureField(field, root).bytes }));
-    throw tooComplex('largest possible answer in bytes', QUERY_LIMITS.mutationBytes, {
+    const parts = fields.map((field) => ({
+      field: responseNameOf(field),
+      cost: meter.measureField(field, root).bytes,
+    }));
+    throw tooComplexError('largest possible response in bytes', QUERY_LIMITS.mutationBytes, {
       size: size.bytes,
       parts: listMostExpensive(parts),
     });
   }
   // Without variables, the size of an operation never changes.
-  if (!operation.variableDefinitions?.length) measured.add(operation);
+  if (!operation.variableDefinitions?.length) operationsWithinLimits.add(operation);
 }
 
-const measured = new WeakSet<OperationDefinitionNode>();
+const operationsWithinLimits = new WeakSet<OperationDefinitionNode>();
 
 /**
  * The names of an operation's root fields, with fragments inlined and repetitions kept. The document may be invalid:
  * each fragment is read once, however often it is spread, even by itself.
- * @throws QueryTooComplexError if fragments multiply them beyond the limit.
+ * @throws QueryTooComplexError if fragments multiply the fields beyond the limit.
  */
-export function rootFieldsOf(document: DocumentNode, operation: OperationDefinitionNode): string[] {
+export function rootFieldNamesOf(document: DocumentNode, operation: OperationDefinitionNode): string[] {
   return rootFieldNodesOf(document, operation).map(({ name }) => name.value);
 }
 
@@ -88,8 +92,8 @@ function rootFieldNodesOf(document: DocumentNode, operation: OperationDefinition
   return fieldsIn(operation.selectionSet);
 }
 
-const nameOf = ({ alias, name }: FieldNode): string => (alias ?? name).value;
+const responseNameOf = ({ alias, name }: FieldNode): string => (alias ?? name).value;
 
-function requireAtMost(what: string, size: number, limit: number): void {
-  if (size > limit) throw tooComplex(what, limit, { size });
+function requireAtMost(quantity: string, size: number, limit: number): void {
+  if (size > limit) throw tooComplexError(quantity, limit, { size });
 }

@@ -9,16 +9,16 @@ import type { Executor } from './executor.ts';
 /** The maximum number of queries that run at the same time, per API key and in total. */
 const MAX_PER_CLIENT = 8;
 const MAX_RUNNING = 32;
-/** The maximum time in which queries start before the event loop handles sockets and timers again. */
+/** The maximum time during which queries start before the event loop handles sockets and timers again. */
 const START_WINDOW_MS = 20;
 const MAX_WAIT_MS = 15_000;
 
 /** A query that waits for its start. */
-interface Waiting {
-  readonly since: number;
+interface WaitingQuery {
+  readonly waitingSince: number;
   readonly signal: AbortSignal | undefined;
-  /** Ends the wait: the query has begun, or its client has disconnected. */
-  end(hasBegun: boolean): void;
+  /** Ends the wait: the query has started, or its client has disconnected. */
+  endWait(hasStarted: boolean): void;
   refuse(error: Error): void;
 }
 
@@ -28,8 +28,8 @@ interface Waiting {
  * keys. Between two queries, the process handles its other events. A small query waits only while a large one runs or
  * the limits are reached. Mutations and events never wait: the rate limit and the number of streams limit them.
  *
- * A query that has waited 15 seconds fails with an `OperationTimeoutError`. All queries without a key count as those of
- * one key.
+ * A query that has waited 15 seconds fails with an `OperationTimeoutError`. All queries without a key share the limit
+ * of one key.
  */
 export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metrics'>): Executor {
   const queue = createQueue(metrics.waitingQueries);
@@ -39,13 +39,13 @@ export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metric
     execute: () => MaybePromise<ExecutionResult>,
   ): Promise<ExecutionResult> {
     const client = viewer?.apiKeyId ?? '';
-    const hasBegun = queue.tryBegin(client) || (await queue.wait(client, signal));
-    // The client has disconnected, so the result goes nowhere.
-    if (!hasBegun) return {};
+    const hasStarted = queue.tryStart(client) || (await queue.wait(client, signal));
+    // The client has disconnected, so nobody receives the result.
+    if (!hasStarted) return {};
     try {
       return await execute();
     } finally {
-      queue.end(client);
+      queue.finish(client);
     }
   }
 
@@ -62,9 +62,10 @@ export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metric
 function createQueue(waitingCount: Gauge<string>) {
   const slots = createSlots();
   // The waiting queries by key. The keys are in rotation order.
-  const waiting = new Map<string, Waiting[]>();
+  const waiting = new Map<string, WaitingQuery[]>();
   let windowStartedAt: number | undefined;
 
+  /** Opens a window in which queries may start at once. The next turn of the event loop closes it. */
   function openWindow(): void {
     if (windowStartedAt !== undefined) return;
     windowStartedAt = performance.now();
@@ -76,50 +77,50 @@ function createQueue(waitingCount: Gauge<string>) {
     windowStartedAt = undefined;
     for (const [client, queries] of waiting) {
       if (!slots.hasFree(client)) continue;
-      const next = takeNext(client, queries);
+      const next = dequeueNext(client, queries);
       if (next === undefined) continue;
       openWindow();
-      slots.take(client);
-      next.end(true);
+      slots.acquire(client);
+      next.endWait(true);
       return;
     }
   }
 
-  /** Removes and returns a key's first query that is still wanted, and moves the key to the end of the rotation. */
-  function takeNext(client: string, queries: Waiting[]): Waiting | undefined {
-    let next: Waiting | undefined;
+  /** Removes and returns a key's first query that is not abandoned, and moves the key to the end of the rotation. */
+  function dequeueNext(client: string, queries: WaitingQuery[]): WaitingQuery | undefined {
+    let next: WaitingQuery | undefined;
     do {
       next = queries.shift();
       if (next !== undefined) waitingCount.dec();
-    } while (next !== undefined && endIfUnwanted(next));
+    } while (next !== undefined && endIfAbandoned(next));
     waiting.delete(client);
     if (queries.length > 0) waiting.set(client, queries);
     return next;
   }
 
   return {
-    /** Begins a query at once; returns false if it has to wait. */
-    tryBegin(client: string): boolean {
+    /** Starts a query at once; returns false if it has to wait. */
+    tryStart(client: string): boolean {
       const isWindowOver = windowStartedAt !== undefined && performance.now() - windowStartedAt >= START_WINDOW_MS;
       if (isWindowOver || waiting.has(client) || !slots.hasFree(client)) return false;
       openWindow();
-      slots.take(client);
+      slots.acquire(client);
       return true;
     },
 
-    /** Resolves with true when the query has begun, with false when its client has disconnected. */
+    /** Resolves with true when the query has started, with false when its client has disconnected. */
     wait(client: string, signal: AbortSignal | undefined): Promise<boolean> {
       return new Promise((resolve, reject) => {
         const queries = waiting.get(client) ?? [];
         waiting.set(client, queries);
-        queries.push({ since: performance.now(), signal, end: resolve, refuse: reject });
+        queries.push({ waitingSince: performance.now(), signal, endWait: resolve, refuse: reject });
         waitingCount.inc();
         openWindow();
       });
     },
 
-    end(client: string): void {
-      slots.free(client);
+    finish(client: string): void {
+      slots.release(client);
       if (waiting.size > 0) openWindow();
     },
   };
@@ -132,12 +133,12 @@ function createSlots() {
   return {
     hasFree: (client: string) => total < MAX_RUNNING && (runningByClient.get(client) ?? 0) < MAX_PER_CLIENT,
 
-    take(client: string): void {
+    acquire(client: string): void {
       total++;
       runningByClient.set(client, (runningByClient.get(client) ?? 0) + 1);
     },
 
-    free(client: string): void {
+    release(client: string): void {
       total--;
       const remaining = (runningByClient.get(client) ?? 1) - 1;
       if (remaining > 0) runningByClient.set(client, remaining);
@@ -147,9 +148,9 @@ function createSlots() {
 }
 
 /** Ends the wait of a query that is cancelled or has waited too long; returns whether it did. */
-function endIfUnwanted({ since, signal, end, refuse }: Waiting): boolean {
-  if (signal?.aborted) end(false);
-  else if (performance.now() - since > MAX_WAIT_MS) refuse(new OperationTimeoutError());
+function endIfAbandoned({ waitingSince, signal, endWait, refuse }: WaitingQuery): boolean {
+  if (signal?.aborted) endWait(false);
+  else if (performance.now() - waitingSince > MAX_WAIT_MS) refuse(new OperationTimeoutError());
   else return false;
   return true;
 }

@@ -1,8 +1,8 @@
 import type { ExecutionResult } from 'graphql';
 import type { CostPart, QueryTooComplexError } from '../domain/errors.ts';
 import type { MaybePromise } from '../domain/feed.ts';
-import { boundJsonSize, measureJsonSize } from '../domain/json-size.ts';
-import { findBudget, ResponseBudget, responseTooLarge, runWithBudget } from '../domain/response-budget.ts';
+import { maxJsonSize, measureJsonSize } from '../domain/json-size.ts';
+import { createTooLargeError, findBudget, ResponseBudget, runWithBudget } from '../domain/response-budget.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 
 /** The estimated bytes of an error, not counting its message and path. */
@@ -20,12 +20,12 @@ export function limitResponse(
   const budget = new ResponseBudget(limit, findBudget());
   const result = runWithBudget(budget, execute);
   return result instanceof Promise
-    ? result.then((settled) => close(budget, settled)).finally(() => budget.close())
-    : close(budget, result);
+    ? result.then((settled) => finishResponse(budget, settled)).finally(() => budget.close())
+    : finishResponse(budget, result);
 }
 
-function close(budget: ResponseBudget, result: ExecutionResult): ExecutionResult {
-  const excess = budget.excess ?? findExcess(result, budget.limit);
+function finishResponse(budget: ResponseBudget, result: ExecutionResult): ExecutionResult {
+  const excess = budget.limitError ?? findExcess(result, budget.limit);
   budget.close();
   return excess === undefined ? result : { errors: [toGraphQLError(excess)] };
 }
@@ -34,7 +34,7 @@ function findExcess({ data, errors = [] }: ExecutionResult, limit: number): Quer
   let remaining = limit;
   for (const { message, path = [] } of errors) remaining -= ERROR_BYTES + measureJsonSize([message, path], limit);
   // A response that fits even if every character has its longest encoding needs no exact count.
-  if (remaining >= 0 && boundJsonSize(data, remaining) <= remaining) return undefined;
+  if (remaining >= 0 && maxJsonSize(data, remaining) <= remaining) return undefined;
   const parts: CostPart[] = [];
   let bytes = limit - remaining;
   for (const field in data) {
@@ -43,16 +43,16 @@ function findExcess({ data, errors = [] }: ExecutionResult, limit: number): Quer
     bytes += cost;
     if (bytes > limit) break;
   }
-  return bytes > limit ? responseTooLarge(bytes, limit, listMostExpensive(parts)) : undefined;
+  return bytes > limit ? createTooLargeError(bytes, limit, listMostExpensive(parts)) : undefined;
 }
 
 /** The few most expensive parts, largest first. */
 export function listMostExpensive(parts: readonly CostPart[]): CostPart[] {
   return parts
-    .toSorted((one, other) => other.cost - one.cost)
+    .toSorted((a, b) => b.cost - a.cost)
     .slice(0, MAX_PARTS)
     .map(({ field, cost }) => ({ field: field.slice(0, MAX_FIELD_CHARS), cost }));
 }
 
-/** The maximum length of a reported field name: an alias may be as long as the document. */
+/** The maximum length of a reported field name, because an alias may be as long as the document. */
 const MAX_FIELD_CHARS = 100;

@@ -5,24 +5,24 @@ import { consumeAnonymousRateLimit, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
 import { createGraphClient } from '../dialects/rest/graph-client.ts';
-import { DOCUMENT_PATH, describeApi } from '../dialects/rest/openapi.ts';
+import { createOpenApiDocument, OPENAPI_PATH } from '../dialects/rest/openapi.ts';
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { prepareGraphiql } from '../web/graphiql-page.ts';
-import { prepareDocument } from '../web/prepared.ts';
 import { prepareReference } from '../web/reference-page.ts';
+import { prepareStaticDocument } from '../web/static-resources.ts';
 import {
-  type Admission,
+  type AuthResult,
   addressOf,
   authenticateRequest,
   createContext,
+  createRateLimitReporter,
   readCredential,
-  reportRateLimitIn,
 } from './auth.ts';
 import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
 import { graphiqlOptions } from './graphiql-tabs.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
-import { handleOperator, sendDetail, sendJson } from './operator.ts';
+import { handleOperatorRequest, sendJson, sendRestError } from './operator.ts';
 import { createDocumentRoute, createPageRoute } from './pages.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -42,9 +42,9 @@ export interface Exchange {
    */
   readonly signal: AbortSignal;
   /** Aborts when the gateway starts to stop. */
-  readonly stopping: AbortSignal;
+  readonly drainSignal: AbortSignal;
   /** Records the viewer, once the request is authenticated. */
-  readonly identify: (viewer: Viewer) => void;
+  readonly onAuthenticated: (viewer: Viewer) => void;
 }
 
 /** The kind of a path. */
@@ -64,7 +64,7 @@ export function createRoutes(
   executor: Executor,
 ): Record<Route, (exchange: Exchange) => Promise<void>> {
   const streams = createStreamCounts(deps.config);
-  const countAnonymous = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
+  const countAnonymousRequest = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
   const chat = createChatRoute(deps);
@@ -73,34 +73,34 @@ export function createRoutes(
     async graphql(exchange) {
       if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
       // A browser cannot send a credential when it opens the page.
-      await countAnonymous(exchange);
+      await countAnonymousRequest(exchange);
       return graphiql.sendPage(exchange);
     },
-    rest: createRestRoute(deps, executor, streams, countAnonymous),
+    rest: createRestRoute(deps, executor, streams, countAnonymousRequest),
     async docs(exchange) {
-      await countAnonymous(exchange);
+      await countAnonymousRequest(exchange);
       if (/^\/docs\/?$/.test(exchange.path)) return reference.sendPage(exchange);
-      sendDetail(exchange.response, 'NOT_FOUND');
+      sendRestError(exchange.response, 'NOT_FOUND');
     },
     async chat(exchange) {
-      await countAnonymous(exchange);
+      await countAnonymousRequest(exchange);
       return chat.handle(exchange);
     },
     async assets(exchange) {
-      await countAnonymous(exchange);
+      await countAnonymousRequest(exchange);
       const page = pages.get(exchange.path.split('/')[2] ?? '');
       if (page !== undefined) return page.sendAsset(exchange);
-      sendDetail(exchange.response, 'NOT_FOUND');
+      sendRestError(exchange.response, 'NOT_FOUND');
     },
     async operator(exchange) {
       // Health checks must never be rate limited.
-      if (exchange.path === '/metrics') await countAnonymous(exchange);
-      return handleOperator(deps, { ...exchange, isDraining: exchange.stopping.aborted });
+      if (exchange.path === '/metrics') await countAnonymousRequest(exchange);
+      return handleOperatorRequest(deps, { ...exchange, isDraining: exchange.drainSignal.aborted });
     },
     async other(exchange) {
-      await countAnonymous(exchange);
+      await countAnonymousRequest(exchange);
       const { path, response } = exchange;
-      if (path !== '/' || !deps.config.hasGraphiql) return sendDetail(response, 'NOT_FOUND');
+      if (path !== '/' || !deps.config.hasGraphiql) return sendRestError(response, 'NOT_FOUND');
       response.writeHead(302, { Location: '/graphql' });
       response.end();
     },
@@ -118,10 +118,10 @@ async function handleGraphQL(
   streams: StreamCounts,
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
-  const reportRateLimit = reportRateLimitIn(response);
-  let admission: Admission;
+  const reportRateLimit = createRateLimitReporter(response);
+  let authResult: AuthResult;
   try {
-    admission = await authenticateExchange(deps, exchange);
+    authResult = await authenticateExchange(deps, exchange);
   } catch (error) {
     const { message, extensions } = createErrorMask(deps.logger)(error);
     const { http, ...visible } = extensions;
@@ -129,12 +129,12 @@ async function handleGraphQL(
     return sendJson(response, status, { errors: [{ message, extensions: visible }] });
   }
   await graphql.handle(request, response, {
-    ...admission,
+    ...authResult,
     requestId,
     signal,
     transport: 'http',
     reportRateLimit,
-    claimStream: (viewer) => claimStream(streams, viewer, exchange),
+    countStream: (viewer) => countStream(streams, viewer, exchange),
   });
 }
 
@@ -149,29 +149,29 @@ function createRestRoute(
     onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
   });
   const sendDocument = createDocumentRoute(() =>
-    prepareDocument('application/json', JSON.stringify(describeApi(rest))),
+    prepareStaticDocument('application/json', JSON.stringify(createOpenApiDocument(rest))),
   );
   return async (exchange) => {
-    const { request, response, requestId, signal, stopping } = exchange;
+    const { request, response, requestId, signal, drainSignal } = exchange;
     // This document is the only REST resource that needs no key.
-    if (DOCUMENT_PATH.test(exchange.path)) {
+    if (OPENAPI_PATH.test(exchange.path)) {
       await countAnonymous(exchange);
       return sendDocument(exchange);
     }
     const bindings = {
       requestId,
       signal,
-      stopping,
+      drainSignal,
       authenticate: async () => {
         const { viewer, rateLimit } = await authenticateExchange(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
-        // `requireSessionFields` limits sessions by the fields of GraphQL operations, which REST chooses itself.
+        // REST bypasses the pipeline, in which `requireSessionFields` limits sessions.
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
         const context = createContext(deps, viewer, 'API', { requestId, rateLimit, signal });
         return {
           graph: createGraphClient(executor, schema, context),
           accountId: viewer.accountId,
-          claimStream: () => claimStream(streams, viewer, exchange),
+          countStream: () => countStream(streams, viewer, exchange),
         };
       },
     };
@@ -183,7 +183,7 @@ function createRestRoute(
  * Counts a stream before it opens.
  * @throws RateLimitedError when the key has the maximum number of streams.
  */
-function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }: Exchange): void {
+function countStream(streams: StreamCounts, viewer: Viewer, { response, signal }: Exchange): void {
   try {
     streams.claim(viewer.apiKeyId, signal);
   } catch (error) {
@@ -193,15 +193,15 @@ function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }
 }
 
 /** Authenticates an exchange, and sets the headers with the rate limit status, even when it refuses the request. */
-async function authenticateExchange(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
-  const reportRateLimit = reportRateLimitIn(response);
+async function authenticateExchange(deps: Deps, { request, response, onAuthenticated }: Exchange): Promise<AuthResult> {
+  const reportRateLimit = createRateLimitReporter(response);
   try {
-    const admission = await authenticateRequest(deps, readCredential(deps, request));
-    if (admission.viewer !== undefined) {
-      identify(admission.viewer);
-      reportRateLimit(admission.rateLimit);
+    const authResult = await authenticateRequest(deps, readCredential(deps, request));
+    if (authResult.viewer !== undefined) {
+      onAuthenticated(authResult.viewer);
+      reportRateLimit(authResult.rateLimit);
     }
-    return admission;
+    return authResult;
   } catch (error) {
     if (error instanceof RateLimitedError) {
       if (error.rateLimit === undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));

@@ -21,7 +21,7 @@ import { scopesOf } from '../../schema/scopes.ts';
 import type { Scope } from '../domain/entities.ts';
 import { ForbiddenError } from '../domain/errors.ts';
 
-/** A field of an operation that needs a scope. */
+/** A selected field that needs a scope. */
 interface Requirement {
   /** The field as `Type.field`. */
   readonly field: string;
@@ -32,7 +32,7 @@ interface Requirement {
 }
 
 /** An operation of a document, with the variables that its `@skip` and `@include` may use. */
-interface Selected {
+interface DocumentOperation {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
@@ -43,47 +43,47 @@ const requirementsByOperation = new WeakMap<OperationDefinitionNode, readonly Re
 
 /**
  * Checks an operation before it runs: a credential needs one of the scopes of every selected field. The fields of a
- * fragment count whether or not an object of its type occurs, so the result does not depend on stored data, and a
- * mutation never has an effect and then a forbidden response.
+ * fragment count whether or not an object of its type occurs, so the check does not depend on stored data. A mutation
+ * is never forbidden after it has had an effect.
  * @throws ForbiddenError that names the first forbidden field.
  */
-export function requireScopes(selected: Selected, scopes: ReadonlySet<Scope>): void {
-  for (const requirement of listRequirements(selected)) {
+export function requireScopes(operation: DocumentOperation, scopes: ReadonlySet<Scope>): void {
+  for (const requirement of listRequirements(operation)) {
     if (requirement.scopes.some((scope) => scopes.has(scope))) continue;
     throw new ForbiddenError(requirement.field, requirement.scopes, requirement.path);
   }
 }
 
 /** The requirements of an operation; computed once, unless `@skip` or `@include` occurs in it. */
-function listRequirements(selected: Selected): readonly Requirement[] {
-  const cached = requirementsByOperation.get(selected.operation);
+function listRequirements(operation: DocumentOperation): readonly Requirement[] {
+  const cached = requirementsByOperation.get(operation.operation);
   if (cached !== undefined) return cached;
-  const collector = new Collector(selected);
+  const collector = new RequirementCollector(operation);
   const requirements = collector.collect();
-  if (!collector.isConditional) requirementsByOperation.set(selected.operation, requirements);
+  if (!collector.isConditional) requirementsByOperation.set(operation.operation, requirements);
   return requirements;
 }
 
-class Collector {
+class RequirementCollector {
   /** Whether a selection has a directive, so that its fields may depend on variables. */
   isConditional = false;
-  readonly #selected: Selected;
+  readonly #target: DocumentOperation;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   /** Each fragment is read once: nested fragments would otherwise take exponential time. */
   readonly #visitedFragments = new Set<string>();
   /** The first field that needs each set of scopes, by that set; one field per set is enough. */
   readonly #requirements = new Map<string, Requirement>();
-  #variables: Readonly<Record<string, unknown>> | 'bad' | undefined;
+  #variables: Readonly<Record<string, unknown>> | 'invalid' | undefined;
 
-  constructor(selected: Selected) {
-    this.#selected = selected;
-    for (const definition of selected.document.definitions) {
+  constructor(target: DocumentOperation) {
+    this.#target = target;
+    for (const definition of target.document.definitions) {
       if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#fragments.set(definition.name.value, definition);
     }
   }
 
   collect(): readonly Requirement[] {
-    const { schema, operation } = this.#selected;
+    const { schema, operation } = this.#target;
     const root = schema.getRootType(operation.operation);
     if (root != null) this.#visit(operation.selectionSet, root, []);
     return [...this.#requirements.values()];
@@ -91,7 +91,7 @@ class Collector {
 
   #visit({ selections }: SelectionSetNode, parent: GraphQLCompositeType, path: readonly string[]): void {
     for (const selection of selections) {
-      if (this.#isLeftOut(selection)) continue;
+      if (this.#isSkipped(selection)) continue;
       if (selection.kind === Kind.FIELD) this.#visitField(selection, parent, path);
       else if (selection.kind === Kind.INLINE_FRAGMENT) {
         this.#visit(selection.selectionSet, this.#typeNamed(selection.typeCondition?.name.value) ?? parent, path);
@@ -102,16 +102,16 @@ class Collector {
   #visitField(node: FieldNode, parent: GraphQLCompositeType, path: readonly string[]): void {
     const name = node.name.value;
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
-    // Introspection fields, which `useAccess` guards.
+    // Introspection fields, which `useCredentialCheck` guards.
     if (field === undefined) return;
-    const inner = [...path, node.alias?.value ?? name];
+    const fieldPath = [...path, node.alias?.value ?? name];
     const scopes = scopesOf(field);
     const key = scopes.join();
     if (scopes.length > 0 && !this.#requirements.has(key)) {
-      this.#requirements.set(key, { field: `${parent.name}.${name}`, path: inner, scopes });
+      this.#requirements.set(key, { field: `${parent.name}.${name}`, path: fieldPath, scopes });
     }
     const type = getNamedType(field.type);
-    if (node.selectionSet !== undefined && isCompositeType(type)) this.#visit(node.selectionSet, type, inner);
+    if (node.selectionSet !== undefined && isCompositeType(type)) this.#visit(node.selectionSet, type, fieldPath);
   }
 
   #visitFragment(name: string, path: readonly string[]): void {
@@ -122,12 +122,12 @@ class Collector {
     this.#visit(fragment.selectionSet, type, path);
   }
 
-  #isLeftOut(selection: SelectionNode): boolean {
+  #isSkipped(selection: SelectionNode): boolean {
     if (!selection.directives?.length) return false;
     this.isConditional = true;
-    this.#variables ??= coerceVariables(this.#selected);
-    // The engine refuses invalid variables; here they leave nothing out.
-    if (this.#variables === 'bad') return false;
+    this.#variables ??= coerceVariables(this.#target);
+    // With invalid variables, every selection counts: the pipeline refuses the operation in any case.
+    if (this.#variables === 'invalid') return false;
     return (
       getDirectiveValues(GraphQLSkipDirective, selection, this.#variables)?.if === true ||
       getDirectiveValues(GraphQLIncludeDirective, selection, this.#variables)?.if === false
@@ -135,12 +135,16 @@ class Collector {
   }
 
   #typeNamed(name: string | undefined): GraphQLCompositeType | undefined {
-    const type = name === undefined ? undefined : this.#selected.schema.getType(name);
+    const type = name === undefined ? undefined : this.#target.schema.getType(name);
     return isCompositeType(type) ? type : undefined;
   }
 }
 
-function coerceVariables({ schema, operation, variables = {} }: Selected): Record<string, unknown> | 'bad' {
+function coerceVariables({
+  schema,
+  operation,
+  variables = {},
+}: DocumentOperation): Record<string, unknown> | 'invalid' {
   const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, { maxErrors: 1 });
-  return coerced ?? 'bad';
+  return coerced ?? 'invalid';
 }

@@ -12,7 +12,7 @@ import { sendRefusal } from './operator.ts';
 import { handleOrigin } from './origins.ts';
 import { RESPONSE_POLICY } from './pages.ts';
 import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
-import { createEngine } from './pipeline.ts';
+import { createPipeline } from './pipeline.ts';
 import { queueQueries } from './query-queue.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { isStreamType } from './stream-counts.ts';
@@ -38,11 +38,11 @@ export interface HttpServer {
 }
 
 /** An exchange in progress. */
-interface InFlight {
+interface InFlightExchange {
   readonly response: ServerResponse;
   readonly path: string;
   /** Aborts the work of the exchange. */
-  readonly left: AbortController;
+  readonly abortController: AbortController;
 }
 
 // Created once: each abort without a reason would create an exception.
@@ -50,45 +50,54 @@ const EXCHANGE_ENDED = new Error('The exchange is over.');
 
 const MAX_LOGGED_PATH = 200;
 /** The maximum time that `stopAccepting` waits for requests. */
-const REQUESTS_MS = 10_000;
-/** The time that streams stay open after all other work has ended, so that they can send its last events. */
-const LAST_EVENTS_MS = 200;
-/** The time in `close` after which requests without a response are refused; then the refusals are sent. */
-const REFUSAL_MS = 1_500;
+const MAX_REQUEST_WAIT_MS = 10_000;
+/** The time that streams stay open after all other work has ended, so that they can send the last events. */
+const LAST_EVENTS_GRACE_MS = 200;
+/** The time after which `close` refuses requests without a response. It sends the refusals until `CLOSE_MS`. */
+const REFUSE_AFTER_MS = 1_500;
+/** The time after which `close` stops waiting for requests; closing the sockets then takes up to a second more. */
 const CLOSE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
-/** The state that the handling of all requests shares. */
-interface Serving {
+/** The state that is shared by all requests. */
+interface ServerState {
   readonly deps: Deps;
   readonly routes: ReturnType<typeof createRoutes>;
   readonly pendingBytes: PendingBytes;
   /** Requests wait until this resolves. */
-  readonly opened: Promise<void>;
+  readonly whenOpen: Promise<void>;
   /** Aborts when the gateway starts to stop. */
-  readonly stopping: AbortSignal;
-  readonly inFlight: Set<InFlight>;
+  readonly drainSignal: AbortSignal;
+  readonly inFlight: Set<InFlightExchange>;
 }
 
 /** Creates the HTTP server; it accepts nothing before `listen`, and responds to nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
   const executor = queueQueries(createExecutor(deps), deps);
-  const engine = createEngine(deps, executor);
-  const graphql = createGraphQLServer(deps, engine);
+  const pipeline = createPipeline(deps, executor);
+  const graphql = createGraphQLServer(deps, pipeline);
   const pendingBytes = createPendingBytes(deps);
-  const sockets = createSocketServer(deps, graphql, engine, pendingBytes);
+  const sockets = createSocketServer(deps, graphql, pipeline, pendingBytes);
   const routes = createRoutes(deps, graphql, executor);
-  const opened = Promise.withResolvers<void>();
-  // Rejected when the start fails, even if no request waits for it.
-  opened.promise.catch(() => {});
-  const stopping = new AbortController();
-  const inFlight = new Set<InFlight>();
-  const serving = { deps, routes, pendingBytes, opened: opened.promise, stopping: stopping.signal, inFlight };
+  const whenOpen = Promise.withResolvers<void>();
+  // After a failed start, `stopAccepting` rejects the promise. If no request waits for the promise, the rejection would
+  // be unhandled.
+  whenOpen.promise.catch(() => {});
+  const drainController = new AbortController();
+  const inFlight = new Set<InFlightExchange>();
+  const serverState = {
+    deps,
+    routes,
+    pendingBytes,
+    whenOpen: whenOpen.promise,
+    drainSignal: drainController.signal,
+    inFlight,
+  };
   const server = createNodeServer(
     deps.config,
-    (request, response) => void handle(serving, request, response),
+    (request, response) => void handle(serverState, request, response),
     (...upgrade) =>
-      void opened.promise.then(
+      void whenOpen.promise.then(
         () => sockets.upgrade(...upgrade),
         () => upgrade[1].destroy(),
       ),
@@ -102,14 +111,14 @@ export function createHttpServer(deps: Deps): HttpServer {
       });
     },
 
-    open: () => opened.resolve(),
+    open: () => whenOpen.resolve(),
 
     async stopAccepting() {
-      stopping.abort();
-      opened.reject(new ShuttingDownError());
+      drainController.abort();
+      whenOpen.reject(new ShuttingDownError());
       server.close();
       const isAnswered = () => [...inFlight].every(({ response }) => isStream(response));
-      await waitUntil(isAnswered, REQUESTS_MS);
+      await waitUntil(isAnswered, MAX_REQUEST_WAIT_MS);
     },
 
     async close() {
@@ -122,11 +131,11 @@ export function createHttpServer(deps: Deps): HttpServer {
   };
 }
 
-async function handle(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { deps, pendingBytes, stopping } = serving;
+async function handle(serverState: ServerState, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { deps, pendingBytes, drainSignal } = serverState;
   const path = pathOf(request);
   const requestId = readRequestId(request);
-  const left = new AbortController();
+  const abortController = new AbortController();
   let viewer: Viewer | undefined;
   const stopWatching = pendingBytes.watch({
     connection: request.socket,
@@ -134,27 +143,27 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
       return clientFor(deps, viewer, request);
     },
     countBytes: () => response.writableLength,
-    // Also drops the bytes that the operating system has buffered.
-    cut: () => request.socket.resetAndDestroy(),
+    // `resetAndDestroy` also drops the bytes that the operating system has buffered.
+    close: () => request.socket.resetAndDestroy(),
   });
-  const exchange = { response, path, left };
-  serving.inFlight.add(exchange);
+  const exchange = { response, path, abortController };
+  serverState.inFlight.add(exchange);
   response.once('close', () => {
-    serving.inFlight.delete(exchange);
+    serverState.inFlight.delete(exchange);
     stopWatching();
-    left.abort(EXCHANGE_ENDED);
+    abortController.abort(EXCHANGE_ENDED);
   });
-  observe(deps, request, response, requestId);
+  recordExchange(deps, request, response, requestId);
   setHeaders(response, requestId);
-  if (stopping.aborted) response.setHeader('Connection', 'close');
+  if (drainSignal.aborted) response.setHeader('Connection', 'close');
   if (handleOrigin(deps.config, request, response)) return;
   try {
-    await serving.opened;
-    const identify = (authenticated: Viewer) => {
+    await serverState.whenOpen;
+    const onAuthenticated = (authenticated: Viewer) => {
       viewer = authenticated;
     };
-    const signals = { signal: left.signal, stopping };
-    await serving.routes[routeOf(path)]({ request, response, path, requestId, ...signals, identify });
+    const signals = { signal: abortController.signal, drainSignal };
+    await serverState.routes[routeOf(path)]({ request, response, path, requestId, ...signals, onAuthenticated });
   } catch (error) {
     if (response.writableEnded) return;
     const isRefused = error instanceof RefusalError && error.cause === undefined;
@@ -162,7 +171,7 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
     if (response.headersSent) response.destroy();
     else sendRefusal(response, error, routeOf(path));
   }
-  if (response.writableLength > 0) pendingBytes.note(response.writableLength);
+  if (response.writableLength > 0) pendingBytes.addBytes(response.writableLength);
 }
 
 /** Sets the headers of every response. */
@@ -174,20 +183,20 @@ function setHeaders(response: ServerResponse, requestId: string): void {
 }
 
 /** Waits for streams to end, closes the remaining ones, and refuses requests without a response; within `CLOSE_MS`. */
-async function endRequests(inFlight: ReadonlySet<InFlight>, sockets: SocketServer): Promise<void> {
-  await waitUntil(() => inFlight.size + sockets.operations === 0, LAST_EVENTS_MS);
-  const isOver = () => inFlight.size + sockets.requests === 0;
+async function endRequests(inFlight: ReadonlySet<InFlightExchange>, sockets: SocketServer): Promise<void> {
+  await waitUntil(() => inFlight.size + sockets.operationCount === 0, LAST_EVENTS_GRACE_MS);
+  const isOver = () => inFlight.size + sockets.requestCount === 0;
   const reason = new ShuttingDownError();
-  for (const { response, left } of inFlight) {
+  for (const { response, abortController } of inFlight) {
     // After a regular end, the client would not reconnect.
     if (isStream(response)) response.destroy();
-    else left.abort(reason);
+    else abortController.abort(reason);
   }
-  await waitUntil(isOver, REFUSAL_MS - LAST_EVENTS_MS);
+  await waitUntil(isOver, REFUSE_AFTER_MS - LAST_EVENTS_GRACE_MS);
   for (const { response, path } of inFlight) {
     if (!response.headersSent) sendRefusal(response, reason, routeOf(path));
   }
-  await waitUntil(isOver, CLOSE_MS - REFUSAL_MS);
+  await waitUntil(isOver, CLOSE_MS - REFUSE_AFTER_MS);
 }
 
 async function waitUntil(condition: () => boolean, maxMs: number): Promise<void> {
@@ -227,7 +236,7 @@ function createNodeServer(
 }
 
 /** Logs an exchange and records its metrics, at its end. */
-function observe(deps: Deps, request: IncomingMessage, response: ServerResponse, requestId: string): void {
+function recordExchange(deps: Deps, request: IncomingMessage, response: ServerResponse, requestId: string): void {
   const startedAt = performance.now();
   response.once('close', () => {
     const ms = performance.now() - startedAt;

@@ -20,34 +20,37 @@ import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
 import { findMessage } from '../store/messages.ts';
 
 /** The kinds of objects whose id an argument may contain. */
-type Target = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
+type TargetKind = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
 
-/** The argument with the id of the object of a root field, and its kind; undefined if the object is the viewer. */
-type Subject = { readonly argument: string; readonly target: Target } | undefined;
+/**
+ * The argument of a root field that contains the id of the field's object, and the kind of this object; undefined for
+ * `viewer`, which has no argument.
+ */
+type TargetArgument = { readonly argument: string; readonly kind: TargetKind } | undefined;
 
-const OF_CONVERSATION: Subject = { argument: 'conversationId', target: 'conversation' };
-const OF_MESSAGE: Subject = { argument: 'messageId', target: 'message' };
+const CONVERSATION_ARGUMENT: TargetArgument = { argument: 'conversationId', kind: 'conversation' };
+const MESSAGE_ARGUMENT: TargetArgument = { argument: 'messageId', kind: 'message' };
 
-/** The root fields that a session may select, for its own conversation only. All others are forbidden. */
-export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+/** The root fields that a session may select, for its own conversation only. All other root fields are forbidden. */
+export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string, TargetArgument>>>> = {
   Query: {
     viewer: undefined,
-    chatbot: { argument: 'id', target: 'chatbot' },
-    conversation: { argument: 'id', target: 'conversation' },
-    node: { argument: 'id', target: 'conversation or message' },
+    chatbot: { argument: 'id', kind: 'chatbot' },
+    conversation: { argument: 'id', kind: 'conversation' },
+    node: { argument: 'id', kind: 'conversation or message' },
   },
   Mutation: {
-    sendMessage: OF_CONVERSATION,
-    stopMessage: OF_MESSAGE,
-    rateMessage: OF_MESSAGE,
-    regenerateMessage: OF_MESSAGE,
-    editMessage: OF_MESSAGE,
-    selectBranch: OF_MESSAGE,
-    escalateConversation: OF_CONVERSATION,
-    captureLead: OF_CONVERSATION,
-    setTyping: OF_CONVERSATION,
+    sendMessage: CONVERSATION_ARGUMENT,
+    stopMessage: MESSAGE_ARGUMENT,
+    rateMessage: MESSAGE_ARGUMENT,
+    regenerateMessage: MESSAGE_ARGUMENT,
+    editMessage: MESSAGE_ARGUMENT,
+    selectBranch: MESSAGE_ARGUMENT,
+    escalateConversation: CONVERSATION_ARGUMENT,
+    captureLead: CONVERSATION_ARGUMENT,
+    setTyping: CONVERSATION_ARGUMENT,
   },
-  Subscription: { messageStream: OF_MESSAGE, conversationEvents: OF_CONVERSATION },
+  Subscription: { messageStream: MESSAGE_ARGUMENT, conversationEvents: CONVERSATION_ARGUMENT },
 };
 
 /** The fields of other types that a session may select. All fields of errors and of conversation events are allowed. */
@@ -74,11 +77,11 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Passage: ['headingPath', 'id', 'text'],
   Lead: ['id'],
 };
-const OPEN_INTERFACES = new Set(['ConversationEvent', 'Error']);
+const ALLOWED_INTERFACES = new Set(['ConversationEvent', 'Error']);
 
 /**
  * Checks an operation of a session before it runs: it may select only the fields of the lists above, and only for the
- * session's own conversation. No other code limits a session.
+ * session's own conversation. Nothing else keeps a session within its conversation: the resolvers do not check it.
  * @param args the arguments of a validated operation.
  * @param variables the coerced variables.
  * @throws ForbiddenError for a field that is not on the lists; NotFoundError for an object that does not belong to the
@@ -94,8 +97,8 @@ export async function requireSessionFields(
   requireListedFields(args);
   const root = args.schema.getRootType(operation.operation);
   if (root == null) throw new NotFoundError('Operation');
-  for (const node of rootNodesOf(args, operation.selectionSet)) {
-    await requireOwn(deps, viewer, subjectOf(root, node, variables));
+  for (const node of rootFieldNodesOf(args, operation.selectionSet)) {
+    await requireOwnTarget(deps, viewer, targetOf(root, node, variables));
   }
 }
 
@@ -115,14 +118,14 @@ function requireListedFields({ schema, document }: Pick<ExecutionArgs, 'schema' 
 
 function isListed(type: GraphQLNamedType, field: string): boolean {
   const { name } = type;
-  // `useAccess` has checked introspection already.
+  // `useCredentialCheck` has checked introspection already.
   if (name.startsWith('__') || field.startsWith('__')) return true;
   const rootFields = SESSION_ROOT_FIELDS[name];
   if (rootFields !== undefined) return Object.hasOwn(rootFields, field);
   if (SESSION_FIELDS[name]?.includes(field)) return true;
   if (isPayload(name)) return true;
   const interfaces = isObjectType(type) || isInterfaceType(type) ? [type, ...type.getInterfaces()] : [];
-  return interfaces.some((each) => OPEN_INTERFACES.has(each.name));
+  return interfaces.some((each) => ALLOWED_INTERFACES.has(each.name));
 }
 
 /** Whether a type is the payload of an allowed mutation. Payloads contain only objects whose types are limited too. */
@@ -132,39 +135,39 @@ function isPayload(name: string): boolean {
   );
 }
 
-/** The root fields, including those of fragments and those that directives leave out. */
-function rootNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: SelectionSetNode): FieldNode[] {
+/** The root fields, including those of fragments and those that `@skip` or `@include` leaves out. */
+function rootFieldNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: SelectionSetNode): FieldNode[] {
   return selection.selections.flatMap((node) => {
     if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? [] : [node];
-    if (node.kind === Kind.INLINE_FRAGMENT) return rootNodesOf({ document }, node.selectionSet);
+    if (node.kind === Kind.INLINE_FRAGMENT) return rootFieldNodesOf({ document }, node.selectionSet);
     const fragment = document.definitions.find(
       (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === node.name.value,
     );
-    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? rootNodesOf({ document }, fragment.selectionSet) : [];
+    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? rootFieldNodesOf({ document }, fragment.selectionSet) : [];
   });
 }
 
-/** The kind and id of the object of a root field; undefined if there is none. */
-function subjectOf(root: GraphQLObjectType, node: FieldNode, variables: Readonly<Record<string, unknown>>) {
+/** The kind and id of the object that an argument of a root field names; undefined for a field without an argument. */
+function targetOf(root: GraphQLObjectType, node: FieldNode, variables: Readonly<Record<string, unknown>>) {
   const name = node.name.value;
   const field = root.getFields()[name];
-  const subject = SESSION_ROOT_FIELDS[root.name]?.[name];
-  if (field === undefined || subject === undefined) return undefined;
+  const targetArgument = SESSION_ROOT_FIELDS[root.name]?.[name];
+  if (field === undefined || targetArgument === undefined) return undefined;
   const values = getArgumentValues(field, node, variables);
-  const { [subject.argument]: id } = (values.input ?? values) as Readonly<Record<string, unknown>>;
-  return { target: subject.target, id: typeof id === 'string' ? id.toLowerCase() : '' };
+  const { [targetArgument.argument]: id } = (values.input ?? values) as Readonly<Record<string, unknown>>;
+  return { kind: targetArgument.kind, id: typeof id === 'string' ? id.toLowerCase() : '' };
 }
 
-async function requireOwn(
+async function requireOwnTarget(
   { db }: Pick<Deps, 'db'>,
   { accountId, session }: Pick<Viewer, 'accountId'> & { readonly session: SessionScope },
-  subject: { readonly target: Target; readonly id: string } | undefined,
+  target: { readonly kind: TargetKind; readonly id: string } | undefined,
 ): Promise<void> {
-  if (subject === undefined) return;
-  const { target, id } = subject;
-  if (target === 'chatbot' && id === session.chatbotId) return;
-  if (target.startsWith('conversation') && id === session.conversationId) return;
-  if (target.endsWith('message')) {
+  if (target === undefined) return;
+  const { kind, id } = target;
+  if (kind === 'chatbot' && id === session.chatbotId) return;
+  if (kind.startsWith('conversation') && id === session.conversationId) return;
+  if (kind.endsWith('message')) {
     const message = await findMessage(db.read, accountId, id);
     if (message?.conversationId === session.conversationId && !message.isPrivate) return;
   }

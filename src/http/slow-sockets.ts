@@ -10,7 +10,7 @@ const OVERLOAD = 1013;
  * Limits the buffered bytes of a WebSocket. A subscription sends an event only after the previous one was sent, so an
  * unread subscription buffers at most one. Query results and pongs are buffered without that limit. A socket with more
  * than 4 MB buffered, or without progress for 30 seconds, is closed with 1013: its client should reconnect and resume.
- * If the client does not read the close frame either, its connection is cut five seconds later.
+ * If the client does not read the close frame either, its connection is terminated five seconds later.
  * @param connection the connection of the socket.
  */
 export function watchSocket(
@@ -18,7 +18,7 @@ export function watchSocket(
   socket: WebSocket,
   { connection, clientOf }: { connection: Socket; clientOf: () => Client },
 ): void {
-  const cut = () => {
+  const closeSlowSocket = () => {
     socket.close(OVERLOAD, 'Too slow');
     setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
   };
@@ -29,11 +29,12 @@ export function watchSocket(
       return clientOf();
     },
     countBytes: () => socket.bufferedAmount,
-    cut,
+    close: closeSlowSocket,
   });
-  // A client's requests can fill the buffer within one interval of the timer, so each request checks its size.
+  // The responses to a client can fill the buffer between two checks of the timer, so each message from the client also
+  // checks the size of the buffer.
   const checkSize = () => {
-    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) pendingBytes.note(Number.POSITIVE_INFINITY);
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) pendingBytes.addBytes(Number.POSITIVE_INFINITY);
   };
   socket.on('message', checkSize);
   socket.on('ping', checkSize);

@@ -4,8 +4,8 @@ import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
 
 /**
- * Creates the graphql-transport-ws protocol of each socket, with pings. It replaces `useServer` of graphql-ws, which
- * prints client errors to the console, and treats a failed write to a disconnected client as an internal error.
+ * Creates the function that runs graphql-transport-ws on a socket, with pings. It replaces `useServer` of graphql-ws,
+ * which prints client errors to the console, and treats a failed write to a disconnected client as an internal error.
  * @param onError called with an error in the handling of a message, whose socket is then closed.
  */
 export function createProtocol<E extends Record<PropertyKey, unknown>>(
@@ -38,7 +38,7 @@ export function createProtocol<E extends Record<PropertyKey, unknown>>(
   };
 }
 
-/** Pings at intervals; closes a socket without a pong before the next ping. */
+/** Pings at intervals; terminates a socket that has not answered a ping before the next one is due. */
 function startPinging(socket: WebSocket, intervalMs: number): () => void {
   let isAlive = true;
   socket.on('pong', () => {

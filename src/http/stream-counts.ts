@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { RateLimitedError } from '../domain/errors.ts';
 
-/** Counts the open HTTP streams of each key: server-sent events, and parts of `multipart/mixed`. */
+/** Counts the open HTTP streams of each key: responses as server-sent events or as `multipart/mixed`. */
 export interface StreamCounts {
   /**
    * Counts one more stream until `signal` aborts.

@@ -19,31 +19,31 @@ import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
 import { ANONYMOUS, createContext } from './auth.ts';
 import { parseWithinLimits } from './parse-document.ts';
-import { validateBriefly, withTimeout } from './pipeline.ts';
-import { measureOperation, rootFieldsOf } from './query-limits.ts';
+import { validateWithErrorLimit, withTimeout } from './pipeline.ts';
+import { measureOperation, rootFieldNamesOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
 
 /** The maximum duration of an execution: shorter than the lease of a delivery. */
 const TIMEOUT_MS = 5_000;
 const CACHED_DOCUMENTS = 500;
-/** The scopes of all documents. Saving a document has checked that its owner has the scopes it needs. */
+/** The scopes with which every document runs. A key that saves or tests a document needs the scopes of its fields. */
 const READER_SCOPES: ReadonlySet<Scope> = new Set(['READ']);
 
-/** A parsed and checked document. */
-type Prepared =
+/** A parsed and checked document, or the reason why it is refused. */
+type PreparedDocument =
   | { readonly document: DocumentNode; readonly operation: OperationDefinitionNode }
   | { readonly problem: string };
 
 /**
- * Creates the executor of webhook documents. It runs them once per event, within the limits of any client, and
+ * Creates the executor of webhook documents. It runs a document for one event, within the limits of any operation, and
  * with only the scope `READ`.
- * @param getDeps called for each event, for the resolvers.
+ * @param getDeps called before each execution; the resolvers use its result.
  */
 export function createSelections(getDeps: () => Deps): Selections {
-  const preparedByText = new LRUCache<string, Prepared>({ max: CACHED_DOCUMENTS });
+  const preparedByText = new LRUCache<string, PreparedDocument>({ max: CACHED_DOCUMENTS });
 
-  function prepareOnce(text: string): Prepared {
+  function prepareOnce(text: string): PreparedDocument {
     const prepared = preparedByText.get(text) ?? prepare(text);
     preparedByText.set(text, prepared);
     return prepared;
@@ -65,7 +65,8 @@ export function createSelections(getDeps: () => Deps): Selections {
       const selection = toSelection(result, (error) => {
         deps.logger.error({ err: error, event: event.id }, 'cannot execute a webhook document');
       });
-      // The operation that tests a document holds the selection in memory, so it counts against its response limit.
+      // An operation that tests a document keeps the selection in memory, so the selection counts against the
+      // response limit of that operation.
       if ('data' in selection) findBudget()?.addReadUnchecked(selection.data.length);
       return selection;
     } catch (error) {
@@ -87,16 +88,16 @@ export function createSelections(getDeps: () => Deps): Selections {
   };
 }
 
-function prepare(text: string): Prepared {
+function prepare(text: string): PreparedDocument {
   try {
     const document = parseWithinLimits(text);
     const problem = findProblemIn(document);
     const operation = getOperationAST(document);
-    if (problem !== undefined || operation == null) return { problem: problem ?? ONLY };
+    if (problem !== undefined || operation == null) return { problem: problem ?? SHAPE_RULE };
     requireScopes({ schema, document, operation }, READER_SCOPES);
     return { document, operation };
   } catch (error) {
-    if (error instanceof ForbiddenError) return { problem: `${error.path.join('.')} is read by no document: ${ALONE}` };
+    if (error instanceof ForbiddenError) return { problem: `Must not select ${error.path.join('.')}: ${ONLY_READ}` };
     if (error instanceof RefusalError || error instanceof GraphQLError) return { problem: error.message };
     throw error;
   }
@@ -104,20 +105,20 @@ function prepare(text: string): Prepared {
 
 /** @throws QueryTooComplexError */
 function findProblemIn(document: DocumentNode): string | undefined {
-  const errors = validateBriefly(schema, document);
+  const errors = validateWithErrorLimit(schema, document);
   if (errors.length > 0) return errors.map(({ message }) => message).join(' ');
   const [operation, ...others] = document.definitions.filter(
     (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
   );
-  if (operation?.operation !== 'subscription' || others.length > 0) return ONLY;
-  if (rootFieldsOf(document, operation).some((name) => name !== 'event')) return ONLY;
-  if (operation.variableDefinitions?.length) return 'There is nobody to give it variables: write the values in place.';
+  if (operation?.operation !== 'subscription' || others.length > 0) return SHAPE_RULE;
+  if (rootFieldNamesOf(document, operation).some((name) => name !== 'event')) return SHAPE_RULE;
+  if (operation.variableDefinitions?.length) return 'Must have no variables: write the values in place.';
   measureOperation(schema, document, operation, {});
   return undefined;
 }
 
-const ALONE = 'it would need other scopes than `READ`.';
-const ONLY = 'Must be one `subscription` of the field `event`, and nothing else.';
+const ONLY_READ = 'a document has only the scope `READ`.';
+const SHAPE_RULE = 'Must be one `subscription` of the field `event`, and nothing else.';
 
 function createReader(accountId: string): Viewer {
   const revoked = new AbortController().signal;
@@ -131,7 +132,7 @@ function toSelection({ data, errors = [] }: ExecutionResult, report: (error: Gra
     const { message, originalError, path } = error;
     if (originalError === undefined || originalError instanceof RefusalError) return message;
     report(error);
-    return `Something went wrong at ${path?.join('.') ?? 'its beginning'}.`;
+    return `Internal error at ${path?.join('.') ?? 'the root'}.`;
   });
   return { problem: problems.join(' ') };
 }

@@ -14,33 +14,33 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
-import type { OperationSource } from './auth.ts';
-import { sendResults } from './delivery.ts';
-import { type Results, requireScopesOf } from './executor.ts';
+import type { TransportContext } from './auth.ts';
+import { requireScopesOf, type SubscriptionResults } from './executor.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { PendingBytes } from './pending-bytes.ts';
-import type { Engine } from './pipeline.ts';
-import { createWriter } from './sharing.ts';
+import type { Pipeline } from './pipeline.ts';
+import { sendResults } from './send-results.ts';
+import { createResultSerializer } from './shared-results.ts';
 import { watchSocket } from './slow-sockets.ts';
 import {
-  createSocketGate,
+  createSocketAuth,
+  type SocketAuth,
   type SocketContext,
-  type SocketGate,
   type SocketOperation,
   type SocketState,
-} from './socket-gate.ts';
+} from './socket-auth.ts';
 import { createProtocol } from './socket-protocol.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** GraphQL over WebSocket: graphql-transport-ws at the path of GraphQL over HTTP. */
 export interface SocketServer {
   /** Upgrades a connection to a WebSocket. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void;
   /** The number of running operations. */
-  readonly operations: number;
+  readonly operationCount: number;
   /** The number of running queries and mutations. */
-  readonly requests: number;
+  readonly requestCount: number;
   /** Closes every socket with 1012, on which clients reconnect. */
   close(): Promise<void>;
 }
@@ -55,19 +55,19 @@ const RESTART = 1012;
 interface Operations {
   readonly deps: Deps;
   readonly graphql: GraphQLServer;
-  readonly gate: SocketGate;
-  lastRequest: number;
+  readonly auth: SocketAuth;
+  lastRequestNumber: number;
   /** The number of running operations. */
   count: number;
   /** The number of running subscriptions. */
-  streams: number;
+  streamCount: number;
 }
 
 /** Creates the WebSocket server. */
 export function createSocketServer(
   deps: Deps,
   graphql: GraphQLServer,
-  engine: Engine,
+  pipeline: Pipeline,
   pendingBytes: PendingBytes,
 ): SocketServer {
   const sockets = new WebSocketServer({
@@ -76,53 +76,53 @@ export function createSocketServer(
     perMessageDeflate: false,
     handleProtocols,
   });
-  const gate = createSocketGate(deps);
-  const operations: Operations = { deps, graphql, gate, lastRequest: 0, count: 0, streams: 0 };
-  const runProtocol = createOperationProtocol(operations, engine);
+  const auth = createSocketAuth(deps);
+  const operations: Operations = { deps, graphql, auth, lastRequestNumber: 0, count: 0, streamCount: 0 };
+  const runProtocol = createOperationProtocol(operations, pipeline);
 
-  function accept(client: WebSocket, request: IncomingMessage, socket: Duplex): void {
+  function accept(socket: WebSocket, request: IncomingMessage, connection: Duplex): void {
     deps.metrics.sockets.inc();
-    client.once('close', () => deps.metrics.sockets.dec());
-    const clientOf = () => gate.clientOf(client, request);
-    watchSocket(pendingBytes, client, { connection: socket as Socket, clientOf });
-    runProtocol(client, request);
+    socket.once('close', () => deps.metrics.sockets.dec());
+    const clientOf = () => auth.clientOf(socket, request);
+    watchSocket(pendingBytes, socket, { connection: connection as Socket, clientOf });
+    runProtocol(socket, request);
     // The error was caused by the client, and has closed the socket.
-    client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
+    socket.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
   }
 
   return {
-    upgrade(request, socket, head) {
+    upgrade(request, connection, head) {
       if (isAllowedOrigin(deps.config, request)) {
-        sockets.handleUpgrade(request, socket, head, (client) => accept(client, request, socket));
-      } else socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        sockets.handleUpgrade(request, connection, head, (socket) => accept(socket, request, connection));
+      } else connection.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     },
 
-    get operations() {
+    get operationCount() {
       return operations.count;
     },
 
-    get requests() {
-      return operations.count - operations.streams;
+    get requestCount() {
+      return operations.count - operations.streamCount;
     },
 
     close: () => closeSockets(sockets),
   };
 }
 
-/** Creates the graphql-transport-ws protocol of each socket. */
-function createOperationProtocol(operations: Operations, engine: Engine) {
-  const { deps, gate } = operations;
+/** Creates the function that runs graphql-transport-ws on a socket. */
+function createOperationProtocol(operations: Operations, pipeline: Pipeline) {
+  const { deps, auth } = operations;
   const maskError = createErrorMask(deps.logger);
-  const toPublic = (error: unknown) => publicError(maskError(error));
+  const toPublicError = (error: unknown) => withoutHttpExtensions(maskError(error));
   const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
     ...(data === undefined ? {} : { data }),
-    ...(errors && { errors: errors.map(toPublic) }),
+    ...(errors && { errors: errors.map(toPublicError) }),
   });
-  const write = createWriter((result) => JSON.stringify(toPublicResult(result)));
+  const serialize = createResultSerializer((result) => JSON.stringify(toPublicResult(result)));
   return createProtocol<SocketState>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
-      onConnect: gate.connect,
+      onConnect: auth.connect,
       onSubscribe: async (context, id, payload) => {
         try {
           return await prepareOperation(operations, context, { id, payload });
@@ -130,19 +130,19 @@ function createOperationProtocol(operations: Operations, engine: Engine) {
           return [maskError(error)];
         }
       },
-      // Results come directly from the engine, without the plugins that mask errors for HTTP, so `toPublic` masks them.
-      execute: engine,
-      subscribe: engine,
+      // Results bypass the plugins that mask errors for HTTP, so `toPublicError` masks their errors.
+      execute: pipeline,
+      subscribe: pipeline,
       onOperation: ({ extra }, id, _payload, _args, results) =>
         Symbol.asyncIterator in results
-          ? sendResults(extra.socket, extra.request.socket, id, { results: results as Results, write })
+          ? sendResults(extra.socket, extra.request.socket, id, { results: results as SubscriptionResults, serialize })
           : undefined,
-      onError: (_context, _id, _payload, errors) => errors.map(toPublic),
+      onError: (_context, _id, _payload, errors) => errors.map(toPublicError),
       onNext: (_context, _id, _payload, _args, result) => toPublicResult(result as ExecutionResult),
       onComplete: (context, id) => endOperation(operations, context, id),
       onClose: (context) => {
         for (const id of [...(context.extra.operations?.keys() ?? [])]) endOperation(operations, context, id);
-        gate.leave(context);
+        auth.releaseSocket(context);
       },
     },
     {
@@ -161,13 +161,13 @@ async function prepareOperation(
   if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) {
     throw new BadUserInputError(`At most ${MAX_OPERATIONS} operations may run on one socket.`);
   }
-  const admission = await operations.gate.authenticate(context, payload);
-  const abort = new AbortController();
-  const source: OperationSource = {
-    ...admission,
-    requestId: `ws-${++operations.lastRequest}`,
+  const authResult = await operations.auth.authenticate(context, payload);
+  const abortController = new AbortController();
+  const source: TransportContext = {
+    ...authResult,
+    requestId: `ws-${++operations.lastRequestNumber}`,
     transport: 'websocket',
-    signal: abort.signal,
+    signal: abortController.signal,
     reportRateLimit: () => {},
   };
   const { schema, parse, validate, contextFactory } = operations.graphql.getEnveloped(source);
@@ -180,14 +180,14 @@ async function prepareOperation(
   }
   const contextValue = await contextFactory();
   const { operationName, variables: variableValues } = payload;
-  // The engine would refuse it too, but in a result. Clients expect an `error` message for a forbidden operation.
+  // The pipeline would also refuse the operation, but in a `next` message. Clients expect an `error` message.
   requireScopesOf({ schema, document, operationName, variableValues, contextValue });
-  // Counted last: an operation that is refused before never completes, and would be counted for ever.
-  beginOperation(operations, context, id, { abort, isStream: operation.operation === 'subscription' });
+  // Counted last: an operation that was refused earlier would never complete, and would be counted for ever.
+  startOperation(operations, context, id, { abortController, isStream: operation.operation === 'subscription' });
   return { schema, document, operationName, variableValues, contextValue };
 }
 
-function beginOperation(
+function startOperation(
   operations: Operations,
   { extra }: SocketContext,
   id: string,
@@ -196,7 +196,7 @@ function beginOperation(
   extra.operations ??= new Map();
   extra.operations.set(id, operation);
   operations.count++;
-  if (operation.isStream) operations.streams++;
+  if (operation.isStream) operations.streamCount++;
 }
 
 function endOperation(operations: Operations, { extra }: SocketContext, id: string): void {
@@ -204,11 +204,11 @@ function endOperation(operations: Operations, { extra }: SocketContext, id: stri
   if (operation === undefined) return;
   extra.operations?.delete(id);
   operations.count--;
-  if (operation.isStream) operations.streams--;
-  operation.abort.abort();
+  if (operation.isStream) operations.streamCount--;
+  operation.abortController.abort();
 }
 
-/** Asks every client to reconnect, and cuts the connections that stay open too long. */
+/** Asks every client to reconnect, and terminates the connections that stay open too long. */
 async function closeSockets(sockets: WebSocketServer): Promise<void> {
   const closing = [...sockets.clients].map(
     (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
@@ -223,7 +223,7 @@ async function closeSockets(sockets: WebSocketServer): Promise<void> {
 }
 
 /** Removes the extensions that only the HTTP transport uses. */
-function publicError(error: GraphQLError): GraphQLFormattedError {
+function withoutHttpExtensions(error: GraphQLError): GraphQLFormattedError {
   const { http, unexpected, ...extensions } = error.extensions;
   return { ...error.toJSON(), extensions };
 }

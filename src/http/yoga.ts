@@ -3,23 +3,23 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
-import { createContext, type OperationSource } from './auth.ts';
+import { createContext, type TransportContext } from './auth.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
-import { type Engine, useAccess, useEngine, useParser } from './pipeline.ts';
+import { type Pipeline, useCredentialCheck, useParser, usePipeline } from './pipeline.ts';
 import { isStreamType } from './stream-counts.ts';
 
 const CACHED_QUERY_CHARS = 4_000_000;
 
-/** Creates the GraphQL server: the pipeline of all operations, whatever the transport. */
-export function createGraphQLServer(deps: Deps, engine: Engine) {
+/** Creates the GraphQL server: it handles GraphQL over HTTP, and parses and validates the operations of WebSockets. */
+export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
   const maskError = createErrorMask(deps.logger);
-  return createYoga<OperationSource>({
+  return createYoga<TransportContext>({
     schema,
     context: ({ viewer, ...source }) =>
-      // Without a viewer, no resolver runs: see `useAccess`.
+      // Without a viewer, no resolver runs: see `useCredentialCheck`.
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
-    plugins: [useStreamHeaders, useJsonBody(), useParser(), useAccess(deps), useEngine(engine)],
+    plugins: [useStreamHeaders, useJsonBody(), useParser(), useCredentialCheck(deps), usePipeline(pipeline)],
     maskedErrors: { maskError },
     // The cache keys are document texts, so their total length is bounded. Errors are cheap to compute again.
     parserAndValidationCache: {
@@ -29,7 +29,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
       }),
       errorCache: { get: () => undefined, set: () => undefined },
     },
-    // The HTTP server does this, and everything else that is not GraphQL.
+    // The HTTP server handles everything that is not GraphQL.
     graphiql: false,
     cors: false,
     landingPage: false,
@@ -39,7 +39,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
   });
 }
 
-/** Forbids proxies to store, delay or transform a stream, which the framework's headers do not. */
+/** Sets the headers that forbid proxies to store, delay or transform a stream. The framework does not set them. */
 const useStreamHeaders: Plugin = {
   onResponse({ response: { headers } }) {
     if (isStreamType(headers.get('content-type'))) {

@@ -18,11 +18,11 @@ import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
-import { type Fork, findFork, requireFork } from './fork.ts';
-import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
+import { type ForkPoint, findForkPoint, requireForkable } from './fork.ts';
+import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
-/** The message to edit and its new text. Without `metadata`, the new message keeps that of the edited message. */
+/** The message to edit and its new text. Without `metadata`, the new message copies that of the edited message. */
 export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
   readonly messageId: string;
 }
@@ -32,7 +32,7 @@ export type EditedMessage = Omit<SentMessage, 'conversation'>;
 
 /** A committed edit, and the input for the steps that follow the commit. */
 interface CommittedEdit extends Omit<DispatchInput, 'reply'> {
-  readonly edited: EditedMessage;
+  readonly editedMessage: EditedMessage;
 }
 
 const rulesFor = (maxChars: number) =>
@@ -48,7 +48,7 @@ type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
  * Edits a message of the visitor: writes a new version beside it, with its own reply. The conversation shows the new
  * version; the old version and the messages after it are kept.
  * @returns the new message and its reply; while a person answers, the handoff message instead of a reply.
- * @throws InvalidInputError, also for a message that is not the visitor's, and in the cases of `requireFork`;
+ * @throws InvalidInputError, also for a message that is not the visitor's, and in the cases of `requireForkable`;
  * NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError,
  * QueueFullError. In these cases nothing is stored.
  */
@@ -56,31 +56,33 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
   const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
-  const { edited, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedEdit> => {
-    const fork = await findFork(trx, viewer, input.messageId);
-    const send = idempotentSendOf(fork, parsed, now);
-    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+  const { editedMessage, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedEdit> => {
+    const fork = await findForkPoint(trx, viewer, input.messageId);
+    const idempotentSend = idempotentSendOf(fork, parsed, now);
+    const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
-      return { edited: await readSentMessage(trx, fork, recordedId), ...(await repeatEffects(trx, fork.conversation)) };
+      const earlier = await readSentMessage(trx, fork, recordedId);
+      return { editedMessage: earlier, ...(await readEffectsToRepeat(trx, fork.conversation)) };
     }
-    await requireFork(trx, fork, { role: 'USER', refusal: 'Only messages of the visitor can be edited.' });
+    await requireForkable(trx, fork, { role: 'USER', roleError: 'Only messages of the visitor can be edited.' });
     const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
-    const written = await writeNewVersion(trx, fork, parsed, {
+    const newVersion = await writeNewVersion(trx, fork, parsed, {
       enqueued,
       now,
       nodeId: nodeForNewReplies(deps),
       apiKeyId,
     });
-    if (send !== undefined) await recordSend(trx, accountId, send, written.edited.userMessage.id);
-    return { ...written, enqueued };
+    const { userMessage } = newVersion.editedMessage;
+    if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, userMessage.id);
+    return { ...newVersion, enqueued };
   });
-  dispatchReply(deps, { reply: edited.reply, ...committed });
-  return edited;
+  dispatchReply(deps, { reply: editedMessage.reply, ...committed });
+  return editedMessage;
 }
 
 /** Identifies an edit by its idempotency key, the message and the new content; `undefined` without a key. */
 function idempotentSendOf(
-  { message, conversation: { chatbotId } }: Fork,
+  { message, conversation: { chatbotId } }: ForkPoint,
   { clientMessageId: key, content, metadata }: ParsedInput,
   now: number,
 ): IdempotentSend | undefined {
@@ -91,7 +93,7 @@ function idempotentSendOf(
 
 async function writeNewVersion(
   trx: Queryable,
-  { message: original, conversation, chatbot }: Fork,
+  { message: original, conversation, chatbot }: ForkPoint,
   { content, metadata = original.metadata }: ParsedInput,
   {
     enqueued,
@@ -106,9 +108,13 @@ async function writeNewVersion(
   const fields = { role: 'USER', status: 'COMPLETED', parentId: original.parentId, content, metadata } as const;
   const { message, event } = await writeMessage(trx, conversation, at, fields);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
-  const reply = enqueued && (await writeReply(trx, conversation, { question: message, enqueued, now, ...origin }));
+  const reply = enqueued && (await writeReply(trx, conversation, { userMessage: message, enqueued, now, ...origin }));
   return {
-    edited: { userMessage: message, reply: reply?.message ?? null, notice: enqueued ? null : chatbot.handoffMessage },
+    editedMessage: {
+      userMessage: message,
+      reply: reply?.message ?? null,
+      notice: enqueued ? null : chatbot.handoffMessage,
+    },
     events: [event, ...(reply ? [reply.event] : [])],
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { shouldAskModel } from '../answer/confidence.ts';
+import { shouldCallModel } from '../answer/confidence.ts';
 import { composePrompt } from '../answer/prompt.ts';
 import { estimateMessageTokens, estimateTokens } from '../answer/tokens.ts';
 import {
@@ -26,7 +26,7 @@ export interface Range {
 /** The estimated cost of answering a message. */
 export interface MessageEstimate {
   /** The model that would answer; if the chatbot sets no model, the provider's default model. */
-  readonly author: ModelName;
+  readonly answeringModel: ModelName;
   readonly inputTokens: Range;
   readonly outputTokens: Range;
   /** The price in billionths of a US dollar; null when it is not known. */
@@ -41,7 +41,8 @@ const MIN_OUTPUT_TOKENS = 1;
 
 /**
  * Estimates the cost of answering a message now, without calling a model: it searches the sources and composes the
- * prompt as for a reply. The estimate excludes tool calls and fallback models; each tool call costs the prompt again.
+ * prompt as for a reply. The estimate excludes fallback models and tool calls; after tool calls, the gateway sends the
+ * prompt again.
  * @throws InvalidInputError, NotFoundError
  */
 export async function estimateMessage(
@@ -54,15 +55,14 @@ export async function estimateMessage(
   validateTarget(input);
   const target = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ_ONLY_LOOKUP);
   const { conversation } = target;
-  const fromId = (conversation && (await findShownBranchEnd(deps.db.read, accountId, conversation.id))) ?? null;
-  const question = await composeQuestion(deps, target, { content, fromId });
-  if (question.author.provider === BUILTIN || !shouldAskModel(question)) {
+  const parentId = (conversation && (await findShownBranchEnd(deps.db.read, accountId, conversation.id))) ?? null;
+  const question = await composeQuestion(deps, target, { content, parentId });
+  if (question.answeringModel.provider === BUILTIN || !shouldCallModel(question)) {
     const inputTokens = estimateTokens(content);
-    const author = { provider: BUILTIN, model: null };
-    return estimate(deps, author, { min: inputTokens, max: inputTokens });
+    return estimate(deps, { provider: BUILTIN, model: null }, { min: inputTokens, max: inputTokens });
   }
   const inputTokens = estimateMessageTokens(composePrompt(question).messages);
-  return estimate(deps, withDefaultModel(question.author), {
+  return estimate(deps, withDefaultModel(question.answeringModel), {
     min: Math.floor(inputTokens * (1 - TOLERANCE)),
     max: Math.ceil(inputTokens * (1 + TOLERANCE)),
   });
@@ -70,12 +70,15 @@ export async function estimateMessage(
 
 function estimate(
   { config, prices }: Pick<Deps, 'config' | 'prices'>,
-  author: ModelName,
+  answeringModel: ModelName,
   inputTokens: Range,
 ): MessageEstimate {
   const outputTokens = { min: MIN_OUTPUT_TOKENS, max: config.models.maxOutputTokens };
-  const priceOf = (bound: 'min' | 'max') =>
-    prices.priceOf(author, { inputTokens: inputTokens[bound], cachedTokens: 0, outputTokens: outputTokens[bound] });
+  const priceOf = (bound: 'min' | 'max') => {
+    const usage = { inputTokens: inputTokens[bound], cachedTokens: 0, outputTokens: outputTokens[bound] };
+    return prices.calculatePrice(answeringModel, usage);
+  };
   const [min, max] = [priceOf('min'), priceOf('max')];
-  return { author, inputTokens, outputTokens, priceNano: min === null || max === null ? null : { min, max } };
+  const priceNano = min === null || max === null ? null : { min, max };
+  return { answeringModel, inputTokens, outputTokens, priceNano };
 }

@@ -2,7 +2,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { getLockedMessage } from '../conversations/visibility.ts';
 import type { Chatbot, Conversation, Message, MessageRole } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
-import { findFollowing } from '../store/branches.ts';
+import { findChildMessages } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 
@@ -10,7 +10,7 @@ import type { Queryable } from '../store/tables.ts';
 export const MAX_SIBLINGS = 50;
 
 /** A message that will get a sibling, with its conversation and chatbot. */
-export interface Fork {
+export interface ForkPoint {
   readonly message: Message;
   readonly conversation: Conversation;
   readonly chatbot: Chatbot;
@@ -20,7 +20,7 @@ export interface Fork {
  * Finds the message that will get a sibling, and locks its conversation.
  * @throws NotFoundError
  */
-export async function findFork(trx: Queryable, viewer: Viewer, messageId: string): Promise<Fork> {
+export async function findForkPoint(trx: Queryable, viewer: Viewer, messageId: string): Promise<ForkPoint> {
   const { message, conversation } = await getLockedMessage(trx, viewer, messageId);
   const chatbot = requireFound('Message', await findChatbot(trx, viewer.accountId, conversation.chatbotId));
   return { message, conversation, chatbot };
@@ -28,21 +28,22 @@ export async function findFork(trx: Queryable, viewer: Viewer, messageId: string
 
 /**
  * Checks that a message can get a sibling.
- * @param role the role that the message must have; `refusal` is the error message for another role.
+ * @param role the role that the message must have; `roleError` is the error message for another role.
  * @throws InvalidInputError for another role, in a closed conversation, and if the message already has 50 versions.
  */
-export async function requireFork(
+export async function requireForkable(
   trx: Queryable,
-  { message, conversation }: Fork,
-  { role, refusal }: { role: MessageRole; refusal: string },
+  { message, conversation }: ForkPoint,
+  { role, roleError }: { role: MessageRole; roleError: string },
 ): Promise<void> {
-  if (message.role !== role) throw refuseFork(refusal);
-  if (conversation.status === 'CLOSED') throw refuseFork('The conversation is closed; a new message opens it again.');
-  const siblings = await findFollowing(trx, conversation.accountId, [message.parentId ?? conversation.id]);
-  if (siblings.length >= MAX_SIBLINGS) throw refuseFork(`There are ${MAX_SIBLINGS} versions already.`);
+  if (message.role !== role) throw createForkError(roleError);
+  if (conversation.status === 'CLOSED')
+    throw createForkError('The conversation is closed; a new message opens it again.');
+  const siblings = await findChildMessages(trx, conversation.accountId, [message.parentId ?? conversation.id]);
+  if (siblings.length >= MAX_SIBLINGS) throw createForkError(`There are ${MAX_SIBLINGS} versions already.`);
 }
 
 /** Creates the error for a message that cannot get a sibling. */
-export function refuseFork(message: string): InvalidInputError {
+export function createForkError(message: string): InvalidInputError {
   return new InvalidInputError([{ path: ['messageId'], message }]);
 }

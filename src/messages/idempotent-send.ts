@@ -6,8 +6,8 @@ import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
   deleteIdempotentEffects,
   findIdempotentEffect,
-  type IdempotencyScope,
   recordIdempotentEffect,
+  type ScopedIdempotencyKey,
 } from '../store/idempotency.ts';
 import { listStoppingReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
@@ -17,7 +17,7 @@ const KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
 
 /** A request with an idempotency key: the key with its scope, the content of the request, and the time. */
 export interface IdempotentSend {
-  readonly scope: IdempotencyScope;
+  readonly scope: ScopedIdempotencyKey;
   readonly request: unknown;
   readonly now: number;
 }
@@ -31,12 +31,15 @@ export async function findRecordedSend(
   accountId: string,
   { scope, request, now }: IdempotentSend,
 ): Promise<string | undefined> {
-  const effect = await findIdempotentEffect(trx, accountId, scope, expiryOf(now));
+  const effect = await findIdempotentEffect(trx, accountId, scope, expiryCutoff(now));
   if (effect !== undefined && effect.fingerprint !== fingerprintOf(request)) throw new IdempotencyConflictError();
   return effect?.messageId;
 }
 
-/** Records the message that a request has written. Uses the same transaction, so that both exist or neither does. */
+/**
+ * Records the message that a request has written, in the transaction that writes the message. So the message is never
+ * stored without the record.
+ */
 export async function recordSend(
   trx: Queryable,
   accountId: string,
@@ -44,30 +47,30 @@ export async function recordSend(
   messageId: string,
 ): Promise<void> {
   const effect = { messageId, fingerprint: fingerprintOf(request) };
-  await recordIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
+  await recordIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryCutoff(now) });
 }
 
 /**
- * Reads the effects that a repeated request must repeat, because the first request may have failed right after its
- * commit: signalling subscribers, and stopping the replies that are marked to stop. If the reply did not start, the
- * reply watcher starts it.
+ * Reads the input for the effects that a repeated request must repeat: signalling subscribers, and stopping the replies
+ * that are marked to stop. The first request may have failed between its commit and these effects. If it did not start
+ * its reply, the reply watcher starts that reply.
  */
-export async function repeatEffects(
+export async function readEffectsToRepeat(
   trx: Queryable,
   { id: conversationId, accountId, chatbotId }: Conversation,
-): Promise<{ enqueued: undefined; stopping: Message[]; events: [{ conversationId: string; chatbotId: string }] }> {
-  const stopping = await listStoppingReplies(trx, accountId, conversationId);
-  return { enqueued: undefined, stopping, events: [{ conversationId, chatbotId }] };
+): Promise<{ enqueued: undefined; repliesToStop: Message[]; events: [{ conversationId: string; chatbotId: string }] }> {
+  const repliesToStop = await listStoppingReplies(trx, accountId, conversationId);
+  return { enqueued: undefined, repliesToStop, events: [{ conversationId, chatbotId }] };
 }
 
 /** Deletes the idempotency keys that are older than 24 hours. */
-export async function deleteExpiredSends({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
-  await db.transaction((trx) => deleteIdempotentEffects(trx, expiryOf(clock.now())));
+export async function deleteExpiredIdempotencyKeys({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
+  await db.transaction((trx) => deleteIdempotentEffects(trx, expiryCutoff(clock.now())));
 }
 
-const expiryOf = (now: number): Timestamp => toTimestamp(now - KEY_LIFETIME_MS);
+const expiryCutoff = (now: number): Timestamp => toTimestamp(now - KEY_LIFETIME_MS);
 
-/** Computes a hash of a request that does not depend on the order of its keys. */
+/** Computes a hash of a request that does not depend on the order of the request's properties. */
 function fingerprintOf(request: unknown): string {
   return hash(
     'sha256',

@@ -26,8 +26,8 @@ export async function rateMessage(
     const { accountId, conversationId } = message;
     await setRating(trx, accountId, message.id, input.rating);
     const conversation = requireFound('Message', await findConversation(trx, accountId, conversationId));
-    const about = { accountId, chatbotId: conversation.chatbotId, at: toTimestamp(deps.clock.now()) };
-    await enqueueEvents(trx, about, [messageRated(conversation, message.id, input.rating)]);
+    const eventContext = { accountId, chatbotId: conversation.chatbotId, at: toTimestamp(deps.clock.now()) };
+    await enqueueEvents(trx, eventContext, [messageRated(conversation, message.id, input.rating)]);
     return { ...message, rating: input.rating };
   });
 }

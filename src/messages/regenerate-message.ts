@@ -16,15 +16,15 @@ import type { GenerateDeps } from '../replies/generate.ts';
 import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
-import { findFork, refuseFork, requireFork } from './fork.ts';
-import { findRecordedSend, recordSend, repeatEffects } from './idempotent-send.ts';
+import { createForkError, findForkPoint, requireForkable } from './fork.ts';
+import { findRecordedSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
 /** The reply to regenerate. */
 export interface RegenerateMessageInput {
   readonly messageId: string;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
-  /** The idempotency key: a repeated request returns the reply of the first one. */
+  /** The idempotency key: a repeated request returns the reply of the first request. */
   readonly clientMessageId?: string | null | undefined;
 }
 
@@ -40,7 +40,7 @@ const RULES = z.object({ clientMessageId: clientIdText.optional() });
  * the old one and the messages after it, which are kept.
  * @returns the new reply.
  * @throws NotFoundError; InvalidInputError for a message that is not a reply of the chatbot, while a person answers,
- * and in the cases of `requireFork`; IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
+ * and in the cases of `requireForkable`; IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
  * QuotaExceededError, QueueFullError. In these cases nothing is stored.
  */
 export async function regenerateMessage(
@@ -52,24 +52,26 @@ export async function regenerateMessage(
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
   const committed = await deps.db.transaction(async (trx): Promise<CommittedRegeneration> => {
-    const fork = await findFork(trx, viewer, messageId);
+    const fork = await findForkPoint(trx, viewer, messageId);
     const { message: original, conversation } = fork;
     const scope = { chatbotId: conversation.chatbotId, operation: 'regenerateMessage' };
-    const send = key === undefined ? undefined : { scope: { ...scope, key }, request: { messageId: original.id }, now };
-    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    const request = { messageId: original.id };
+    const idempotentSend = key === undefined ? undefined : { scope: { ...scope, key }, request, now };
+    const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
       const reply = requireFound('Message', await findMessage(trx, accountId, recordedId));
-      return { reply, ...(await repeatEffects(trx, conversation)) };
+      return { reply, ...(await readEffectsToRepeat(trx, conversation)) };
     }
-    await requireFork(trx, fork, { role: 'ASSISTANT', refusal: 'Only replies of the chatbot can be regenerated.' });
-    const question = requireFound('Message', await findMessage(trx, accountId, original.parentId ?? ''));
+    const roleError = 'Only replies of the chatbot can be regenerated.';
+    await requireForkable(trx, fork, { role: 'ASSISTANT', roleError });
+    const userMessage = requireFound('Message', await findMessage(trx, accountId, original.parentId ?? ''));
     const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
-    if (enqueued === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
+    if (enqueued === undefined) throw createForkError('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
-    await setShownBranch(trx, accountId, conversation.id, question.id);
+    await setShownBranch(trx, accountId, conversation.id, userMessage.id);
     const origin = { nodeId: nodeForNewReplies(deps), apiKeyId };
-    const { message: reply, event } = await writeReply(trx, conversation, { question, enqueued, now, ...origin });
-    if (send !== undefined) await recordSend(trx, accountId, send, reply.id);
+    const { message: reply, event } = await writeReply(trx, conversation, { userMessage, enqueued, now, ...origin });
+    if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, reply.id);
     return { reply, enqueued, events: [event] };
   });
   dispatchReply(deps, committed);

@@ -8,8 +8,8 @@ import { findBranchEnd, setShownBranch } from '../store/branches.ts';
 import { appendEvent } from '../store/events.ts';
 
 /**
- * Makes a conversation show a message, the messages that lead to it and those that follow it; of a following message
- * with several versions, it shows the newest. Has no effect if the message is already shown.
+ * Makes a conversation show the branch of a message: the messages before it, the message, and the newest version of
+ * each message after it. Has no effect if the message is already shown.
  * @throws NotFoundError
  */
 export async function selectBranch(

@@ -6,7 +6,7 @@ import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { clientIdText, line, metadataObject, parseInput, text } from '../domain/input.ts';
+import { clientIdText, metadataObject, parseInput, singleLine, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.ts';
 import { findShownBranchEnd } from '../store/branches.ts';
@@ -15,7 +15,7 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
+import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
 /** The message of a person who answers instead of the chatbot, and its conversation. */
 export interface SendAgentMessageInput {
@@ -26,7 +26,7 @@ export interface SendAgentMessageInput {
   /** Whether the message is a note that the visitor does not see. */
   readonly isPrivate?: boolean | null | undefined;
   readonly metadata?: unknown;
-  /** The idempotency key: a repeated request returns the message of the first one. */
+  /** The idempotency key: a repeated request returns the message of the first request. */
   readonly clientMessageId?: string | null | undefined;
 }
 
@@ -35,7 +35,7 @@ type AgentDeps = StopDeps & Pick<Deps, 'config' | 'typing'>;
 const rulesFor = (maxChars: number) =>
   z.object({
     content: text(1, maxChars),
-    authorName: line(1, 255).optional(),
+    authorName: singleLine(1, 255).optional(),
     metadata: metadataObject.optional(),
     clientMessageId: clientIdText.optional(),
   });
@@ -43,9 +43,9 @@ const rulesFor = (maxChars: number) =>
 type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
 /**
- * Stores a person's message to the visitor. Open replies of the conversation are stopped, and the chatbot does not
- * answer until `HANDOFF_HOURS` after the person's last message. A private note does not silence the chatbot; only
- * viewers with `MANAGE` see it.
+ * Stores a person's message to the visitor, and stops the open replies of the conversation. The chatbot does not answer
+ * until `HANDOFF_HOURS` after the person's last message. A private note does not stop replies or silence the chatbot;
+ * only viewers with `MANAGE` see it.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError; in these cases nothing is stored.
  */
 export async function sendAgentMessage(
@@ -57,21 +57,21 @@ export async function sendAgentMessage(
   const isPrivate = input.isPrivate === true;
   const { accountId } = viewer;
   const now = deps.clock.now();
-  const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<CommittedMessage> => {
+  const { repliesToStop, events, ...sent } = await deps.db.transaction(async (trx): Promise<CommittedMessage> => {
     const conversation = await getLockedConversation(trx, accountId, input.conversationId);
-    const send = idempotentSendOf(conversation, parsed, isPrivate, now);
-    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    const idempotentSend = idempotentSendOf(conversation, parsed, isPrivate, now);
+    const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
       const agentMessage = requireFound('Message', await findMessage(trx, accountId, recordedId));
-      return { agentMessage, conversation, ...(await repeatEffects(trx, conversation)) };
+      return { agentMessage, conversation, ...(await readEffectsToRepeat(trx, conversation)) };
     }
-    const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, parsed, now);
-    if (send !== undefined) await recordSend(trx, accountId, send, written.agentMessage.id);
-    return written;
+    const result = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, parsed, now);
+    if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, result.agentMessage.id);
+    return result;
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
   publishEvents(deps.bus, events);
-  await stopReplies(deps, stopping);
+  await stopReplies(deps, repliesToStop);
   return sent;
 }
 
@@ -80,7 +80,7 @@ interface CommittedMessage {
   readonly agentMessage: Message;
   readonly conversation: Conversation;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
-  readonly stopping: readonly Message[];
+  readonly repliesToStop: readonly Message[];
 }
 
 const agentFieldsOf = ({ content, authorName, metadata }: ParsedInput) =>
@@ -95,7 +95,7 @@ async function writeNote(
 ): Promise<CommittedMessage> {
   const fields = { ...agentFieldsOf(parsed), parentId: null, isPrivate: true };
   const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), fields);
-  return { agentMessage: message, conversation, events: [event], stopping: [] };
+  return { agentMessage: message, conversation, events: [event], repliesToStop: [] };
 }
 
 async function takeOver(
@@ -107,7 +107,7 @@ async function takeOver(
 ): Promise<CommittedMessage> {
   const { id, accountId, status } = conversation;
   const at = toTimestamp(now);
-  const stopped = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);
+  const stopRequest = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);
   const changed: Conversation = {
     ...conversation,
     status: status === 'CLOSED' ? 'OPEN' : status,
@@ -118,11 +118,11 @@ async function takeOver(
   await updateConversation(trx, changed);
   const parentId = (await findShownBranchEnd(trx, accountId, id)) ?? null;
   const { message, event } = await writeMessage(trx, changed, at, { ...agentFieldsOf(parsed), parentId });
-  const events = [...stopped.events, event];
+  const events = [...stopRequest.events, event];
   if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {
     events.push(await appendEvent(trx, accountId, { conversationId: id, type: 'HandoffChanged', at }));
   }
-  return { agentMessage: message, conversation: changed, events, stopping: stopped.stopping };
+  return { agentMessage: message, conversation: changed, events, repliesToStop: stopRequest.repliesToStop };
 }
 
 function idempotentSendOf(

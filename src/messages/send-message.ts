@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import {
   type ConversationTarget,
-  reopenConversation,
+  countVisitorMessage,
   resolveTarget,
   startConversation,
   type TargetInput,
@@ -31,13 +31,13 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
-import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
+import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
 /** A visitor's message, and its conversation or chatbot. */
 export interface SendMessageInput extends TargetInput {
   readonly content: string;
   readonly metadata?: unknown;
-  /** The idempotency key: a repeated request returns the messages of the first one. */
+  /** The idempotency key: a repeated request returns the messages of the first request. */
   readonly clientMessageId?: string | null | undefined;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
@@ -54,7 +54,7 @@ export interface SentMessage {
 
 /** A committed send, and the input for the steps that follow the commit. */
 interface CommittedSend extends Omit<DispatchInput, 'reply'> {
-  readonly sent: SentMessage;
+  readonly sentMessage: SentMessage;
 }
 
 const rulesFor = (maxChars: number) =>
@@ -83,32 +83,36 @@ export async function sendMessage(
   const now = deps.clock.now();
   const { accountId } = viewer;
 
-  const { sent, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedSend> => {
+  const { sentMessage, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedSend> => {
     const target = await resolveTarget(trx, accountId, { ...input, sessionId: parsed.sessionId });
-    const send = idempotentSendOf(target, input, parsed, now);
-    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    const idempotentSend = idempotentSendOf(target, input, parsed, now);
+    const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
-      const sent = await readSentMessage(trx, target, recordedId);
-      return { sent, ...(await repeatEffects(trx, sent.conversation)) };
+      const sentMessage = await readSentMessage(trx, target, recordedId);
+      return { sentMessage, ...(await readEffectsToRepeat(trx, sentMessage.conversation)) };
     }
 
     const enqueued = await enqueueReply(trx, deps.config, target, { now, whenBusy: input.whenBusy });
-    const written = await writeQuestion(trx, target, channel, parsed, {
+    const result = await writeUserMessage(trx, target, channel, parsed, {
       enqueued,
       now,
       nodeId: nodeForNewReplies(deps),
       apiKeyId: viewer.apiKeyId,
       conversationId: viewer.session?.conversationId,
     });
-    if (send !== undefined) await recordSend(trx, accountId, send, written.sent.userMessage.id);
-    return { ...written, enqueued };
+    const { userMessage } = result.sentMessage;
+    if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, userMessage.id);
+    return { ...result, enqueued };
   });
-  deps.typing.set(sent.conversation.id, 'USER', false);
-  dispatchReply(deps, { reply: sent.reply, ...committed });
-  return sent;
+  deps.typing.set(sentMessage.conversation.id, 'USER', false);
+  dispatchReply(deps, { reply: sentMessage.reply, ...committed });
+  return sentMessage;
 }
 
-/** Replaces the target with the session token's conversation, which is created with its first message. */
+/**
+ * Replaces the target that a client with a session token gave by the token's conversation. If that conversation does
+ * not exist yet, the message starts it.
+ */
 function withSessionTarget({ session }: Viewer, input: SendMessageInput): SendMessageInput {
   if (session === undefined) return input;
   const { chatbotId, conversationId: sessionId } = session;
@@ -147,44 +151,43 @@ export async function readSentMessage(
   return { conversation, userMessage, reply, notice: reply ? null : handoffMessage };
 }
 
-/** The circumstances of a message: its reply, time, node, API key and conversation id. */
+/** The data for storing a message and its reply, besides the validated input. */
 interface WriteOptions {
   readonly enqueued: EnqueuedReply | undefined;
   readonly now: number;
   readonly nodeId: string | null;
   readonly apiKeyId: string;
-  /** The id of a new conversation; absent: a new id. */
+  /** The id that a new conversation gets; absent: `startConversation` creates one. */
   readonly conversationId: string | undefined;
 }
 
-async function writeQuestion(
+async function writeUserMessage(
   trx: Queryable,
   { chatbot, conversation: existing }: ConversationTarget,
   channel: Channel,
   { content, sessionId, metadata }: ParsedInput,
   { enqueued, now, conversationId, ...origin }: WriteOptions,
-): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
+): Promise<{ sentMessage: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = existing
-    ? await reopenConversation(trx, existing, at)
+    ? await countVisitorMessage(trx, existing, at)
     : await startConversation(trx, chatbot, { id: conversationId, channel, sessionId, metadata, at });
   const parentId = (existing && (await findShownBranchEnd(trx, existing.accountId, existing.id))) ?? null;
   const fields = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
-  const question = await writeMessage(trx, conversation, at, fields);
+  const { message: userMessage, event: createdEvent } = await writeMessage(trx, conversation, at, fields);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
-  const handoff = existing?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
-  const outboxEvents = [messageReceived(conversation, question.message)];
+  const handoffEvents = existing?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
+  const outboxEvents = [messageReceived(conversation, userMessage)];
   if (existing === undefined) outboxEvents.unshift(conversationStarted(conversation));
   await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, outboxEvents);
-  const reply =
-    enqueued && (await writeReply(trx, conversation, { question: question.message, enqueued, now, ...origin }));
+  const reply = enqueued && (await writeReply(trx, conversation, { userMessage, enqueued, now, ...origin }));
   return {
-    sent: {
+    sentMessage: {
       conversation,
-      userMessage: question.message,
+      userMessage,
       reply: reply?.message ?? null,
       notice: enqueued ? null : chatbot.handoffMessage,
     },
-    events: [question.event, ...handoff, ...(reply ? [reply.event] : [])],
+    events: [createdEvent, ...handoffEvents, ...(reply ? [reply.event] : [])],
   };
 }

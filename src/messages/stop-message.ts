@@ -16,11 +16,11 @@ import { findMessage } from '../store/messages.ts';
  */
 export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { messageId: string }): Promise<Message> {
   const at = toTimestamp(deps.clock.now());
-  const { id, stopping, events } = await deps.db.transaction(async (trx) => {
+  const { id, repliesToStop, events } = await deps.db.transaction(async (trx) => {
     const { message } = await getLockedMessage(trx, viewer, input.messageId);
     return { id: message.id, ...(await requestStop(trx, [message], at)) };
   });
   publishEvents(deps.bus, events);
-  await stopReplies(deps, stopping);
+  await stopReplies(deps, repliesToStop);
   return requireFound('Message', await findMessage(deps.db.read, viewer.accountId, id));
 }

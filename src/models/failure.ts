@@ -16,7 +16,7 @@ export class ModelFailure extends AnswerFailure {
   }
 }
 
-/** Whether and when to retry; absent: a retry cannot succeed. */
+/** Whether and when to retry. Without `isTransient` a retry cannot succeed. */
 interface RetryHint {
   readonly isTransient?: boolean;
   readonly retryAfterMs?: number | undefined;
@@ -30,7 +30,7 @@ interface ProviderError {
   readonly message: string;
 }
 
-// Patterns of the providers' error texts in HTTP responses and streams; numeric codes match as whole words.
+// Patterns of the providers' error texts in HTTP responses and streams. They match numeric codes as whole words.
 const TOO_LONG =
   /context[ _](length|window|size|limit)|(context|prompt|model|input) length|exceed_context|prompt (is )?too long|input is too long|input token count|exceeds max length|exceeds the maximum size|request_too_large|longer than the maximum|overflows|\b1261\b/;
 const FILTERED =
@@ -40,20 +40,20 @@ const OUT_OF_CREDIT =
 const RATE_LIMIT = /rate[ _-]?limit|too[ _]many[ _]requests|resource_exhausted|throttl|\b130[235]\b/;
 const REQUEST_ERROR =
   /authentication|unauthenticated|permission|invalid_api_key|invalid_request|bad_request|badrequest|invalid_argument|not_found|unsupported/;
-/** Names of package errors whose message contains the entire frame that could not be parsed. */
-const UNREADABLE = /JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|Download/;
-const MISUSED = /LoadAPIKey|LoadSetting|NoSuchModel|InvalidArgument|UnsupportedFunctionality|InvalidPrompt/;
+/** Names of package errors whose message contains the entire response part that could not be parsed. */
+const UNPARSABLE_RESPONSE = /JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|Download/;
+const CONFIGURATION_ERROR = /LoadAPIKey|LoadSetting|NoSuchModel|InvalidArgument|UnsupportedFunctionality|InvalidPrompt/;
 /** 4xx statuses after which a retry may succeed. */
 const TRANSIENT_STATUSES = [408, 409, 425, 499];
 const MAX_CAUSES = 5;
 
 /**
- * Converts an error that a package threw or streamed into a failure with a public code. The detail consists of the status,
- * the provider's names for the error and the redacted message; the failure keeps no reference to `error`.
+ * Returns the failure, with a public code, for an error that a package threw or streamed. The detail consists of the
+ * status, the provider's names for the error and the redacted message; the failure keeps no reference to `error`.
  */
 export function toModelFailure(error: unknown, redact: Redact): ModelFailure {
-  const ownFailure = findOwnFailure(error);
-  if (ownFailure !== undefined) return new ModelFailure(ownFailure.code, redact(ownFailure.message));
+  const gatewayFailure = findGatewayFailure(error);
+  if (gatewayFailure !== undefined) return new ModelFailure(gatewayFailure.code, redact(gatewayFailure.message));
   const { status, names, message } = parseError(error);
   const detail = redact([status, names, message].filter((part) => part !== undefined && part !== '').join(' '));
   const retryAfterMs = readRetryAfter(error);
@@ -72,13 +72,13 @@ export function toModelFailure(error: unknown, redact: Redact): ModelFailure {
 
 function isMisconfigured(error: unknown, status: number | undefined, words: string): boolean {
   if (status !== undefined && status >= 300) return status < 500 && !TRANSIENT_STATUSES.includes(status);
-  if (error instanceof Error && (MISUSED.test(error.name) || ('code' in error && error.code === 'ERR_INVALID_URL')))
-    return true;
+  if (error instanceof Error && CONFIGURATION_ERROR.test(error.name)) return true;
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_URL') return true;
   return status === undefined && REQUEST_ERROR.test(words);
 }
 
-/** Finds a failure that the gateway itself threw and a package has wrapped, such as a refused address. */
-function findOwnFailure(error: unknown): AnswerFailure | undefined {
+/** Finds a failure that the gateway threw, such as a refused address, among the causes of a package's error. */
+function findGatewayFailure(error: unknown): AnswerFailure | undefined {
   let cause = error;
   for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
     if (cause instanceof AnswerFailure) return cause;
@@ -100,13 +100,16 @@ function parseError(error: unknown): ProviderError {
     };
   }
   if (error instanceof Error) {
-    const message = UNREADABLE.test(error.name) ? 'The response cannot be parsed.' : error.message;
+    const message = UNPARSABLE_RESPONSE.test(error.name) ? 'The response cannot be parsed.' : error.message;
     return { status: undefined, names: error.name, message };
   }
   return readRecord(findError(error) ?? error);
 }
 
-/** Finds the error object in a provider's body: in `error`, in the `error` of a `response`, in a list, or the body itself. */
+/**
+ * Finds the error object in a provider's body: in `error`, in the `error` of a `response`, in a list, or the body
+ * itself.
+ */
 function findError(body: unknown): Record<string, unknown> | undefined {
   if (Array.isArray(body)) return findError(body[0]);
   if (!isRecord(body)) return undefined;

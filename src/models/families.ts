@@ -10,7 +10,7 @@ export interface ModelFamily {
   /** The provider's address; null when there is none. */
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
-  /** Whether servers of these models may include end-of-turn markers in the streamed text. */
+  /** Whether servers of these models may stream end-of-turn markers as text. */
   readonly leaksStopMarkers?: true;
   /** Returns the family's call options. Reasoning is streamed when requested, or by default in some families. */
   options?(
@@ -126,9 +126,10 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
 const MIN_BUDGET_TOKENS = 1_024;
 
 /**
- * Builds the options for Claude's reasoning, which takes time and tokens. Models up to 4.5 need a token budget, which
- * the package adds to `max_tokens`: the answer gets the remaining tokens, if they are at least as many. Newer models
- * choose a budget within `max_tokens` themselves.
+ * Builds the options for Claude's reasoning, which takes time and tokens. Models up to 4.5 need a token budget. This
+ * function subtracts the budget from `maxOutputTokens`, because the package adds the budget again. If fewer tokens than
+ * the budget would remain for the answer, the model does not reason. Newer models choose a budget within
+ * `maxOutputTokens` themselves.
  */
 function buildClaudeReasoning({ model, maxOutputTokens }: ModelRequest) {
   const isAdaptive =

@@ -2,7 +2,7 @@ import type { LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/
 import type { TokenUsage } from '../domain/usage.ts';
 
 /** The outcome of an answer: complete, truncated at its limit, withheld by a filter, or cut off by a failure. */
-export type AnswerOutcome = 'WHOLE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
+export type AnswerOutcome = 'COMPLETE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
 
 /** Finish reasons of GLM that the packages do not map. */
 const RAW_OUTCOMES: Readonly<Record<string, AnswerOutcome>> = {
@@ -15,7 +15,7 @@ export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): Answ
   switch (unified) {
     case 'stop':
     case 'tool-calls':
-      return 'WHOLE';
+      return 'COMPLETE';
     case 'length':
       return 'LENGTH';
     case 'content-filter':
@@ -25,7 +25,7 @@ export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): Answ
   }
 }
 
-/** Reads the usage of an answer; null when the provider reported none. Some providers report zeros instead. */
+/** Reads the usage of an answer; null when the provider reported none, or zeros, which some providers send instead. */
 export function readUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage | null {
   const [input, output] = [inputTokens.total ?? 0, outputTokens.total ?? 0];
   if (input === 0 && output === 0) return null;

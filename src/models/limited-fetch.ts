@@ -12,9 +12,8 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Wraps a fetch so that it follows no redirect, which would leak the key, and stops reading a response that exceeds a
- * limit, because the parser buffers an event until it ends and then parses it synchronously. Such a response fails with
- * an `AnswerFailure`.
+ * Wraps a fetch. The wrapped fetch follows no redirect, which would leak the key. A response that exceeds a limit fails
+ * with an `AnswerFailure`, because the parser buffers an event until it ends and then parses it synchronously.
  */
 export function createLimitedFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
   return async (input, init) => {
@@ -42,8 +41,10 @@ function limitStream(
         const isTooLong = remainingBytes < 0;
         if (!isTooLong && fits(value)) return controller.enqueue(value);
         reader.cancel().catch(() => {});
-        const what = isTooLong ? `The response is longer than ${maxBytes}` : `An event is longer than ${maxEventBytes}`;
-        controller.error(new AnswerFailure('PROVIDER_UNAVAILABLE', `${what} bytes.`));
+        const detail = isTooLong
+          ? `The response is longer than ${maxBytes} bytes.`
+          : `An event is longer than ${maxEventBytes} bytes.`;
+        controller.error(new AnswerFailure('PROVIDER_UNAVAILABLE', detail));
       },
       cancel: (reason) => reader.cancel(reason),
     },

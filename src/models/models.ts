@@ -18,22 +18,22 @@ export interface ModelsOptions {
   /** Finds an account's credentials for a provider; undefined when the provider is not configured. */
   findCredentials(accountId: string, provider: Provider): Promise<ProviderCredentials | undefined>;
   /**
-   * Called with the result of each call: null when the model started to answer. Not called for calls that were aborted or
-   * that a circuit breaker refused.
+   * Called with the outcome of each call: null when the model started to answer, otherwise the failure. Not called for
+   * calls that were aborted or that a circuit breaker refused.
    */
   onOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
-  /** Timeout until the first text, reasoning or tool call; every stream part before that restarts it. */
+  /** The timeout until the first text, reasoning or tool call. Every earlier stream part restarts the timeout. */
   readonly firstByteMs: number;
-  /** Timeout between two stream parts after that. */
+  /** The timeout between two later stream parts. */
   readonly silenceMs: number;
 }
 
-/** The maximum number of retries of a call, and the first and longest delay before one. */
-const RETRIES = 2;
-const FIRST_PAUSE_MS = 500;
-const MAX_PAUSE_MS = 10_000;
-/** After `failures` consecutive failures with one identity, a model is not called for `pauseMs`. */
-const BREAKER = { failures: 5, pauseMs: 30_000 };
+/** The maximum number of retries of a call, and the delay before the first retry and the maximum delay. */
+const MAX_RETRIES = 2;
+const FIRST_RETRY_DELAY_MS = 500;
+const MAX_RETRY_DELAY_MS = 10_000;
+/** After `maxFailures` consecutive failures with the same credentials, a model is not called for `pauseMs`. */
+const BREAKER = { maxFailures: 5, pauseMs: 30_000 };
 /** Cache sizes; the least recently used entry is dropped. */
 const MAX_CLIENTS = 500;
 const MAX_BREAKERS = 2_000;
@@ -64,7 +64,8 @@ export function createModels(options: ModelsOptions): Models {
 
   function getClient(provider: Provider, credentials: ProviderCredentials | undefined): ProviderClient {
     const endpoint = toEndpoint(provider, credentials);
-    if (credentials === undefined || endpoint === undefined) throw misconfigured(`${provider} is not configured.`);
+    if (credentials === undefined || endpoint === undefined)
+      throw misconfiguredFailure(`${provider} is not configured.`);
     const key = `${provider} ${credentials.identity}`;
     const cached = clients.get(key);
     if (cached !== undefined) return cached;
@@ -90,20 +91,20 @@ export function createModels(options: ModelsOptions): Models {
   return {
     async open(call, signal) {
       const { accountId, provider } = call;
-      if (!isProvider(provider)) throw misconfigured('The provider does not exist.');
+      if (!isProvider(provider)) throw misconfiguredFailure('The provider does not exist.');
       const model = call.model ?? FAMILIES[provider].defaultModel;
-      let isReported = true;
+      let shouldReport = true;
       try {
         const client = getClient(provider, await options.findCredentials(accountId, provider));
-        if (model === null) throw misconfigured(`${provider} has no default model, and the chatbot names none.`);
+        if (model === null) throw misconfiguredFailure(`${provider} has no default model, and the chatbot names none.`);
         const breaker = getBreaker(provider, client, model);
-        isReported = call.isTest === true || breaker.tryNow();
-        if (!isReported) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
+        shouldReport = call.isTest === true || breaker.allowAttempt();
+        if (!shouldReport) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often recently.`);
         const stream = await openWithRetries({ call, provider, model, client, breaker, signal }, options);
         options.onOutcome(accountId, { provider, model }, null);
         return stream;
       } catch (error) {
-        if (error instanceof AnswerFailure && isReported && !signal.aborted)
+        if (error instanceof AnswerFailure && shouldReport && !signal.aborted)
           options.onOutcome(accountId, { provider, model }, error.code);
         throw error;
       }
@@ -114,22 +115,22 @@ export function createModels(options: ModelsOptions): Models {
 /** Calls a model, with retries of transient failures, until its first step has arrived. */
 async function openWithRetries(resolved: ResolvedCall, options: ModelsOptions): Promise<ModelStream> {
   const { call, provider, model, signal, breaker } = resolved;
-  const retries = call.isTest ? 0 : RETRIES;
-  for (let tries = 1; ; tries++) {
-    let isOpen = false;
+  const retries = call.isTest ? 0 : MAX_RETRIES;
+  for (let attempt = 1; ; attempt++) {
+    let isReady = false;
     const onEnd = (failure: ModelFailure | undefined) => {
-      if (isOpen && failure !== undefined) recordFailure(resolved, failure);
+      if (isReady && failure !== undefined) recordFailure(resolved, failure);
     };
     const steps = readModelSteps(createSource(resolved, options, onEnd));
     try {
       await steps.ready();
-      isOpen = true;
-      breaker.succeed();
+      isReady = true;
+      breaker.reportSuccess();
       return createStream({ provider, model }, steps);
     } catch (error) {
       if (!(error instanceof ModelFailure)) throw error;
-      const pauseMs = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 + Math.random() / 2);
-      if (!error.isTransient || tries > retries || pauseMs > MAX_PAUSE_MS) {
+      const pauseMs = error.retryAfterMs ?? FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1) * (1 + Math.random() / 2);
+      if (!error.isTransient || attempt > retries || pauseMs > MAX_RETRY_DELAY_MS) {
         recordFailure(resolved, error);
         throw error;
       }
@@ -145,7 +146,7 @@ function createSource(
   { firstByteMs, silenceMs }: ModelsOptions,
   onEnd: StepSource['onEnd'],
 ): StepSource {
-  const describe: Redact = (text) => `${provider}/${client.redact(model)}: ${client.redact(text)}`;
+  const toDetail: Redact = (text) => `${provider}/${client.redact(model)}: ${client.redact(text)}`;
   const { messages, tools = [], toolChoice, maxOutputTokens, showsReasoning = false } = call;
   return {
     ...{ firstByteMs, silenceMs, signal, onEnd },
@@ -160,8 +161,8 @@ function createSource(
         ...FAMILIES[provider].options?.({ model, maxOutputTokens, showsReasoning }),
       });
     },
-    toFailure: (error) => toModelFailure(error, describe),
-    createFailure: (code, detail, retryHint) => new ModelFailure(code, describe(detail), retryHint),
+    toFailure: (error) => toModelFailure(error, toDetail),
+    createFailure: (code, detail, retryHint) => new ModelFailure(code, toDetail(detail), retryHint),
   };
 }
 
@@ -176,10 +177,13 @@ function createStream(name: { provider: Provider; model: string }, steps: StepRe
   };
 }
 
-/** Updates the circuit breaker. A provider that responds, even with a refusal, is available; tests never open it. */
+/**
+ * Updates the circuit breaker after a failure. A provider that responds, even with a refusal, is available. A test of
+ * the connection never opens the breaker.
+ */
 function recordFailure({ call, breaker, signal }: ResolvedCall, { code }: ModelFailure): void {
-  if (code !== 'PROVIDER_UNAVAILABLE') breaker.succeed();
-  else if (!signal.aborted && !call.isTest) breaker.fail();
+  if (code !== 'PROVIDER_UNAVAILABLE') breaker.reportSuccess();
+  else if (!signal.aborted && !call.isTest) breaker.reportFailure();
 }
 
 /** Returns the endpoint of a provider; undefined when a key or an address is missing. */
@@ -190,6 +194,6 @@ function toEndpoint(provider: Provider, credentials: ProviderCredentials | undef
   return { apiKey, baseUrl, fetch: createLimitedFetch(fetch, RESPONSE_LIMITS) };
 }
 
-function misconfigured(detail: string): ModelFailure {
+function misconfiguredFailure(detail: string): ModelFailure {
   return new ModelFailure('PROVIDER_MISCONFIGURED', detail);
 }

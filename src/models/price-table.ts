@@ -58,7 +58,8 @@ export const PRICES: Readonly<Record<string, Price>> = {
   'anthropic/claude-haiku-5-5': { input: 0.1, cachedInput: 0.01, output: 0.5 },
   'anthropic/claude-haiku-4-5': { input: 1, cachedInput: 0.1, output: 5 },
 
-  // https://ai.google.dev/gemini-api/docs/pricing, October 2026; prompts up to 200k tokens. Gemini 3.8 Flash: to the end of 2026
+  // https://ai.google.dev/gemini-api/docs/pricing, October 2026; prompts up to 200k tokens
+  // Gemini 3.8 Flash: the price until the end of 2026
   'google/gemini-3.8-flash': { input: 0.75, output: 3.75 },
   'google/gemini-3.5-flash': { input: 1.5, cachedInput: 0.15, output: 9 },
   'google/gemini-3.5-flash-lite': { input: 0.3, output: 2.5 },
@@ -75,12 +76,13 @@ export const PRICES: Readonly<Record<string, Price>> = {
   'xai/grok-4.5': { input: 2, cachedInput: 0.5, output: 6 },
   'xai/grok-4.3': { input: 1.25, cachedInput: 0.2, output: 2.5 },
 
-  // https://api-docs.deepseek.com/quick_start/pricing, October 2026; at peak hours, twice the price of other hours
+  // https://api-docs.deepseek.com/quick_start/pricing, October 2026; prices at peak hours, twice the other prices
   'deepseek/deepseek-flash': { input: 0.3, cachedInput: 0.006, output: 1.2 },
   'deepseek/deepseek-v4-flash': { input: 0.3, cachedInput: 0.006, output: 1.2 },
   'deepseek/deepseek-v4-pro': { input: 1.32, cachedInput: 0.044, output: 3.96 },
 
-  // https://www.alibabacloud.com/help/en/model-studio/models, international, August 2026; Qwen3 Max: prompts up to 32k tokens
+  // https://www.alibabacloud.com/help/en/model-studio/models, international, August 2026
+  // Qwen3 Max: prompts up to 32k tokens
   'qwen/qwen3.8-max': { input: 2, output: 6 },
   'qwen/qwen3-max': { input: 1.2, output: 6 },
 

@@ -8,8 +8,11 @@ import { PRICES, type Price } from './price-table.ts';
 
 /** The prices of models. */
 export interface Prices {
-  /** Returns the price in billionths of a US dollar, rounded; null when the model's price is unknown. */
-  priceOf(name: ModelName, usage: Pick<TokenUsage, 'inputTokens' | 'cachedTokens' | 'outputTokens'>): number | null;
+  /** Returns the price of a usage in billionths of a US dollar, rounded; null when the model's price is unknown. */
+  calculatePrice(
+    name: ModelName,
+    usage: Pick<TokenUsage, 'inputTokens' | 'cachedTokens' | 'outputTokens'>,
+  ): number | null;
 }
 
 /**
@@ -20,21 +23,21 @@ export interface Prices {
 export function createPrices(pricesFile: string | undefined): Prices {
   const prices = new Map(Object.entries({ ...PRICES, ...(pricesFile && readPrices(pricesFile)) }));
   return {
-    priceOf({ provider, model }, { inputTokens, cachedTokens, outputTokens }) {
+    calculatePrice({ provider, model }, { inputTokens, cachedTokens, outputTokens }) {
       if (provider === BUILTIN) return 0;
       if (model === null) return null;
       const name = `${provider}/${model}`;
       const price = prices.get(name) ?? prices.get(name.replace(SNAPSHOT, ''));
       if (price === undefined) return null;
       const { input, cachedInput = input, output } = price;
-      const dollars =
+      const microdollars =
         Math.max(0, inputTokens - cachedTokens) * input + cachedTokens * cachedInput + outputTokens * output;
-      return Math.round(dollars * 1_000);
+      return Math.round(microdollars * 1_000);
     },
   };
 }
 
-/** How providers date a snapshot of a model: `-2025-04-14`, `-20250414` or `-0414` at the end of its name. */
+/** The date at the end of a snapshot's name: `-2025-04-14`, `-20250414` or `-0414`. */
 const SNAPSHOT = /-(20\d{2}-\d{2}-\d{2}|20\d{6}|(0[1-9]|1[0-2])[0-3]\d)$/;
 
 const amount = z

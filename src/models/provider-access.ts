@@ -15,7 +15,7 @@ import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
 import { openPlainFetch } from '../outbound/plain-fetch.ts';
 import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
-import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
+import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 import { listProviderKeys, type StoredProviderKey } from '../store/provider-keys.ts';
 import { writeModelOutcome } from '../store/provider-models.ts';
 import type { ProviderCredentials } from './model-types.ts';
@@ -24,14 +24,13 @@ import { unsealProviderKey } from './sealed-keys.ts';
 /** The credentials with which accounts call models, and the outcomes of the calls. */
 export interface ProviderAccess {
   /**
-   * Finds an account's credentials for a provider: its own, or else the operator's; the two are never mixed. Undefined when
-   * there are none, when the account's own cannot be unsealed, and for an unknown provider.
+   * Finds an account's credentials for a provider: its own, or else the operator's; the two are never mixed. Undefined
+   * when there are none, when the account's own cannot be unsealed, and for an unknown provider.
    */
   findCredentials(accountId: string, provider: string): Promise<ProviderCredentials | undefined>;
   /**
-   * Counts a failure, and stores the outcome of a call in the background: immediately when it differs from the last
-   * one, and otherwise at most once a minute. `failure` is null for a success. If `name` has no model, nothing is
-   * stored.
+   * Counts a failure, and stores the outcome of a call in the background. An outcome that equals the model's last one
+   * is stored at most once a minute. `failure` is null for a success. If `name` has no model, nothing is stored.
    */
   recordOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
   /** Drops the cached credentials of an account, or of all accounts. */
@@ -53,21 +52,22 @@ export interface ProviderAccessDeps {
 /** An account's own credentials by provider; null when they cannot be unsealed. */
 type OwnCredentials = ReadonlyMap<string, ProviderCredentials | null>;
 
-const MAX_AGE_MS = 10_000;
+const MAX_CREDENTIALS_AGE_MS = 10_000;
 const OUTCOME_INTERVAL_MS = 60_000;
+/** Cache sizes; the least recently used entry is dropped. */
 const MAX_ACCOUNTS = 1_000;
 const MAX_OUTCOMES = 10_000;
 
 /** Creates the provider access of one process, which caches an account's credentials for 10 seconds. */
 export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const { config, metrics } = deps;
-  const plain = openPlainFetch();
-  const identify = createIdentities();
-  const operatorAccess = readOperatorAccess(config.models, identify, plain.fetch);
-  const ownAccess: OwnAccessCache = {
+  const plainConnection = openPlainFetch();
+  const identify = createIdentify();
+  const operatorCredentials = readOperatorCredentials(config.models, identify, plainConnection.fetch);
+  const accountCache: CredentialsCache = {
     deps,
     identify,
-    plainFetch: plain.fetch,
+    plainFetch: plainConnection.fetch,
     guardedFetch: convertRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses))),
     accounts: createBoundedCache(MAX_ACCOUNTS),
     closed: new AbortController(),
@@ -76,8 +76,8 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
 
   return {
     async findCredentials(accountId, provider) {
-      const access = (await getOwnAccess(ownAccess, accountId)).get(provider);
-      return access === undefined ? operatorAccess.get(provider) : (access ?? undefined);
+      const own = (await getOwnCredentials(accountCache, accountId)).get(provider);
+      return own === undefined ? operatorCredentials.get(provider) : (own ?? undefined);
     },
 
     recordOutcome(accountId, { provider, model }, failure) {
@@ -87,23 +87,23 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
 
     invalidate(accountId) {
       if (accountId === undefined) {
-        ownAccess.accounts.clear();
+        accountCache.accounts.clear();
         outcomes.clear();
         return;
       }
-      ownAccess.accounts.delete(accountId);
-      for (const name of outcomes.keys()) if (name.startsWith(`${accountId} `)) outcomes.delete(name);
+      accountCache.accounts.delete(accountId);
+      for (const key of outcomes.keys()) if (key.startsWith(`${accountId} `)) outcomes.delete(key);
     },
 
     close() {
-      ownAccess.closed.abort();
-      return plain.close();
+      accountCache.closed.abort();
+      return plainConnection.close();
     },
   };
 }
 
 /** Reads the operator's credentials, by provider. */
-function readOperatorAccess(
+function readOperatorCredentials(
   models: Config['models'],
   identify: Identify,
   fetch: ProviderCredentials['fetch'],
@@ -118,42 +118,42 @@ function readOperatorAccess(
   return credentials;
 }
 
-/** The cached credentials of accounts. */
-interface OwnAccessCache {
+/** The cached credentials of accounts, and what loading them needs. */
+interface CredentialsCache {
   readonly deps: ProviderAccessDeps;
   readonly identify: Identify;
   readonly plainFetch: ProviderCredentials['fetch'];
   readonly guardedFetch: ProviderCredentials['fetch'];
-  readonly accounts: LRUCache<string, { readonly at: number; readonly own: Promise<OwnCredentials> }>;
+  readonly accounts: LRUCache<string, { readonly readAt: number; readonly credentials: Promise<OwnCredentials> }>;
   readonly closed: AbortController;
 }
 
-function getOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnCredentials> {
+function getOwnCredentials(cache: CredentialsCache, accountId: string): Promise<OwnCredentials> {
   const { accounts } = cache;
   const { clock } = cache.deps;
   const cached = accounts.get(accountId);
-  if (cached !== undefined && clock.monotonicMs() - cached.at < MAX_AGE_MS) return cached.own;
-  const own = readOwnAccess(cache, accountId);
-  const entry = { at: clock.monotonicMs(), own };
+  if (cached !== undefined && clock.monotonicMs() - cached.readAt < MAX_CREDENTIALS_AGE_MS) return cached.credentials;
+  const credentials = readOwnCredentials(cache, accountId);
+  const entry = { readAt: clock.monotonicMs(), credentials };
   accounts.set(accountId, entry);
-  own.catch(() => {
+  credentials.catch(() => {
     if (accounts.peek(accountId) === entry) accounts.delete(accountId);
   });
-  return own;
+  return credentials;
 }
 
-async function readOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnCredentials> {
+async function readOwnCredentials(cache: CredentialsCache, accountId: string): Promise<OwnCredentials> {
   const { db, logger } = cache.deps;
   const keys = await retryStep(() => listProviderKeys(db.read, accountId), {
     signal: cache.closed.signal,
-    unavailableMs: ANSWER_STEP_MS,
-    brokenMs: 0,
+    unavailableRetryMs: ANSWER_STEP_RETRY_MS,
+    otherErrorRetryMs: 0,
     onFirstFailure: (err) => logger.warn({ err, accountId }, 'cannot read the provider keys; retrying'),
   });
-  return new Map(keys.map((key) => [key.provider, unsealAccess(cache, key)]));
+  return new Map(keys.map((key) => [key.provider, unsealCredentials(cache, key)]));
 }
 
-function unsealAccess(cache: OwnAccessCache, key: StoredProviderKey): ProviderCredentials | null {
+function unsealCredentials(cache: CredentialsCache, key: StoredProviderKey): ProviderCredentials | null {
   const { sealer, logger } = cache.deps;
   const { accountId, provider } = key;
   const unsealed = unsealProviderKey(sealer, key);
@@ -177,11 +177,11 @@ function writeOutcome(
   call: { readonly provider: string; readonly model: string; readonly failure: FailureCode | null },
 ): void {
   const { provider, model, failure } = call;
-  const name = `${accountId} ${provider} ${model}`;
-  const stored = outcomes.get(name);
+  const key = `${accountId} ${provider} ${model}`;
+  const stored = outcomes.get(key);
   const now = clock.monotonicMs();
   if (stored?.failure === failure && now - stored.at < OUTCOME_INTERVAL_MS) return;
-  outcomes.set(name, { at: now, failure });
+  outcomes.set(key, { at: now, failure });
   const outcome = { ...call, at: toTimestamp(clock.now()) };
   background.run('store the outcome of a model call', () =>
     db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)),
@@ -200,10 +200,13 @@ function convertRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetc
   };
 }
 
-type Identify = ReturnType<typeof createIdentities>;
+type Identify = ReturnType<typeof createIdentify>;
 
-/** Creates identities with a random salt for this process, so that a key cannot be found by trying values. */
-function createIdentities() {
+/**
+ * Creates a function that identifies credentials by a hash. The salt is random for each process, so that nobody can
+ * find a key by hashing guesses.
+ */
+function createIdentify() {
   const salt = randomBytes(32);
   return (accountId: string, provider: Provider, apiKey: string | undefined, baseUrl: string | undefined): string =>
     createHmac('sha256', salt)

@@ -5,7 +5,7 @@ import type { Announcements } from '../coordination/announcements.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { parseInput } from '../domain/input.ts';
 import { PROVIDERS, type Provider } from '../domain/providers.ts';
-import { trimSlashes } from '../domain/text.ts';
+import { trimTrailingSlashes } from '../domain/text.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 import { type AddressRules, createAddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
@@ -16,7 +16,7 @@ import { deleteProviderModels } from '../store/provider-models.ts';
 import type { ProviderAccess } from './provider-access.ts';
 import { sealProviderKey } from './sealed-keys.ts';
 
-/** The services that change an account's own keys. */
+/** The services that `setProviderKey` and `deleteProviderKey` use. */
 export interface ProviderKeyDeps {
   readonly config: Pick<Config, 'allowedAddresses'>;
   readonly db: Database;
@@ -31,7 +31,7 @@ const MIN_LENGTH_TO_SHOW = 8;
 const ENDING_LENGTH = 4;
 const MAX_URL_LENGTH = 2_048;
 
-/** One of `PROVIDERS`. */
+/** The name of a provider. */
 const providerName = z.enum(PROVIDERS, `Must be one of: ${PROVIDERS.join(', ')}.`);
 
 const keyText = z
@@ -49,7 +49,7 @@ function baseUrlText(rules: AddressRules) {
     .transform((text, context) => {
       try {
         const { origin, pathname } = checkUrl(text, rules);
-        return trimSlashes(`${origin}${pathname}`);
+        return trimTrailingSlashes(`${origin}${pathname}`);
       } catch (error) {
         if (!(error instanceof AddressRefusedError)) throw error;
         context.addIssue({ code: 'custom', message: error.message });
@@ -58,7 +58,7 @@ function baseUrlText(rules: AddressRules) {
     });
 }
 
-function rulesFor(addresses: AddressRules) {
+function createKeyRules(addresses: AddressRules) {
   return z
     .object({ provider: providerName, apiKey: keyText.optional(), baseUrl: baseUrlText(addresses).optional() })
     .superRefine(({ provider, apiKey, baseUrl }, context) => {
@@ -91,7 +91,7 @@ export async function setProviderKey(
   input: { provider: string; apiKey?: string | null | undefined; baseUrl?: string | null | undefined },
 ): Promise<Provider> {
   const { accountId } = viewer;
-  const rules = rulesFor(createAddressRules(deps.config.allowedAddresses));
+  const rules = createKeyRules(createAddressRules(deps.config.allowedAddresses));
   const { provider, apiKey, baseUrl } = parseInput(rules, { ...input });
   const key = {
     accountId,

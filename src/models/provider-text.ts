@@ -5,16 +5,16 @@ export type ProviderMessage = LanguageModelV4Message & { role: 'assistant' };
 
 /**
  * Collects a model's output. Each block of text or reasoning keeps the latest metadata that the provider attached to
- * it, because reasoning models need it in the next round.
+ * the block, because reasoning models need this metadata in the next round.
  */
 export interface ProviderText {
   /** Starts a new block, even if a block has the same id, because providers reuse ids. */
-  begin(type: BlockType, part: BlockPart): void;
+  startBlock(type: BlockType, part: BlockPart): void;
   /** Continues a block, or starts it. */
-  resume(type: BlockType, part: BlockPart): void;
+  continueBlock(type: BlockType, part: BlockPart): void;
   /** Appends to the block that was last started or continued. */
-  append(text: string): void;
-  call(call: LanguageModelV4ToolCall): void;
+  appendText(text: string): void;
+  addToolCall(call: LanguageModelV4ToolCall): void;
   readonly message: ProviderMessage;
 }
 
@@ -38,25 +38,26 @@ export function createProviderText(): ProviderText {
   const blocks = new Map<string, Block>();
   let current: Block | undefined;
 
-  function begin(type: BlockType, { id, providerMetadata }: BlockPart): void {
-    current = { key: keyOf(type, id), part: { type, text: '', ...attach(providerMetadata) } };
+  function startBlock(type: BlockType, { id, providerMetadata }: BlockPart): void {
+    current = { key: keyOf(type, id), part: { type, text: '', ...toProviderOptions(providerMetadata) } };
     blocks.set(current.key, current);
     content.push(current.part);
   }
 
   return {
-    begin,
-    resume(type, part) {
+    startBlock,
+    continueBlock(type, part) {
       const key = keyOf(type, part.id);
       if (current?.key !== key) current = blocks.get(key);
-      if (current === undefined) begin(type, part);
+      if (current === undefined) startBlock(type, part);
       else if (part.providerMetadata !== undefined) current.part.providerOptions = part.providerMetadata;
     },
-    append(text) {
+    appendText(text) {
       if (current !== undefined) current.part.text += text;
     },
-    call({ toolCallId, toolName, input, providerMetadata }) {
-      content.push({ type: 'tool-call', toolCallId, toolName, input: readInput(input), ...attach(providerMetadata) });
+    addToolCall({ toolCallId, toolName, input, providerMetadata }) {
+      const options = toProviderOptions(providerMetadata);
+      content.push({ type: 'tool-call', toolCallId, toolName, input: readInput(input), ...options });
     },
     get message(): ProviderMessage {
       // Some providers reject an empty text without metadata in the next round.
@@ -68,11 +69,11 @@ export function createProviderText(): ProviderText {
 
 const keyOf = (type: BlockType, id: string) => `${type} ${id}`;
 
-function attach(metadata: SharedV4ProviderMetadata | undefined) {
+function toProviderOptions(metadata: SharedV4ProviderMetadata | undefined) {
   return metadata && { providerOptions: metadata };
 }
 
-/** Parses a tool's input. Anything but an object becomes `{}`, because providers reject it in the next round. */
+/** Parses a tool's input. Other values than objects become `{}`, because providers reject them in the next round. */
 function readInput(text: string): unknown {
   try {
     const input: unknown = JSON.parse(text);

@@ -7,7 +7,7 @@ import { listProviderKeys } from '../store/provider-keys.ts';
 import { listProviderModels } from '../store/provider-models.ts';
 import type { ProviderAccess } from './provider-access.ts';
 
-/** The services that read an account's providers. */
+/** The services that `listProviders` and `getProvider` use. */
 export interface ProviderDeps {
   readonly db: Database;
   readonly providerAccess: Pick<ProviderAccess, 'findCredentials'>;
@@ -21,10 +21,10 @@ export interface ProviderStatus {
   /** Where the credentials come from; null when none are needed or none exist. */
   readonly keySource: 'ACCOUNT' | 'ENVIRONMENT' | null;
   /** The account's own key, even if it cannot be unsealed; undefined when there is none. */
-  readonly own: ProviderKey | undefined;
+  readonly ownKey: ProviderKey | undefined;
   /** The provider's models that the account has called, the most recent first. */
   readonly models: readonly ProviderModel[];
-  /** The reason why a call would fail now, or the failure of the last call; null for none. */
+  /** The failure that a call would have now, or else the failure of the last call; null for none. */
   readonly lastError: MessageFailure | null;
 }
 
@@ -32,7 +32,7 @@ const BUILTIN_STATUS: ProviderStatus = {
   name: BUILTIN,
   isConfigured: true,
   keySource: null,
-  own: undefined,
+  ownKey: undefined,
   models: [],
   lastError: null,
 };
@@ -43,14 +43,14 @@ export async function listProviders(
   { accountId }: Pick<Viewer, 'accountId'>,
 ): Promise<ProviderStatus[]> {
   const keys = await listProviderKeys(db.read, accountId);
-  const used = await listProviderModels(db.read, accountId);
+  const calledModels = await listProviderModels(db.read, accountId);
   const statuses = PROVIDERS.map(async (name): Promise<ProviderStatus> => {
     const isConfigured = (await providerAccess.findCredentials(accountId, name)) !== undefined;
-    const own = keys.find(({ provider }) => provider === name);
-    const models = used.filter(({ provider }) => provider === name);
-    const failure = own !== undefined && !isConfigured ? 'PROVIDER_MISCONFIGURED' : (models[0]?.failure ?? null);
-    const keySource = isConfigured ? (own ? 'ACCOUNT' : 'ENVIRONMENT') : null;
-    return { name, isConfigured, keySource, own, models, lastError: describeFailure(failure) };
+    const ownKey = keys.find(({ provider }) => provider === name);
+    const models = calledModels.filter(({ provider }) => provider === name);
+    const failure = ownKey !== undefined && !isConfigured ? 'PROVIDER_MISCONFIGURED' : (models[0]?.failure ?? null);
+    const keySource = isConfigured ? (ownKey ? 'ACCOUNT' : 'ENVIRONMENT') : null;
+    return { name, isConfigured, keySource, ownKey, models, lastError: describeFailure(failure) };
   });
   return [BUILTIN_STATUS, ...(await Promise.all(statuses))];
 }

@@ -2,7 +2,7 @@
 export type Redact = (text: string) => string;
 
 const REDACTED = '[redacted]';
-/** In UTF-16 units: how much of a text is read, and how long the result is. */
+/** The maximum length of the text that is read, and of the result, in UTF-16 units. */
 const MAX_INPUT_CHARS = 2_000;
 const MAX_RESULT_CHARS = 240;
 /** A shorter string is not treated as a secret, because its removal would damage most texts. */
@@ -18,15 +18,15 @@ const KEY_PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/[\w-]{40,}/g, REDACTED],
 ];
 
-/** Creates a function that removes the given secrets, in any encoding, and everything that looks like a key. */
+/** Creates a function that removes the given secrets, encoded or not, and everything that looks like a key. */
 export function createRedact(secrets: readonly (string | undefined)[]): Redact {
   const encodings = secrets.flatMap((secret) => (secret !== undefined ? encodingsOf(secret) : []));
   const forms = encodings.filter((form) => form.length >= MIN_SECRET_CHARS).sort((a, b) => b.length - a.length);
-  const exact = forms.length > 0 ? new RegExp(forms.map(escapeRegExp).join('|'), 'gi') : undefined;
+  const secretPattern = forms.length > 0 ? new RegExp(forms.map(escapeRegExp).join('|'), 'gi') : undefined;
   return (text) => {
     let redacted = text.slice(0, MAX_INPUT_CHARS).replace(/[\p{C}\s]+/gu, ' ');
-    if (exact !== undefined) redacted = redacted.replace(exact, REDACTED);
-    for (const [form, replacement] of KEY_PATTERNS) redacted = redacted.replace(form, replacement);
+    if (secretPattern !== undefined) redacted = redacted.replace(secretPattern, REDACTED);
+    for (const [pattern, replacement] of KEY_PATTERNS) redacted = redacted.replace(pattern, replacement);
     return redacted.trim().slice(0, MAX_RESULT_CHARS).toWellFormed();
   };
 }

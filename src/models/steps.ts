@@ -2,9 +2,15 @@ import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { ModelFailure } from './failure.ts';
 import type { ModelStep } from './model-types.ts';
 import type { ProviderMessage } from './provider-text.ts';
-import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
+import {
+  type AnswerEnd,
+  type AnswerParser,
+  type AnswerParserOptions,
+  createAnswerParser,
+  parsePart,
+} from './stream-parts.ts';
 
-/** How long a response may take to end after the answer; if it ends in time, its connection is reused. */
+/** How long the reader waits for the end of the response after the end of the answer before it disconnects. */
 const DRAIN_MS = 1_000;
 
 /** Reads the steps of one answer. */
@@ -18,13 +24,13 @@ export interface StepReader {
 }
 
 /** The source of a reader: its stream, its timeouts and its callbacks. */
-export interface StepSource extends AnswerRules {
+export interface StepSource extends AnswerParserOptions {
   /** Calls the model. */
   start(signal: AbortSignal): Promise<PartStream>;
   readonly firstByteMs: number;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
-  /** Called once: with the failure, or with undefined when the answer was complete or closed. */
+  /** Called once: with the failure, or with undefined when the answer was complete or the reader was closed. */
   onEnd(failure: ModelFailure | undefined): void;
 }
 
@@ -37,16 +43,16 @@ type PartReader = ReadableStreamDefaultReader<LanguageModelV4StreamPart>;
 /** The state of reading one answer. */
 interface ReadingState {
   readonly source: StepSource;
-  readonly connection: AbortController;
+  readonly abortController: AbortController;
   readonly parser: AnswerParser;
-  /** Set once the provider has started to answer. */
+  /** Set once `start` has resolved. */
   reader: PartReader | undefined;
-  isStarted: boolean;
+  isModelCalled: boolean;
   /** The pending call of `next`. */
-  waiting: PromiseWithResolvers<ModelStep> | undefined;
-  waitsSince: number;
+  pendingNext: PromiseWithResolvers<ModelStep> | undefined;
+  pendingSince: number;
   /** The error with which later calls of `next` reject; set when reading has stopped. */
-  stopped: ModelFailure | undefined;
+  stopError: ModelFailure | undefined;
   timer: NodeJS.Timeout | undefined;
   // Created once per answer, because they are used for every token.
   readonly onRead: (result: ReadableStreamReadResult<LanguageModelV4StreamPart>) => void;
@@ -55,21 +61,21 @@ interface ReadingState {
 }
 
 /**
- * Calls a model and reads the stream of its package. A call of `next` settles in time, even if the package ignores the
- * abort signal. Each token costs one promise in addition to the package's. One timer checks how long a call has been
- * waiting.
+ * Creates a reader that calls a model and reads the stream of its package. A call of `next` settles within the
+ * timeouts, even if the package ignores the abort signal. Each token costs one promise in addition to those of the
+ * package. One timer checks how long the pending call of `next` has waited.
  */
 export function readModelSteps(source: StepSource): StepReader {
   const { signal, firstByteMs, silenceMs, createFailure } = source;
   const reading: ReadingState = {
     source,
-    connection: new AbortController(),
+    abortController: new AbortController(),
     parser: createAnswerParser(source),
     reader: undefined,
-    isStarted: false,
-    waiting: undefined,
-    waitsSince: 0,
-    stopped: undefined,
+    isModelCalled: false,
+    pendingNext: undefined,
+    pendingSince: 0,
+    stopError: undefined,
     timer: undefined,
     onRead: (result) => handleRead(reading, result),
     onError: (error) => handleError(reading, error),
@@ -93,24 +99,25 @@ export function readModelSteps(source: StepSource): StepReader {
 function nextStep(reading: ReadingState): Promise<ModelStep> {
   const step = reading.parser.steps.shift();
   if (step !== undefined) return Promise.resolve(step);
-  if (reading.stopped !== undefined) return Promise.reject(reading.stopped);
-  reading.waiting = Promise.withResolvers();
+  if (reading.stopError !== undefined) return Promise.reject(reading.stopError);
+  reading.pendingNext = Promise.withResolvers();
   readNextPart(reading);
-  return reading.waiting.promise;
+  return reading.pendingNext.promise;
 }
 
 /** Reads the next part; the first time, calls the model. */
 function readNextPart(reading: ReadingState): void {
-  reading.waitsSince = performance.now();
+  reading.pendingSince = performance.now();
   if (reading.reader !== undefined) reading.reader.read().then(reading.onRead, reading.onError);
-  else if (!reading.isStarted) {
-    reading.isStarted = true;
-    reading.source.start(reading.connection.signal).then((answer) => openStream(reading, answer), reading.onError);
+  else if (!reading.isModelCalled) {
+    reading.isModelCalled = true;
+    const { source, abortController } = reading;
+    source.start(abortController.signal).then((answer) => openStream(reading, answer), reading.onError);
   }
 }
 
 function openStream(reading: ReadingState, { stream }: PartStream): void {
-  if (reading.stopped !== undefined) {
+  if (reading.stopError !== undefined) {
     stream.cancel().catch(() => {});
     return;
   }
@@ -119,7 +126,7 @@ function openStream(reading: ReadingState, { stream }: PartStream): void {
 }
 
 function handleRead(reading: ReadingState, { done, value }: ReadableStreamReadResult<LanguageModelV4StreamPart>): void {
-  if (reading.stopped !== undefined) return;
+  if (reading.stopError !== undefined) return;
   const { parser, source } = reading;
   try {
     const end = done
@@ -131,13 +138,13 @@ function handleRead(reading: ReadingState, { done, value }: ReadableStreamReadRe
   }
   const step = parser.steps.shift();
   if (step !== undefined) {
-    reading.waiting?.resolve(step);
-    reading.waiting = undefined;
-  } else if (reading.stopped === undefined) readNextPart(reading);
+    reading.pendingNext?.resolve(step);
+    reading.pendingNext = undefined;
+  } else if (reading.stopError === undefined) readNextPart(reading);
 }
 
 function handleError(reading: ReadingState, error: unknown): void {
-  if (reading.stopped === undefined) fail(reading, reading.source.toFailure(error));
+  if (reading.stopError === undefined) fail(reading, reading.source.toFailure(error));
 }
 
 function endAnswer(reading: ReadingState, end: AnswerEnd): void {
@@ -146,56 +153,60 @@ function endAnswer(reading: ReadingState, end: AnswerEnd): void {
     return;
   }
   reading.parser.steps.push(end);
-  const stopped = reading.source.createFailure('ANSWER_FAILED', 'The answer has ended.');
-  stopReading(reading, { stopped, failure: undefined, drains: end.usage !== null });
+  const stopError = reading.source.createFailure('ANSWER_FAILED', 'The answer has ended.');
+  stopReading(reading, { stopError, failure: undefined, shouldDrain: end.usage !== null });
 }
 
 function fail(reading: ReadingState, failure: ModelFailure): void {
-  if (reading.stopped !== undefined) return;
-  stopReading(reading, { stopped: failure, failure, drains: false });
+  if (reading.stopError !== undefined) return;
+  stopReading(reading, { stopError: failure, failure, shouldDrain: false });
   // Steps from before the failure are returned first.
   if (reading.parser.steps.length > 0) return;
-  reading.waiting?.reject(failure);
-  reading.waiting = undefined;
+  reading.pendingNext?.reject(failure);
+  reading.pendingNext = undefined;
 }
 
 function close(reading: ReadingState): void {
-  if (reading.stopped !== undefined) return;
-  const stopped = reading.source.createFailure('ANSWER_FAILED', 'The answer was closed.');
-  stopReading(reading, { stopped, failure: undefined, drains: false });
-  reading.waiting?.reject(stopped);
+  if (reading.stopError !== undefined) return;
+  const stopError = reading.source.createFailure('ANSWER_FAILED', 'The answer was closed.');
+  stopReading(reading, { stopError, failure: undefined, shouldDrain: false });
+  reading.pendingNext?.reject(stopError);
 }
 
-/** @param drains whether to wait for the end of the response, so that the connection can be reused. */
-function stopReading(
-  reading: ReadingState,
-  { stopped, failure, drains }: { stopped: ModelFailure; failure: ModelFailure | undefined; drains: boolean },
-): void {
-  const { source, reader, connection } = reading;
-  reading.stopped = stopped;
+interface StopOptions {
+  readonly stopError: ModelFailure;
+  /** The failure of the answer; undefined when the answer was complete or the reader was closed. */
+  readonly failure: ModelFailure | undefined;
+  /** Whether to wait for the end of the response, so that the connection can be reused. */
+  readonly shouldDrain: boolean;
+}
+
+function stopReading(reading: ReadingState, { stopError, failure, shouldDrain }: StopOptions): void {
+  const { source, reader, abortController } = reading;
+  reading.stopError = stopError;
   clearTimeout(reading.timer);
   source.signal.removeEventListener('abort', reading.onAbort);
-  if (drains && reader !== undefined) drain(reader, connection);
-  else disconnect(reader, connection);
+  if (shouldDrain && reader !== undefined) drain(reader, abortController);
+  else disconnect(reader, abortController);
   source.onEnd(failure);
 }
 
 /** Fails an answer whose next part takes too long, or restarts the timer. */
 function checkSilence(reading: ReadingState): void {
   const { firstByteMs, silenceMs, createFailure } = reading.source;
-  const limit = reading.parser.hasBegun ? silenceMs : firstByteMs;
-  const remainingMs = reading.waiting === undefined ? limit : reading.waitsSince + limit - performance.now();
-  // At most `silenceMs`, because that limit may apply by then.
+  const limit = reading.parser.hasStarted ? silenceMs : firstByteMs;
+  const remainingMs = reading.pendingNext === undefined ? limit : reading.pendingSince + limit - performance.now();
+  // The timer runs for at most `silenceMs`, because that limit may apply by then.
   if (remainingMs > 0) reading.timer = setTimeout(checkSilence, Math.ceil(Math.min(remainingMs, silenceMs)), reading);
   else fail(reading, createFailure('PROVIDER_UNAVAILABLE', `Nothing arrived for ${limit} ms.`));
 }
 
 /** Waits briefly for the end of the response after the last part, and closes the connection otherwise. */
-function drain(reader: PartReader, connection: AbortController): void {
-  const timer = setTimeout(disconnect, DRAIN_MS, reader, connection).unref();
+function drain(reader: PartReader, abortController: AbortController): void {
+  const timer = setTimeout(disconnect, DRAIN_MS, reader, abortController).unref();
   const finish = (isDone: boolean) => {
     clearTimeout(timer);
-    if (!isDone) disconnect(reader, connection);
+    if (!isDone) disconnect(reader, abortController);
   };
   reader.read().then(
     ({ done }) => finish(done),
@@ -203,7 +214,7 @@ function drain(reader: PartReader, connection: AbortController): void {
   );
 }
 
-function disconnect(reader: PartReader | undefined, connection: AbortController): void {
-  connection.abort();
+function disconnect(reader: PartReader | undefined, abortController: AbortController): void {
+  abortController.abort();
   reader?.cancel().catch(() => {});
 }

@@ -2,22 +2,22 @@
 export interface StopFilter {
   /** Returns the text that can be displayed now; the possible start of a marker is buffered. */
   push(text: string): string;
-  /** Returns the buffered text at the end of the text, when it can no longer become a marker. */
+  /** Returns the buffered text. Call it at the end of the text, when the buffer can no longer become a marker. */
   flush(): string;
-  /** Whether a marker was found: the answer ends before it. */
-  readonly isOver: boolean;
+  /** Whether the text contained a marker. The answer ends before it. */
+  readonly hasFoundMarker: boolean;
 }
 
 /**
- * The markers of Llama, Mistral, Qwen, GLM, Gemma, Phi, gpt-oss and DeepSeek. All start with the same character, so that a
- * text is searched for one character.
+ * The markers of Llama, Mistral, Qwen, GLM, Gemma, Phi, gpt-oss and DeepSeek. All start with the same character, so it
+ * is enough to search a text for that character.
  */
 const MARKERS = [
   ...['<eos>', '<end_of_turn>', '<start_of_turn>', '<｜end▁of▁sentence｜>'],
   ...['<|im_end|>', '<|im_start|>', '<|eot_id|>', '<|eom_id|>', '<|start_header_id|>', '<|end_of_text|>'],
   ...['<|endoftext|>', '<|end|>', '<|return|>', '<|user|>', '<|assistant|>', '<|observation|>'],
 ];
-/** Also the HTML tag that ends struck-through text, so it is a marker only if nothing but white space follows. */
+/** This marker is also an HTML tag, so it counts as a marker only if nothing but white space follows it. */
 const FINAL_MARKER = '</s>';
 const MARKER_START = '<';
 const ALL_MARKERS = [...MARKERS, FINAL_MARKER];
@@ -28,8 +28,8 @@ export function createStopFilter(): StopFilter {
   /** The possible start of a marker. */
   let buffered = '';
   /** `</s>` and the white space after it. */
-  let trailing = '';
-  let isOver = false;
+  let trailingMarker = '';
+  let hasFoundMarker = false;
 
   function filter(text: string): string {
     if (buffered === '' && !text.includes(MARKER_START)) return text;
@@ -37,11 +37,11 @@ export function createStopFilter(): StopFilter {
     buffered = '';
     for (let at = combined.indexOf(MARKER_START); at !== -1; at = combined.indexOf(MARKER_START, at + 1)) {
       if (MARKERS.some((marker) => combined.startsWith(marker, at))) {
-        isOver = true;
+        hasFoundMarker = true;
         return combined.slice(0, at);
       }
       if (combined.startsWith(FINAL_MARKER, at) && isBlank(combined.slice(at + FINAL_MARKER.length))) {
-        trailing = combined.slice(at);
+        trailingMarker = combined.slice(at);
         return combined.slice(0, at);
       }
       const tail = combined.slice(at, at + MAX_MARKER_LENGTH);
@@ -55,24 +55,24 @@ export function createStopFilter(): StopFilter {
 
   return {
     push(text) {
-      if (isOver) return '';
-      if (trailing === '') return filter(text);
+      if (hasFoundMarker) return '';
+      if (trailingMarker === '') return filter(text);
       if (isBlank(text)) {
-        trailing += text;
+        trailingMarker += text;
         return '';
       }
-      const shown = trailing;
-      trailing = '';
-      return shown + filter(text);
+      const released = trailingMarker;
+      trailingMarker = '';
+      return released + filter(text);
     },
     flush() {
       const text = buffered;
       buffered = '';
-      trailing = '';
+      trailingMarker = '';
       return text;
     },
-    get isOver() {
-      return isOver;
+    get hasFoundMarker() {
+      return hasFoundMarker;
     },
   };
 }

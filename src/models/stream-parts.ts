@@ -15,8 +15,8 @@ type FinishStep = ModelStep & { readonly type: 'finish' };
 /** The end of an answer: its last step, or a failure. */
 export type AnswerEnd = FinishStep | ModelFailure;
 
-/** The rules by which an answer is parsed. */
-export interface AnswerRules {
+/** The options of an answer's parser. */
+export interface AnswerParserOptions {
   /** Whether stop markers are removed from the text. */
   readonly hidesStopMarkers: boolean;
   /** The maximum text length in UTF-16 units. */
@@ -28,67 +28,75 @@ export interface AnswerRules {
 
 /** Converts the stream parts of a package to steps. */
 export interface AnswerParser {
-  readonly rules: AnswerRules;
+  readonly options: AnswerParserOptions;
   readonly filter: StopFilter | undefined;
   readonly providerText: ProviderText;
   /** The steps that have not been read yet, the oldest first. */
   readonly steps: ModelStep[];
-  /** Sizes so far: text before (`read`) and after the stop filter, reasoning plus tool input (`other`), tool calls. */
-  readonly size: { read: number; text: number; other: number; calls: number };
+  /** The lengths so far, in UTF-16 units, and the number of tool calls. */
+  readonly size: {
+    /** The text before the stop filter. */
+    rawChars: number;
+    /** The text after the stop filter. */
+    textChars: number;
+    /** Reasoning plus tool input. */
+    otherChars: number;
+    toolCalls: number;
+  };
   /** Whether the model has started to answer, even with reasoning only. */
-  hasBegun: boolean;
+  hasStarted: boolean;
 }
 
 /** Creates the parser of one answer. */
-export function createAnswerParser(rules: AnswerRules): AnswerParser {
+export function createAnswerParser(options: AnswerParserOptions): AnswerParser {
   return {
-    rules,
-    filter: rules.hidesStopMarkers ? createStopFilter() : undefined,
+    options,
+    filter: options.hidesStopMarkers ? createStopFilter() : undefined,
     providerText: createProviderText(),
     steps: [],
-    size: { read: 0, text: 0, other: 0, calls: 0 },
-    hasBegun: false,
+    size: { rawChars: 0, textChars: 0, otherChars: 0, toolCalls: 0 },
+    hasStarted: false,
   };
 }
 
 /**
- * Adds the steps of a stream part. Returns the end of the answer if the part contains it; the end is not among the steps,
- * and nothing is parsed after it.
+ * Adds the steps of a stream part. Returns the end of the answer if the part contains it. The end is not among the
+ * steps, and no part may be parsed after it.
  */
 export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart): AnswerEnd | undefined {
   const { providerText } = parser;
   switch (part.type) {
     case 'text-delta':
-      providerText.resume('text', part);
+      providerText.continueBlock('text', part);
       return addText(parser, part.delta);
     case 'reasoning-delta':
-      providerText.resume('reasoning', part);
+      providerText.continueBlock('reasoning', part);
       return part.delta === '' ? undefined : addReasoning(parser, part.delta);
     case 'text-start':
       flush(parser);
-      providerText.begin('text', part);
+      providerText.startBlock('text', part);
       return undefined;
     case 'reasoning-start':
       flush(parser);
-      providerText.begin('reasoning', part);
+      providerText.startBlock('reasoning', part);
       return undefined;
     case 'text-end':
-      providerText.resume('text', part);
+      providerText.continueBlock('text', part);
       flush(parser);
       return undefined;
     case 'reasoning-end':
-      if (part.providerMetadata !== undefined) providerText.resume('reasoning', part);
+      if (part.providerMetadata !== undefined) providerText.continueBlock('reasoning', part);
       return undefined;
     case 'tool-input-delta':
-      return countOther(parser, part.delta);
+      return countOtherChars(parser, part.delta);
     case 'tool-call':
-      addCall(parser, part);
+      addToolCall(parser, part);
       return undefined;
     case 'finish':
       flush(parser);
-      return readEnd(parser, readOutcome(part.finishReason), readUsage(part.usage));
+      return toAnswerEnd(parser, readOutcome(part.finishReason), readUsage(part.usage));
     case 'error':
-      return parser.rules.toFailure(part.error);
+      return parser.options.toFailure(part.error);
     default:
       return undefined;
   }
@@ -96,20 +104,20 @@ export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart)
 
 function addText(parser: AnswerParser, delta: string): AnswerEnd | undefined {
   const { filter, size } = parser;
-  parser.hasBegun ||= delta !== '';
-  const read = delta.slice(0, parser.rules.maxChars - size.read);
-  size.read += read.length;
-  addVisibleText(parser, filter?.push(read) ?? read);
-  if (filter?.isOver) return finish('STOP', null);
-  if (read.length === delta.length) return undefined;
+  parser.hasStarted ||= delta !== '';
+  const textInLimit = delta.slice(0, parser.options.maxChars - size.rawChars);
+  size.rawChars += textInLimit.length;
+  addVisibleText(parser, filter?.push(textInLimit) ?? textInLimit);
+  if (filter?.hasFoundMarker) return finish('STOP', null);
+  if (textInLimit.length === delta.length) return undefined;
   flush(parser);
   return finish('LENGTH', null);
 }
 
 function addVisibleText({ size, providerText, steps }: AnswerParser, text: string): void {
   if (text === '') return;
-  size.text += text.length;
-  providerText.append(text);
+  size.textChars += text.length;
+  providerText.appendText(text);
   steps.push({ type: 'text', text });
 }
 
@@ -119,35 +127,35 @@ function flush(parser: AnswerParser): void {
 }
 
 function addReasoning(parser: AnswerParser, delta: string): AnswerEnd | undefined {
-  const text = delta.slice(0, MAX_ANSWER_CHARS - parser.size.other);
+  const text = delta.slice(0, MAX_ANSWER_CHARS - parser.size.otherChars);
   if (text !== '') {
-    parser.providerText.append(text);
+    parser.providerText.appendText(text);
     parser.steps.push({ type: 'reasoning', text });
   }
-  return countOther(parser, delta);
+  return countOtherChars(parser, delta);
 }
 
-function countOther(parser: AnswerParser, text: string): AnswerEnd | undefined {
-  parser.hasBegun = true;
-  parser.size.other += text.length;
-  return parser.size.other > MAX_ANSWER_CHARS ? finish('LENGTH', null) : undefined;
+function countOtherChars(parser: AnswerParser, text: string): AnswerEnd | undefined {
+  parser.hasStarted = true;
+  parser.size.otherChars += text.length;
+  return parser.size.otherChars > MAX_ANSWER_CHARS ? finish('LENGTH', null) : undefined;
 }
 
-function addCall(parser: AnswerParser, call: LanguageModelV4ToolCall): void {
-  parser.hasBegun = true;
+function addToolCall(parser: AnswerParser, call: LanguageModelV4ToolCall): void {
+  parser.hasStarted = true;
   flush(parser);
-  parser.size.calls++;
-  parser.providerText.call(call);
+  parser.size.toolCalls++;
+  parser.providerText.addToolCall(call);
   parser.steps.push({ type: 'tool', call });
 }
 
-function readEnd({ rules, size }: AnswerParser, outcome: AnswerOutcome, usage: TokenUsage | null): AnswerEnd {
-  if (outcome === 'WHOLE') return finish(size.calls > 0 ? 'TOOLS' : 'STOP', usage);
+function toAnswerEnd({ options, size }: AnswerParser, outcome: AnswerOutcome, usage: TokenUsage | null): AnswerEnd {
+  if (outcome === 'COMPLETE') return finish(size.toolCalls > 0 ? 'TOOLS' : 'STOP', usage);
   if (outcome === 'LENGTH') return finish('LENGTH', usage);
   if (outcome === 'CUT_OFF')
-    return rules.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isTransient: true });
-  if (size.text > 0) return finish('CONTENT_FILTER', usage);
-  return rules.createFailure('CONTENT_FILTERED', 'The provider withheld the whole answer.');
+    return options.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isTransient: true });
+  if (size.textChars > 0) return finish('CONTENT_FILTER', usage);
+  return options.createFailure('CONTENT_FILTERED', 'The provider withheld the whole answer.');
 }
 
 const finish = (reason: FinishStep['reason'], usage: TokenUsage | null): FinishStep => ({

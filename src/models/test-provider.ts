@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
-import { line, parseInput } from '../domain/input.ts';
+import { parseInput, singleLine } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
 import type { ModelStream, Models } from './model-types.ts';
 
 /** The result of a test of a provider. */
 export interface ProviderTest {
-  readonly provider: (typeof NAMES)[number];
+  readonly provider: (typeof PROVIDER_NAMES)[number];
   /** The tested model; null for the built-in engine, and when the input had no model and the call failed. */
   readonly model: string | null;
   /** The time until the answer ended or the test failed. */
@@ -17,16 +17,16 @@ export interface ProviderTest {
 }
 
 const TIMEOUT_MS = 10_000;
-const NAMES = [BUILTIN, ...PROVIDERS] as const;
+const PROVIDER_NAMES = [BUILTIN, ...PROVIDERS] as const;
 
 const rules = z.object({
-  provider: z.enum(NAMES, `Must be one of: ${NAMES.join(', ')}.`),
-  model: line(1, 255).optional(),
+  provider: z.enum(PROVIDER_NAMES, `Must be one of: ${PROVIDER_NAMES.join(', ')}.`),
+  model: singleLine(1, 255).optional(),
 });
 
 /**
- * Asks a model for a one-word answer, once, with the account's credentials, for at most 10 seconds. A success closes
- * the model's circuit breaker.
+ * Tests a provider: calls a model once with the account's credentials, and waits at most 10 seconds for a one-word
+ * answer. A success closes the model's circuit breaker.
  * @param input `model` absent means the provider's default.
  * @throws InvalidInputError
  */
@@ -39,7 +39,7 @@ export async function testProvider(
   const { provider, model = null } = parseInput(rules, { ...input });
   if (provider === BUILTIN) return { provider, model: null, latencyMs: 0, failure: null };
   const startedAt = performance.now();
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let stream: ModelStream | undefined;
   let failure: FailureCode | null = null;
   try {
@@ -52,10 +52,10 @@ export async function testProvider(
         maxOutputTokens: 16,
         isTest: true,
       },
-      limit,
+      timeLimit,
     );
     stream = opened;
-    await readToEnd(opened, limit);
+    await readToEnd(opened, timeLimit);
   } catch (error) {
     if (!(error instanceof AnswerFailure)) throw error;
     failure = error.code;
@@ -65,14 +65,14 @@ export async function testProvider(
   return { provider, model: stream?.model ?? model, latencyMs: Math.round(performance.now() - startedAt), failure };
 }
 
-async function readToEnd(stream: ModelStream, limit: AbortSignal): Promise<void> {
+async function readToEnd(stream: ModelStream, timeLimit: AbortSignal): Promise<void> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(new AnswerFailure('PROVIDER_UNAVAILABLE', 'The test took too long.'));
-  limit.addEventListener('abort', onAbort, { once: true });
-  if (limit.aborted) onAbort();
+  timeLimit.addEventListener('abort', onAbort, { once: true });
+  if (timeLimit.aborted) onAbort();
   try {
     while ((await Promise.race([stream.next(), aborted])).type !== 'finish');
   } finally {
-    limit.removeEventListener('abort', onAbort);
+    timeLimit.removeEventListener('abort', onAbort);
   }
 }

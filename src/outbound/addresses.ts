@@ -4,7 +4,7 @@ import proxyAddr from 'proxy-addr';
 
 /** The addresses that the gateway may connect to when a client, not the operator, specifies them. */
 export interface AddressRules {
-  /** Whether the gateway may connect to an IP address and port: public ones on the usual ports, allowed ones on any. */
+  /** Whether the gateway may connect: to a public address on the usual ports, to an allowed address on any port. */
   mayReach(address: string, port: number): boolean;
   /** Whether the operator allows addresses besides public ones; if so, no URL is refused for its port alone. */
   readonly hasAllowed: boolean;
@@ -42,7 +42,7 @@ const RESERVED = [
 export function isPublic(text: string): boolean {
   const address = ipaddr.process(text);
   if (address.range() !== 'unicast') return false;
-  if (address.kind() === 'ipv6' && ipaddr.subnetMatch(address, { givenOut: [ALLOCATED] }, 'none') === 'none')
+  if (address.kind() === 'ipv6' && ipaddr.subnetMatch(address, { allocated: [ALLOCATED] }, 'none') === 'none')
     return false;
-  return ipaddr.subnetMatch(address, { inner: RESERVED }, 'public') === 'public';
+  return ipaddr.subnetMatch(address, { reserved: RESERVED }, 'public') === 'public';
 }

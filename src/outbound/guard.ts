@@ -9,13 +9,13 @@ export class RedirectRefusedError extends AddressRefusedError {
   readonly statusCode: number;
 
   constructor(statusCode: number) {
-    super('Must not lead to another address.');
+    super('Must not redirect to another address.');
     this.statusCode = statusCode;
   }
 }
 
 /** A host name of at least two labels, as `URL` returns it: lower case, other alphabets as `xn--`. */
-const NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const INTERNAL_NAME = /\.(?:localhost|local|internal|intranet|lan|home|corp)$/;
 
 /** The message without details, because clients must not learn whether an internal name or address exists. */
@@ -27,7 +27,7 @@ export const NOT_PUBLIC = 'Must be on the public internet.';
  * @throws AddressRefusedError
  */
 export function checkUrl(text: string, rules: AddressRules): URL {
-  // Refuses texts that different URL parsers interpret differently, before any of them parses one.
+  // Refuses, before any parser reads it, a text that different URL parsers would interpret differently.
   const authority = /^https?:\/\/(?<authority>[^/?#]+)/i.exec(text)?.groups?.authority;
   if (authority === undefined) throw new AddressRefusedError('Must begin with https:// or http:// and name a server.');
   if (/[\s\p{Cc}]/u.test(text)) throw new AddressRefusedError('Must not contain spaces or line breaks.');
@@ -40,16 +40,16 @@ export function checkUrl(text: string, rules: AddressRules): URL {
   const url = new URL(text);
   const [host, port] = [hostOf(url), portOf(url)];
   if (isIP(host) !== 0) {
-    if (!rules.mayReach(host, port)) throw new AddressRefusedError(`${NOT_PUBLIC} ${PORTS}`);
-  } else if (!NAME.test(host) || INTERNAL_NAME.test(host)) {
+    if (!rules.mayReach(host, port)) throw new AddressRefusedError(`${NOT_PUBLIC} ${PORT_RULE}`);
+  } else if (!HOST_NAME.test(host) || INTERNAL_NAME.test(host)) {
     throw new AddressRefusedError(NOT_PUBLIC);
   } else if (!USUAL_PORTS.includes(port) && !rules.hasAllowed) {
-    throw new AddressRefusedError(PORTS);
+    throw new AddressRefusedError(PORT_RULE);
   }
   return url;
 }
 
-const PORTS = `The port must be one of ${USUAL_PORTS.join(', ')}.`;
+const PORT_RULE = `The port must be one of ${USUAL_PORTS.join(', ')}.`;
 
 /** The host name or IP address of a URL; IPv6 without brackets. */
 export function hostOf({ hostname }: URL): string {

@@ -12,11 +12,13 @@ const ATTEMPT_MS = 1_000;
  * Creates a `fetch` for addresses that clients specify. A call checks the URL, resolves its host name, checks every
  * resolved address, and connects to these only; the path, `Host` and the certificate's name are those of the URL. Each
  * call opens its own connection, which closes at the end of the response, when the caller cancels the response, or when
- * the call's signal aborts. Resolving and connecting may take 5 seconds each; the caller limits the remaining time,
- * and how much it reads of a body, which may decompress to any size. Redirects are refused.
+ * the call's signal aborts. Resolving and connecting may take 5 seconds each; the caller limits the remaining time. The
+ * caller also limits how much of a body it reads, because a compressed body may expand to any size. Redirects are
+ * refused.
  *
  * The calls take a URL, not a `Request`, and a body that undici supports. They reject with an `AddressRefusedError`, or
- * as `fetch` does; a name that does not resolve gives the same error as one that resolves to an internal address.
+ * with an error of `fetch`. A name that does not resolve gives the same error as a name that resolves to an internal
+ * address.
  */
 export function createGuardedFetch(rules: AddressRules, resolve: Resolve = createResolve()): typeof globalThis.fetch {
   async function guardedFetch(input: string | URL, init: RequestInit = {}): Promise<Response> {

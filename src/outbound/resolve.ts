@@ -7,9 +7,9 @@ import { Resolver } from 'node:dns/promises';
 export type Resolve = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**
- * Creates a `Resolve` that queries name servers. It does not use `lookup`, because a client's unresponsive name server
- * would block one of the few threads that the process has for it. It ignores the hosts file, because the names in it
- * are internal.
+ * Creates a `Resolve` that queries name servers. It does not use `lookup`, which runs on a small pool of threads: a
+ * client could specify a name whose name server does not respond, and so block a thread. The hosts file is ignored,
+ * because the names in it are internal.
  * @param servers addresses with ports; absent: the name servers of this machine.
  */
 export function createResolve(servers?: readonly string[]): Resolve {

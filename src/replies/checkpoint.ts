@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
-import { saveAnswer } from '../store/open-replies.ts';
+import { savePartialText } from '../store/open-replies.ts';
 import type { LiveReply } from './live-replies.ts';
 
 const SAVE_INTERVAL_MS = 1_000;
@@ -10,7 +10,7 @@ const MAX_FIRST_SAVE_MS = 500;
 /**
  * Every second, saves the texts of the live replies that have changed, all in one transaction. So a crash loses at most
  * the text of the last second. A failed save is retried a second later.
- * @returns a function that stops it.
+ * @returns a function that stops the timer.
  */
 export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'background'>): () => void {
   let isSaving = false;
@@ -18,16 +18,16 @@ export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'backgr
 
   async function save(): Promise<void> {
     // Copies all texts first, because they grow while they are being saved.
-    const changed = [...deps.liveReplies]
+    const changedReplies = [...deps.liveReplies]
       .map(([id, reply]) => ({ id, reply, size: sizeOf(reply), ...copyText(reply) }))
       .filter(({ reply, size }) => size > reply.savedSize);
-    if (changed.length === 0) return;
+    if (changedReplies.length === 0) return;
     isSaving = true;
     try {
       await deps.db.transaction(async (trx) => {
-        for (const { reply, ...text } of changed) await saveAnswer(trx, reply.accountId, text);
+        for (const { reply, ...text } of changedReplies) await savePartialText(trx, reply.accountId, text);
       });
-      for (const { reply, size } of changed) reply.savedSize = size;
+      for (const { reply, size } of changedReplies) reply.savedSize = size;
       isFailing = false;
     } catch (error) {
       // An outage is logged once, however long it lasts.
@@ -46,14 +46,15 @@ export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'backgr
 }
 
 /**
- * Saves the first text of a reply before any subscriber receives it. So after a crash, no subscriber has seen any text
- * of a reply without saved text. If saving takes longer than 500 ms or fails, subscribers receive the text anyway.
+ * Saves the first text of a reply before any subscriber receives it. Therefore, if a reply has no saved text after a
+ * crash, no subscriber has seen any of its text. If saving takes longer than 500 ms or fails, subscribers receive the
+ * text anyway.
  */
 export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, reply: LiveReply): Promise<void> {
   const size = sizeOf(reply);
   const text = { id, ...copyText(reply) };
   const saving = deps.db
-    .transaction((trx) => saveAnswer(trx, reply.accountId, text), { isLazy: true })
+    .transaction((trx) => savePartialText(trx, reply.accountId, text), { hasAsyncCommit: true })
     .then(() => {
       reply.savedSize = Math.max(reply.savedSize, size);
     })

@@ -2,7 +2,7 @@ import type { AnswerText } from '../coordination/live-texts.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 
-/** Returns the newest text of a message that this process has in memory. */
+/** Returns the saved text of a message, or the live text in this process's memory if that is at least as long. */
 export function currentTextOf(
   { liveReplies, liveTexts }: Pick<Deps, 'liveReplies' | 'liveTexts'>,
   message: Message,

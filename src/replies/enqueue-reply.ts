@@ -12,13 +12,16 @@ import type { Queryable } from '../store/tables.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { requestStop, type StopRequest, stopReplies } from './stop-reply.ts';
 
-/** What a new message does while the conversation has open replies: it is queued or rejected, or it stops them. */
+/**
+ * The effect of a new message while the conversation has open replies: its reply waits for them, the gateway rejects
+ * the message, or the message stops them.
+ */
 export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
 
-/** A position in a conversation's queue whose reply is not written yet, and the replies that were stopped for it. */
+/** A reserved position in a conversation's queue of replies, and the replies that were stopped for it. */
 export interface EnqueuedReply extends StopRequest {
   /** Whether another reply is generated first. */
-  readonly isBusy: boolean;
+  readonly hasPredecessor: boolean;
   /** The quota warnings that this reply causes. */
   readonly warnings: readonly QuotaWarning[];
 }
@@ -26,8 +29,8 @@ export interface EnqueuedReply extends StopRequest {
 const MAX_QUEUED_REPLIES = 100;
 
 /**
- * Reserves the next position in a conversation's queue, and one reply of the monthly quota; `undefined` while a person
- * answers, because then there is no reply.
+ * Reserves the next position in a conversation's queue, and one reply of the monthly quota. Returns `undefined` while a
+ * person answers, because the message then gets no reply.
  * @param conversation locked by the caller; absent if the message starts a conversation.
  * @param whenBusy absent: `ENQUEUE`.
  * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
@@ -41,19 +44,23 @@ export async function enqueueReply(
   const { accountId } = chatbot;
   if (conversation && answererOf(conversation, now) === 'PERSON') return undefined;
   if (!chatbot.isActive) throw new ChatbotPausedError();
-  const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
-  if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
+  const openReplies = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
+  if (openReplies.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
   // Stops queued replies before reserving quota, because each of them gives its quota back.
-  const { stopping, events } = await requestStop(trx, whenBusy === 'INTERRUPT' ? open : [], toTimestamp(now));
-  const precedingReplies = whenBusy === 'INTERRUPT' ? stopping : open;
+  const { repliesToStop, events } = await requestStop(
+    trx,
+    whenBusy === 'INTERRUPT' ? openReplies : [],
+    toTimestamp(now),
+  );
+  const precedingReplies = whenBusy === 'INTERRUPT' ? repliesToStop : openReplies;
   if (precedingReplies.length > MAX_QUEUED_REPLIES) throw new QueueFullError();
   const warnings = await reserveReplyQuota(trx, config, accountId, now);
-  return { isBusy: precedingReplies.length > 0, stopping, events, warnings };
+  return { hasPredecessor: precedingReplies.length > 0, repliesToStop, events, warnings };
 }
 
 /** A reply to write, and the API key of its request. */
 interface NewReply {
-  readonly question: Message;
+  readonly userMessage: Message;
   readonly enqueued: EnqueuedReply;
   readonly now: number;
   /** The node that generates the reply; null: see `nodeForNewReplies`. */
@@ -74,28 +81,28 @@ export function nodeForNewReplies({ background, node }: Pick<GenerateDeps, 'back
 export async function writeReply(
   trx: Queryable,
   conversation: Conversation,
-  { question, enqueued, now, nodeId, apiKeyId }: NewReply,
+  { userMessage, enqueued, now, nodeId, apiKeyId }: NewReply,
 ): Promise<{ message: Message; event: LoggedEvent }> {
-  const isQueued = enqueued.isBusy || nodeId === null;
+  const isQueued = enqueued.hasPredecessor || nodeId === null;
   const state = isQueued ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
-  const reply = { role: 'ASSISTANT', ...state, parentId: question.id, apiKeyId } as const;
+  const reply = { role: 'ASSISTANT', ...state, parentId: userMessage.id, apiKeyId } as const;
   return writeMessage(trx, conversation, toTimestamp(now), reply);
 }
 
 /**
  * Completes a request after its commit: publishes its events and quota warnings, starts its reply unless that is
  * queued, and stops the replies that the request interrupts. For a repeated request, it repeats the steps that the
- * first request may not have completed: see `repeatEffects`.
+ * first request may not have completed: see `readEffectsToRepeat`.
  */
 export function dispatchReply(
   deps: GenerateDeps,
-  { reply, enqueued, events, stopping = enqueued?.stopping ?? [] }: DispatchInput,
+  { reply, enqueued, events, repliesToStop = enqueued?.repliesToStop ?? [] }: DispatchInput,
 ): void {
   publishEvents(deps.bus, [...(enqueued?.events ?? []), ...events]);
   for (const { accountId } of enqueued?.warnings ?? []) deps.bus.publish(quotaTopic(accountId));
   if (enqueued && reply?.status === 'STREAMING') startGenerating(deps, reply);
-  // When the last of them ends, the next queued reply starts.
-  if (stopping.length > 0) deps.background.run('stop replies', () => stopReplies(deps, stopping));
+  // When the last stopped reply ends, the next queued reply starts.
+  if (repliesToStop.length > 0) deps.background.run('stop replies', () => stopReplies(deps, repliesToStop));
 }
 
 /** A committed request, and the input for the steps that follow the commit. */
@@ -104,5 +111,5 @@ export interface DispatchInput {
   readonly enqueued: EnqueuedReply | undefined;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
   /** The replies to stop; absent: those of `enqueued`. */
-  readonly stopping?: readonly Message[];
+  readonly repliesToStop?: readonly Message[];
 }

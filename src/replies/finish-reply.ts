@@ -5,10 +5,10 @@ import { FINAL_EVENT_TYPES } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { endMessage, listOpenReplies, type ReplyEnd, startReply } from '../store/open-replies.ts';
+import { listOpenReplies, type ReplyEnd, startReply, writeReplyEnd } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { isActiveIn } from '../store/unowned-replies.ts';
-import { countReply, releaseReply } from '../store/usage.ts';
+import { isChatbotActive } from '../store/unowned-replies.ts';
+import { addDailyUsage, releaseReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function storeReplyEnd(
   nodeId?: string,
 ): Promise<LoggedEvent[]> {
   const { accountId, conversationId, createdAt } = reply;
-  if (!(await endMessage(trx, accountId, end, nodeId))) return [];
+  if (!(await writeReplyEnd(trx, accountId, end, nodeId))) return [];
   if (end.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
   const { id: messageId, status, completedAt: at } = end;
   const event = await appendEvent(trx, accountId, {
@@ -37,20 +37,24 @@ export async function storeReplyEnd(
   const { usage, generation } = end;
   if (usage !== null || end.content !== '') {
     const priceNano = generation?.priceNano ?? null;
-    await countReply(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
+    await addDailyUsage(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
   }
-  const find = async () => requireFound('Conversation', await findConversation(trx, accountId, conversationId));
-  const outboxEvents = { COMPLETED: [messageCompleted(find, end)], FAILED: [messageFailed(find, end)] };
+  const readConversation = async () =>
+    requireFound('Conversation', await findConversation(trx, accountId, conversationId));
+  const outboxEvents = {
+    COMPLETED: [messageCompleted(readConversation, end)],
+    FAILED: [messageFailed(readConversation, end)],
+  };
   if (status === 'COMPLETED' || status === 'FAILED') {
     await enqueueEvents(trx, { accountId, chatbotId: event.chatbotId, at }, outboxEvents[status]);
   }
   for (const discarded of end.discardedUsage ?? []) {
-    await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...discarded });
+    await addDailyUsage(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...discarded });
   }
   return [event];
 }
 
-/** The usage of a reply whose process died before reporting it. */
+/** The counted usage of a reply with text whose real usage is unknown, because its process died. */
 const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /**
@@ -63,7 +67,7 @@ export async function startNextReply(
   { at, nodeId }: { at: Timestamp; nodeId: string },
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
   const [first] = await listOpenReplies(trx, accountId, conversationId);
-  if (first?.status !== 'QUEUED' || !(await isActiveIn(trx, first))) return { next: undefined, events: [] };
+  if (first?.status !== 'QUEUED' || !(await isChatbotActive(trx, first))) return { next: undefined, events: [] };
   await startReply(trx, accountId, first.id, nodeId);
   const started = { conversationId, messageId: first.id, type: 'MessageStarted', status: 'STREAMING', at } as const;
   return { next: { ...first, status: 'STREAMING' }, events: [await appendEvent(trx, accountId, started)] };

@@ -5,12 +5,17 @@ import type { Message } from '../domain/entities.ts';
 import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
-import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
+import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { countAttempt, type ReplyEnd } from '../store/open-replies.ts';
 import { saveFirstText } from './checkpoint.ts';
 import { startNextReply, storeReplyEnd } from './finish-reply.ts';
-import { applyAnswerEvent, createGenerationState, recordUsageMetrics, usageOf } from './generation-state.ts';
+import {
+  applyAnswerEvent,
+  createGenerationState,
+  estimatePartialUsage,
+  recordUsageMetrics,
+} from './generation-state.ts';
 import { type LiveReply, OWNERSHIP_LOST } from './live-replies.ts';
 import { prepareQuestion } from './prepare-question.ts';
 import { suggestFollowUps } from './suggest-follow-ups.ts';
@@ -34,19 +39,21 @@ export type GenerateDeps = Pick<
   | 'prices'
 >;
 
-/** How long the node keeps trying to store the end of a reply after unexpected errors. */
-const MAX_BROKEN_MS = 8_000;
+/** How long the node retries storing the end of a reply after an unexpected error. */
+const MAX_ERROR_RETRY_MS = 8_000;
 
 /**
  * Generates a reply in the background, then the queued replies of its conversation, one after another. Does nothing for
  * a reply that this process is already generating.
- * @param isAlone whether this process must not generate any other reply at the same time: see `recoverReplies`.
+ * @param isExclusive whether this process must not generate any other reply at the same time: see `recoverReplies`.
  */
-export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = false): void {
+export function startGenerating(deps: GenerateDeps, reply: Message, isExclusive = false): void {
   if (deps.liveReplies.has(reply.id)) return;
   deps.background.run('generate', async (signal) => {
-    let next = await generate(deps, { reply, isAlone }, signal);
-    while (next !== undefined && !signal.aborted) next = await generate(deps, { reply: next, isAlone: false }, signal);
+    let next = await generate(deps, { reply, isExclusive }, signal);
+    while (next !== undefined && !signal.aborted) {
+      next = await generate(deps, { reply: next, isExclusive: false }, signal);
+    }
   });
 }
 
@@ -59,7 +66,7 @@ export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = fa
  */
 async function generate(
   deps: GenerateDeps,
-  { reply, isAlone }: { reply: Message; isAlone: boolean },
+  { reply, isExclusive }: { reply: Message; isExclusive: boolean },
   signal: AbortSignal,
 ): Promise<Message | undefined> {
   const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<void>();
@@ -70,10 +77,10 @@ async function generate(
   let events: readonly LoggedEvent[] = [];
   const nodeId = deps.node.id;
   const anySignal = AbortSignal.any([signal, stop.signal]);
-  const leaveGate = await deps.replyGate.enter(isAlone, anySignal);
+  const releaseGate = await deps.replyGate.enter(isExclusive, anySignal);
   try {
-    // If a reply is stopped before its generation begins, its end must still be stored.
-    if (!stop.signal.aborted && !(await tryBegin(deps, { reply, isAlone, nodeId }, signal))) return undefined;
+    // If a reply is stopped before its generation starts, its end must still be stored.
+    if (!stop.signal.aborted && !(await tryStart(deps, { reply, isExclusive, nodeId }, signal))) return undefined;
     const { end: replyEnd, question } = await generateText(deps, reply, live, anySignal);
     const isUnseen = live.content === '' && live.citations.length === 0;
     const isLeftForRecovery = signal.aborted && replyEnd.status === 'INTERRUPTED' && isUnseen;
@@ -85,10 +92,10 @@ async function generate(
     return stored.next;
   } catch (error) {
     // The reply watcher recovers the reply; if this gateway is stopping, another node or its next start recovers it.
-    deps.node.abandoned.add(reply.id);
+    deps.node.abandonedReplyIds.add(reply.id);
     throw error;
   } finally {
-    leaveGate?.();
+    releaseGate?.();
     deps.liveReplies.delete(reply.id);
     deps.liveTexts.end(reply.id);
     deps.metrics.activeAnswers.dec();
@@ -99,16 +106,19 @@ async function generate(
   }
 }
 
-/** Returns whether the reply may begin. Counts its attempt if it is generated alone; others are already counted. */
-async function tryBegin(
+/**
+ * Returns whether the generation may start. Counts the attempt if the generation is exclusive; other attempts are
+ * counted when the reply is assigned to a node.
+ */
+async function tryStart(
   { db, background }: GenerateDeps,
-  { reply, isAlone, nodeId }: { reply: Message; isAlone: boolean; nodeId: string },
+  { reply, isExclusive, nodeId }: { reply: Message; isExclusive: boolean; nodeId: string },
   signal: AbortSignal,
 ): Promise<boolean> {
   if (background.isDraining) return false;
-  if (!isAlone) return true;
+  if (!isExclusive) return true;
   const count = () => db.transaction((trx) => countAttempt(trx, reply.accountId, reply.id, nodeId));
-  return retryStep(count, { signal, unavailableMs: Number.POSITIVE_INFINITY, brokenMs: 0 });
+  return retryStep(count, { signal, unavailableRetryMs: Number.POSITIVE_INFINITY, otherErrorRetryMs: 0 });
 }
 
 async function generateText(
@@ -123,13 +133,14 @@ async function generateText(
   try {
     question = await retryStep(() => prepareQuestion(deps, reply), {
       signal,
-      unavailableMs: ANSWER_STEP_MS,
-      brokenMs: 0,
+      unavailableRetryMs: ANSWER_STEP_RETRY_MS,
+      otherErrorRetryMs: 0,
       onFirstFailure: (err) => deps.logger.warn({ err, messageId: reply.id }, 'cannot read a question; retrying'),
     });
-    state.author = question.author;
-    const engine = deps.engines.get(question.author.provider);
-    if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
+    state.answeringModel = question.answeringModel;
+    const { provider } = question.answeringModel;
+    const engine = deps.engines.get(provider);
+    if (engine === undefined) throw new Error(`There is no engine for the provider ${provider}.`);
     const topic = conversationTopic(reply.conversationId);
     const publish = () => {
       deps.liveTexts.update(reply.id, live);
@@ -143,13 +154,14 @@ async function generateText(
       return saveFirstText(deps, reply.id, live).then(publish);
     };
     await consumeAnswer(engine.answer(question, signal), receive, signal);
-    if (state.finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
+    if (state.finish === undefined && !signal.aborted) throw new Error('The engine ended without a `finish` event.');
   } catch (error) {
     failure = error instanceof AnswerFailure ? error.code : 'ANSWER_FAILED';
-    if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, ...state.author }, 'answer failed');
+    if (!signal.aborted)
+      deps.logger.error({ err: error, messageId: reply.id, ...state.answeringModel }, 'answer failed');
   }
 
-  const { finish, author, firstTokenMs } = state;
+  const { finish, answeringModel, firstTokenMs } = state;
   const status = finish
     ? 'COMPLETED'
     : live.stop.signal.aborted && live.stop.signal.reason !== OWNERSHIP_LOST
@@ -157,15 +169,15 @@ async function generateText(
       : signal.aborted
         ? 'INTERRUPTED'
         : 'FAILED';
-  const usage = finish?.usage ?? usageOf(state, live);
-  const engine = author?.provider ?? 'none';
+  const usage = finish?.usage ?? estimatePartialUsage(state, live);
+  const engine = answeringModel?.provider ?? 'none';
   deps.metrics.answers.inc({ engine, status });
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
-  const priceNano = author && usage && deps.prices.priceOf(author, usage);
+  const priceNano = answeringModel && usage && deps.prices.calculatePrice(answeringModel, usage);
   if (usage !== null) recordUsageMetrics(deps.metrics, engine, usage, priceNano);
-  const discardedUsage = state.spent.map(({ author, usage }) => {
-    const priceNano = deps.prices.priceOf(author, usage);
-    recordUsageMetrics(deps.metrics, author.provider, usage, priceNano);
+  const discardedUsage = state.discardedUsage.map(({ modelName, usage }) => {
+    const priceNano = deps.prices.calculatePrice(modelName, usage);
+    recordUsageMetrics(deps.metrics, modelName.provider, usage, priceNano);
     return { usage, priceNano };
   });
   const end: ReplyEnd = {
@@ -175,7 +187,7 @@ async function generateText(
     citations: live.citations,
     finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
     usage,
-    generation: author && { ...author, firstTokenMs, priceNano },
+    generation: answeringModel && { ...answeringModel, firstTokenMs, priceNano },
     reasoning: question?.answering.showsReasoning ? state.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
@@ -185,7 +197,7 @@ async function generateText(
 }
 
 /**
- * Stores the end of a reply, and marks the next one as started unless the gateway is stopping. Retries for as long as
+ * Stores the end of a reply, and marks the next reply as started unless the gateway is stopping. Retries for as long as
  * the storage is unavailable, and for 8 seconds after any other error.
  */
 function storeEnd(
@@ -200,15 +212,15 @@ function storeEnd(
       const conversation = await lockConversation(trx, reply.accountId, reply.conversationId);
       // The chatbot was deleted; the deletion gave the quota back.
       if (conversation === undefined) return { next: undefined, events: [] };
-      const ended = await storeReplyEnd(trx, reply, end, nodeId);
-      if (background.isDraining) return { next: undefined, events: ended };
+      const endEvents = await storeReplyEnd(trx, reply, end, nodeId);
+      if (background.isDraining) return { next: undefined, events: endEvents };
       const { next, events } = await startNextReply(trx, reply, { at: end.completedAt, nodeId: node.id });
-      return { next, events: [...ended, ...events] };
+      return { next, events: [...endEvents, ...events] };
     });
   return retryStep(storeOnce, {
     signal: shutdown,
-    unavailableMs: Number.POSITIVE_INFINITY,
-    brokenMs: MAX_BROKEN_MS,
+    unavailableRetryMs: Number.POSITIVE_INFINITY,
+    otherErrorRetryMs: MAX_ERROR_RETRY_MS,
     onFirstFailure: (err) => logger.error({ err, messageId: reply.id }, 'cannot store the end of a reply; retrying'),
   });
 }

@@ -10,11 +10,13 @@ import type { LiveReply } from './live-replies.ts';
 /** The state of a generation, besides the text and the citations of the live reply. */
 export interface GenerationState {
   readonly startedAt: number;
-  author: ModelName | null;
+  /** The model that produces the next events; null before the question is known. */
+  answeringModel: ModelName | null;
   /** The estimated input tokens of the current model; `undefined` before a call and once its usage is known. */
   inputTokens: number | undefined;
   /** The usage of models whose answers were discarded. */
-  readonly spent: { readonly author: ModelName; readonly usage: TokenUsage }[];
+  readonly discardedUsage: { readonly modelName: ModelName; readonly usage: TokenUsage }[];
+  /** The time from `startedAt` to the first delta; null before the first delta. */
   firstTokenMs: number | null;
   reasoning: string;
   /** The first half of a surrogate pair at the end of the last delta, or an empty string. */
@@ -27,9 +29,9 @@ export function createGenerationState(): GenerationState {
   const startedAt = performance.now();
   return {
     startedAt,
-    author: null,
+    answeringModel: null,
     inputTokens: undefined,
-    spent: [],
+    discardedUsage: [],
     firstTokenMs: null,
     reasoning: '',
     pendingSurrogate: '',
@@ -37,27 +39,28 @@ export function createGenerationState(): GenerationState {
   };
 }
 
-/** Applies one event of an engine's answer. Returns whether there is something new for subscribers. */
+/** Applies one event of an engine's answer. Returns whether subscribers have to be notified. */
 export function applyAnswerEvent(state: GenerationState, live: LiveReply, event: AnswerEvent): boolean {
   switch (event.type) {
     case 'delta':
       state.firstTokenMs ??= Math.round(performance.now() - state.startedAt);
-      state.pendingSurrogate = append(live, state.pendingSurrogate + event.text);
+      state.pendingSurrogate = appendText(live, state.pendingSurrogate + event.text);
       return true;
     case 'citation':
-      live.citations.push(requireWritable(event.citation));
+      live.citations.push(requireSerializable(event.citation));
       return true;
     case 'reasoning':
       state.reasoning += event.text;
       return false;
     case 'author':
-      if (state.author?.provider !== event.author.provider || state.author.model !== event.author.model)
+      if (state.answeringModel?.provider !== event.author.provider || state.answeringModel.model !== event.author.model)
         state.reasoning = '';
-      state.author = event.author;
+      state.answeringModel = event.author;
       state.inputTokens = event.inputTokens;
       return false;
     case 'discarded':
-      if (state.author !== null) state.spent.push({ author: state.author, usage: event.usage });
+      if (state.answeringModel !== null)
+        state.discardedUsage.push({ modelName: state.answeringModel, usage: event.usage });
       state.inputTokens = undefined;
       return false;
     case 'finish':
@@ -67,7 +70,10 @@ export function applyAnswerEvent(state: GenerationState, live: LiveReply, event:
 }
 
 /** Estimates the usage of an answer that did not finish, because the engine did not report its usage. */
-export function usageOf({ inputTokens, reasoning }: GenerationState, { content }: LiveReply): TokenUsage | null {
+export function estimatePartialUsage(
+  { inputTokens, reasoning }: GenerationState,
+  { content }: LiveReply,
+): TokenUsage | null {
   return inputTokens === undefined ? null : estimateUsage(inputTokens, content, reasoning);
 }
 
@@ -87,19 +93,23 @@ export function recordUsageMetrics(
   if (priceNano !== null) priceUsd.inc({ engine }, priceNano / 1e9);
 }
 
-/** @throws for a citation that JSON cannot represent, because every checkpoint and event that has it would fail. */
-function requireWritable(citation: Citation): Citation {
+/**
+ * Returns a citation.
+ * @throws if JSON cannot represent the citation, because each checkpoint and event that contains it would fail.
+ */
+function requireSerializable(citation: Citation): Citation {
   toJson(citation);
   return citation;
 }
 
 /**
- * Appends text to a live reply, except the first half of a surrogate pair at its end, which it returns. The caller puts
- * that half before the next text, so that no character is split. A half without its counterpart becomes U+FFFD.
+ * Appends text to a live reply. If the text ends with the first half of a surrogate pair, returns that half instead;
+ * the caller prepends it to the next text, so that no character is split. A half without its counterpart becomes
+ * U+FFFD.
  */
-function append(live: LiveReply, text: string): string {
-  const isCut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
-  const end = isCut ? text.length - 1 : text.length;
+function appendText(live: LiveReply, text: string): string {
+  const endsWithHalf = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
+  const end = endsWithHalf ? text.length - 1 : text.length;
   live.content += text.slice(0, end).toWellFormed();
   return text.slice(end);
 }

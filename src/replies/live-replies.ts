@@ -7,7 +7,7 @@ export interface LiveReply {
   readonly citations: Citation[];
   /** The size of the last checkpoint: characters plus citations. */
   savedSize: number;
-  /** Aborts when a client asks to stop the reply, or with `OWNERSHIP_LOST`. */
+  /** Aborts when the reply must stop; with the reason `OWNERSHIP_LOST` if this node no longer owns the reply. */
   readonly stop: AbortController;
   /** Resolves when the generation is over: its end is stored, or the node has given up storing it. */
   readonly ended: Promise<void>;

@@ -4,18 +4,18 @@ import { resetAttempts } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { OWNERSHIP_LOST } from './live-replies.ts';
 
-/** The dependencies of this file. */
+/** The dependencies of the functions in this file. */
 type LeaseDeps = Pick<Deps, 'db' | 'node' | 'logger' | 'liveReplies'>;
 
 /**
- * The time without a heartbeat after which a node's lease expires. Each node measures this with its own clock, and only
- * while it can read the database: so clocks may differ, and no lease expires because the database was unavailable.
+ * The time without a heartbeat after which a node's lease expires. Each node measures this time with its own clock, and
+ * only while it can read the database. So clocks may differ, and no lease expires because the database was unavailable.
  */
 const LEASE_MS = 12_000;
 
 /**
- * Adds this node to the cluster; must precede the first reply. If the database is not shared, removes all other nodes,
- * because they must be dead.
+ * Adds this node to the cluster; the caller must do this before the first reply. If the database is not shared, removes
+ * all other nodes, because they must be dead.
  */
 export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
   await db.transaction(async (trx) => {
@@ -33,7 +33,7 @@ export async function rejoinCluster(deps: LeaseDeps): Promise<void> {
   await joinCluster(deps);
 }
 
-/** Removes this node, so that other nodes recover its queued replies at once. */
+/** Removes this node, so that other nodes recover its unfinished replies at once. */
 export async function leaveCluster({ db, node, logger }: LeaseDeps): Promise<void> {
   await db
     .transaction(async (trx) => {
@@ -60,7 +60,7 @@ export function createNodeLeases(): NodeLeases {
     async removeExpired({ db, node, logger }) {
       const nodes = await listNodes(db.read);
       const now = performance.now();
-      // After this node has paused for long, the others may also have been cut off, and need time to send a heartbeat.
+      // After a long pause of this node, the other nodes may have paused too, and need time to send a heartbeat.
       if (now - checkedAt > LEASE_MS / 2) lastBeats.clear();
       checkedAt = now;
       const ids = new Set(nodes.map(({ id }) => id));

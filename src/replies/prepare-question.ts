@@ -1,4 +1,4 @@
-import type { Question, Turn } from '../answer/engine.ts';
+import type { HistoryMessage, Question } from '../answer/engine.ts';
 import { retrieveWithHistory } from '../answer/retrieve-with-history.ts';
 import type { Deps } from '../deps.ts';
 import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
@@ -12,9 +12,9 @@ import { createTools } from './tools.ts';
 type QuestionDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config'>;
 
 /** The maximum number of passages that an engine receives. */
-const EVIDENCE_LIMIT = 8;
+const MAX_PASSAGES = 8;
 
-/** Reads the question that a reply answers, with everything else that an engine needs. */
+/** Reads the user message that a reply answers, and composes the question for an engine from it. */
 export async function prepareQuestion(deps: QuestionDeps, reply: Message): Promise<Question> {
   const { read } = deps.db;
   const { accountId, conversationId } = reply;
@@ -25,40 +25,42 @@ export async function prepareQuestion(deps: QuestionDeps, reply: Message): Promi
   return composeQuestion(
     deps,
     { chatbot, conversation },
-    { content: userMessage.content, fromId: userMessage.parentId },
+    { content: userMessage.content, parentId: userMessage.parentId },
   );
 }
 
 /**
- * Composes the question for an engine from a user's text, its history, its passages and the settings of the chatbot.
+ * Composes the question for an engine from a user's text, the messages before the text, the passages that match it, and
+ * the chatbot's settings.
  * @param conversation absent if the text starts a conversation.
- * @param fromId the id of the message before the text; null if the text is the first message.
+ * @param parentId the id of the message before the text; null if the text is the first message.
  */
 export async function composeQuestion(
   deps: QuestionDeps,
   { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
-  { content, fromId }: { content: string; fromId: string | null },
+  { content, parentId }: { content: string; parentId: string | null },
 ): Promise<Question> {
   const { read } = deps.db;
   const { accountId, instructions, fallbackMessage, handoffMessage, answering, provider, model } = chatbot;
   const limit = deps.config.historyTurns * 2;
-  const earlier = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
-  const history = earlier.map(toTurn);
-  // The built-in engine answers each question without its history.
+  const previousMessages =
+    parentId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId: parentId, limit });
+  const history = previousMessages.map(toHistoryMessage);
+  // The built-in engine ignores earlier messages, so the search for passages ignores them too.
   const searchHistory = provider === BUILTIN ? [] : history;
   return {
     accountId,
     chatbotId: chatbot.id,
     content,
-    author: { provider, model },
+    answeringModel: { provider, model },
     ...{ instructions, fallbackMessage, handoffMessage, answering },
     tools: createTools(deps, chatbot, conversation?.id ?? ''),
-    visitor: (answering.sharesMetadata && conversation?.metadata) || null,
+    visitorMetadata: (answering.sharesMetadata && conversation?.metadata) || null,
     history,
-    retrieval: await retrieveWithHistory(read, accountId, chatbot.id, content, searchHistory, EVIDENCE_LIMIT),
+    retrieval: await retrieveWithHistory(read, accountId, chatbot.id, content, searchHistory, MAX_PASSAGES),
   };
 }
 
-function toTurn({ role, content }: Message): Turn {
+function toHistoryMessage({ role, content }: Message): HistoryMessage {
   return { role: role === 'USER' ? 'USER' : 'ASSISTANT', content };
 }

@@ -1,44 +1,44 @@
-/** Decides when generations may begin: any number run at the same time, or a single one that must run alone. */
+/** Decides when generations may start: any number run at the same time, or a single exclusive generation. */
 export interface ReplyGate {
   /**
-   * Waits for permission to begin. Permission is given in the order of the calls.
-   * @returns a function to call at the end of the generation; `undefined` if `signal` aborts before it may begin.
+   * Waits until a generation may start. Generations start in the order of the calls.
+   * @returns a function to call at the end of the generation; `undefined` if `signal` aborts before it may start.
    */
-  enter(isAlone: boolean, signal: AbortSignal): Promise<(() => void) | undefined>;
+  enter(isExclusive: boolean, signal: AbortSignal): Promise<(() => void) | undefined>;
 }
 
 interface Waiter {
-  readonly isAlone: boolean;
-  readonly begin: () => void;
+  readonly isExclusive: boolean;
+  readonly admit: () => void;
 }
 
 /** Creates the gate of one process. */
 export function createReplyGate(): ReplyGate {
   const waiting = new Set<Waiter>();
   let running = 0;
-  let isExclusive = false;
+  let isExclusiveRunning = false;
 
   function admitWaiters(): void {
     for (const next of waiting) {
-      if (isExclusive || (next.isAlone && running > 0)) return;
+      if (isExclusiveRunning || (next.isExclusive && running > 0)) return;
       waiting.delete(next);
       running++;
-      isExclusive = next.isAlone;
-      next.begin();
+      isExclusiveRunning = next.isExclusive;
+      next.admit();
     }
   }
 
-  function leave(): void {
+  function release(): void {
     running--;
-    isExclusive = false;
+    isExclusiveRunning = false;
     admitWaiters();
   }
 
   return {
-    async enter(isAlone, signal) {
+    async enter(isExclusive, signal) {
       if (signal.aborted) return undefined;
       const { promise, resolve } = Promise.withResolvers<boolean>();
-      const waiter: Waiter = { isAlone, begin: () => resolve(true) };
+      const waiter: Waiter = { isExclusive, admit: () => resolve(true) };
       const giveUp = () => {
         if (!waiting.delete(waiter)) return;
         resolve(false);
@@ -49,7 +49,7 @@ export function createReplyGate(): ReplyGate {
       admitWaiters();
       const isAdmitted = await promise;
       signal.removeEventListener('abort', giveUp);
-      return isAdmitted ? leave : undefined;
+      return isAdmitted ? release : undefined;
     },
   };
 }

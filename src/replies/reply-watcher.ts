@@ -1,5 +1,5 @@
 import { findMessage } from '../store/messages.ts';
-import { giveUpReplies, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
+import { type AssignedReply, listAssignedReplies, unassignReplies } from '../store/open-replies.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { OWNERSHIP_LOST } from './live-replies.ts';
@@ -15,8 +15,8 @@ const HEARTBEAT_INTERVAL_MS = 2_000;
  * within 16 seconds of its death, replies whose end this node could not store or whose start it missed, and queued
  * replies that are next in their queue. It stops replies that a client has asked to stop or that were deleted. If the
  * database is shared, it also sends the heartbeat of this node.
- * @returns a function that stops the watcher and leaves the cluster, so that other nodes recover queued replies at
- * once.
+ * @returns a function that stops the watcher and leaves the cluster, so that other nodes recover the unfinished replies
+ * of this node at once.
  */
 export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
   const { db, logger, announcements } = deps;
@@ -25,12 +25,12 @@ export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
     deps,
     heartbeat: db.isShared ? startHeartbeat(deps, HEARTBEAT_INTERVAL_MS) : undefined,
     leases: createNodeLeases(),
-    idleAtLastCheck: new Set(),
+    idleIdsAtLastCheck: new Set(),
   };
   let checking: Promise<void> | undefined;
   let isFailing = false;
   const timer = setInterval(() => {
-    checking ??= check(watcher)
+    checking ??= checkReplies(watcher)
       .then(() => {
         if (isFailing) logger.info('checking open replies again');
         isFailing = false;
@@ -57,21 +57,22 @@ interface Watcher {
   readonly deps: GenerateDeps;
   readonly heartbeat: Heartbeat | undefined;
   readonly leases: NodeLeases;
-  /** The replies of this node that it was not generating at the last check. */
-  idleAtLastCheck: ReadonlySet<string>;
+  /** The ids of the replies that were assigned to this node at the last check, but not being generated. */
+  idleIdsAtLastCheck: ReadonlySet<string>;
 }
 
-async function check(watcher: Watcher): Promise<void> {
+async function checkReplies(watcher: Watcher): Promise<void> {
   const { deps, heartbeat } = watcher;
   const { db, node, liveReplies } = deps;
   if (heartbeat && !(await heartbeat.send())) await rejoinCluster(deps);
-  await disownAbandoned(deps);
+  await releaseAbandonedReplies(deps);
   const liveIds = [...liveReplies.keys()];
-  const ownReplies = await listRepliesOfNode(db.read, node.id);
-  // Another node has ended such a reply, or it was deleted: its text can no longer be stored.
+  const ownReplies = await listAssignedReplies(db.read, node.id);
   const ownIds = new Set(ownReplies.map(({ id }) => id));
+  // A live reply that is no longer assigned to this node was ended by another node, or deleted. Its text cannot be
+  // stored.
   for (const id of liveIds) if (!ownIds.has(id)) liveReplies.get(id)?.stop.abort(OWNERSHIP_LOST);
-  for (const { id, isAskedToStop } of ownReplies) if (isAskedToStop) abortGeneration(deps, id);
+  for (const { id, isStopRequested } of ownReplies) if (isStopRequested) abortGeneration(deps, id);
   await startMissedReplies(
     watcher,
     ownReplies.filter(({ id }) => !liveReplies.has(id)),
@@ -84,11 +85,11 @@ function abortGeneration({ liveReplies }: GenerateDeps, messageId: string): void
   liveReplies.get(messageId)?.stop.abort();
 }
 
-async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
-  const ids = [...node.abandoned];
+async function releaseAbandonedReplies({ db, node }: GenerateDeps): Promise<void> {
+  const ids = [...node.abandonedReplyIds];
   if (ids.length === 0) return;
-  await db.transaction((trx) => giveUpReplies(trx, node.id, ids));
-  for (const id of ids) node.abandoned.delete(id);
+  await db.transaction((trx) => unassignReplies(trx, node.id, ids));
+  for (const id of ids) node.abandonedReplyIds.delete(id);
 }
 
 /**
@@ -96,14 +97,14 @@ async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
  * but its confirmation was lost. Right after any commit the state looks the same, so only replies that are idle at two
  * successive checks are started. A reply that a client has asked to stop in the meantime is ended instead.
  */
-async function startMissedReplies(watcher: Watcher, idle: readonly OwnReply[]): Promise<void> {
+async function startMissedReplies(watcher: Watcher, idleReplies: readonly AssignedReply[]): Promise<void> {
   const { deps } = watcher;
-  const missed = idle.filter(({ id }) => watcher.idleAtLastCheck.has(id));
-  watcher.idleAtLastCheck = new Set(idle.map(({ id }) => id));
-  for (const { accountId, id, isAskedToStop } of missed) {
+  const missedReplies = idleReplies.filter(({ id }) => watcher.idleIdsAtLastCheck.has(id));
+  watcher.idleIdsAtLastCheck = new Set(idleReplies.map(({ id }) => id));
+  for (const { accountId, id, isStopRequested } of missedReplies) {
     const reply = await findMessage(deps.db.read, accountId, id);
     if (reply?.status !== 'STREAMING') continue;
-    if (isAskedToStop) await storeStop(deps, reply);
+    if (isStopRequested) await storeStop(deps, reply);
     else if (!deps.background.isDraining) startGenerating(deps, reply);
   }
 }

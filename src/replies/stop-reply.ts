@@ -10,7 +10,7 @@ import { markStopRequested } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { storeReplyEnd } from './finish-reply.ts';
 
-/** The maximum time that stopping waits for the node that generates the reply. */
+/** The maximum time that `stopReplies` waits for the node that generates a reply. */
 const MAX_WAIT_MS = 5_000;
 const POLL_INTERVAL_MS = 250;
 
@@ -23,7 +23,7 @@ type ReplyKey = Pick<Message, 'id' | 'accountId' | 'conversationId'>;
 /** The replies that a transaction has stopped or asked to stop. */
 export interface StopRequest {
   /** The replies that are being generated: `stopReplies` stops them after the commit. */
-  readonly stopping: readonly Message[];
+  readonly repliesToStop: readonly Message[];
   readonly events: readonly LoggedEvent[];
 }
 
@@ -31,21 +31,22 @@ const STOPPED = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error
 
 /**
  * Stops replies of one conversation in the caller's transaction, which has locked the conversation. A queued reply
- * becomes STOPPED and gives its quota back. A reply that is being generated is marked, so that whatever happens after
- * the commit, its node or the node that recovers it stops it within seconds. A reply that has ended is left unchanged.
+ * becomes STOPPED and gives its quota back. A reply that is being generated is marked in the database, so that its
+ * node, or the node that recovers it, stops it within seconds even if this process crashes after the commit. A reply
+ * that has ended is left unchanged.
  */
 export async function requestStop(trx: Queryable, replies: readonly Message[], at: Timestamp): Promise<StopRequest> {
-  const stopping: Message[] = [];
+  const repliesToStop: Message[] = [];
   const events: LoggedEvent[] = [];
   for (const reply of replies) {
     if (reply.status === 'QUEUED') {
       events.push(...(await storeReplyEnd(trx, reply, { ...reply, ...STOPPED, completedAt: at })));
     } else if (reply.status === 'STREAMING') {
       await markStopRequested(trx, reply.accountId, reply.id);
-      stopping.push(reply);
+      repliesToStop.push(reply);
     }
   }
-  return { stopping, events };
+  return { repliesToStop, events };
 }
 
 /**
@@ -70,13 +71,13 @@ async function stopReply(deps: StopDeps, reply: ReplyKey): Promise<void> {
   await setImmediate();
   const live = deps.liveReplies.get(reply.id);
   live?.stop.abort();
-  if (live === undefined && deps.db.isShared && !deps.node.abandoned.has(reply.id)) {
+  if (live === undefined && deps.db.isShared && !deps.node.abandonedReplyIds.has(reply.id)) {
     deps.announcements.announce('stop', reply.id);
     await waitForEnd(deps, reply);
     return;
   }
   const isStored = await Promise.race([live?.ended.then(() => true), wait(live === undefined ? 0 : MAX_WAIT_MS)]);
-  if (isStored !== true || deps.node.abandoned.has(reply.id)) await storeStop(deps, reply);
+  if (isStored !== true || deps.node.abandonedReplyIds.has(reply.id)) await storeStop(deps, reply);
 }
 
 /** Stores the end of a reply on behalf of the node that generates it, with the text that this node knows. */

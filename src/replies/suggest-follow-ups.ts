@@ -1,4 +1,4 @@
-import { bandOf } from '../answer/confidence.ts';
+import { toConfidenceBand } from '../answer/confidence.ts';
 import type { Question, Suggestions } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
 import { deletionTopic, publishEvents } from '../coordination/topics.ts';
@@ -8,17 +8,17 @@ import { AnswerFailure } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { lockConversation } from '../store/conversations.ts';
-import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
+import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 import { appendEvent } from '../store/events.ts';
 import { addUsage, findMessage, setFollowUps } from '../store/messages.ts';
-import { countReply } from '../store/usage.ts';
+import { addDailyUsage } from '../store/usage.ts';
 import { recordUsageMetrics } from './generation-state.ts';
 
 const TIMEOUT_MS = 20_000;
 
 /**
- * Suggests follow-up questions in the background after a reply with citations, if the chatbot has them enabled. Only
- * questions that the sources can answer are stored. A failure is logged and does not affect the reply.
+ * Suggests follow-up questions in the background after a reply with citations, if the chatbot's settings enable this.
+ * Only questions that the sources can answer are stored. A failure is logged and does not affect the reply.
  * @param question the question that the reply answers.
  */
 export function suggestFollowUps(
@@ -32,10 +32,10 @@ export function suggestFollowUps(
   deps.background.run('suggest follow-ups', async (signal) => {
     const deletion = watchDeletion(deps, question);
     const anySignal = AbortSignal.any([signal, deletion.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const suggesting = engine
-      ?.suggest?.({ ...question, author: generation }, reply, anySignal)
+    const request = engine
+      ?.suggest?.({ ...question, answeringModel: generation }, reply, anySignal)
       .finally(deletion.unsubscribe);
-    const suggestions = await suggesting?.catch((error: unknown) => {
+    const suggestions = await request?.catch((error: unknown) => {
       if (deletion.signal.aborted) return undefined;
       if (!(error instanceof AnswerFailure)) throw error;
       deps.logger.warn(
@@ -45,9 +45,9 @@ export function suggestFollowUps(
       return undefined;
     });
     if (suggestions === undefined) return;
-    const retry = { signal, unavailableMs: ANSWER_STEP_MS, brokenMs: 0 };
-    const questions = await retryStep(() => selectAnswerable(deps, question, suggestions.questions), retry);
-    await retryStep(() => storeSuggestions(deps, reply, { ...suggestions, questions }), retry);
+    const retryOptions = { signal, unavailableRetryMs: ANSWER_STEP_RETRY_MS, otherErrorRetryMs: 0 };
+    const questions = await retryStep(() => selectAnswerable(deps, question, suggestions.questions), retryOptions);
+    await retryStep(() => storeSuggestions(deps, reply, { ...suggestions, questions }), retryOptions);
   });
 }
 
@@ -68,12 +68,12 @@ async function selectAnswerable(
   { accountId, chatbotId }: Question,
   questions: readonly string[],
 ): Promise<string[]> {
-  const answerable: string[] = [];
+  const answerableQuestions: string[] = [];
   for (const text of questions) {
     const { confidence } = await retrieve(db.read, accountId, chatbotId, text, 1);
-    if (bandOf(confidence) !== 'NONE') answerable.push(text);
+    if (toConfidenceBand(confidence) !== 'NONE') answerableQuestions.push(text);
   }
-  return answerable;
+  return answerableQuestions;
 }
 
 /** Stores the suggestions of a reply, and adds their usage to it. Repeated calls have no further effect. */
@@ -84,12 +84,12 @@ async function storeSuggestions(
 ): Promise<void> {
   const { accountId, conversationId, id: messageId, generation } = reply;
   const at = toTimestamp(clock.now());
-  const priceNano = generation && usage && prices.priceOf(generation, usage);
+  const priceNano = generation && usage && prices.calculatePrice(generation, usage);
   const events = await db.transaction(async (trx) => {
     const conversation = await lockConversation(trx, accountId, conversationId);
     const stored = await findMessage(trx, accountId, messageId);
     if (conversation === undefined || stored === undefined) return [];
-    // Only this function adds to the usage of a finished reply, so a difference means that it has already run.
+    // Only this function adds to the usage of a finished reply, so a difference shows that it has already run.
     const isCounted = stored.usage?.inputTokens !== reply.usage?.inputTokens;
     if (isCounted || stored.followUps.length > 0) return [];
     const suggested = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
@@ -97,7 +97,7 @@ async function storeSuggestions(
     if (questions.length > 0) await setFollowUps(trx, accountId, messageId, questions);
     if (usage !== null) {
       await addUsage(trx, reply, usage, priceNano);
-      await countReply(trx, reply, { chatbotId: conversation.chatbotId, messages: 0, usage, priceNano });
+      await addDailyUsage(trx, reply, { chatbotId: conversation.chatbotId, messages: 0, usage, priceNano });
     }
     return events;
   });

@@ -6,13 +6,14 @@ import type { Message, MessageStatus } from '../domain/entities.ts';
 export interface TextPosition {
   /** The number of UTF-16 code units before the position. */
   readonly offset: number;
+  /** The number of citations before the position. */
   readonly citations: number;
-  /** The checksum of the text before the offset. It reveals that another text has replaced this one after a restore. */
+  /** The checksum of the text before the offset. It shows whether a restore has replaced that text with another. */
   readonly checksum: number;
 }
 
 /** The number of characters before the offset that the checksum covers. */
-const CHECKED_CHARS = 32;
+const CHECKSUM_CHARS = 32;
 const FNV_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
@@ -20,7 +21,7 @@ const FNV_PRIME = 0x01000193;
 export const TEXT_POSITION_PATTERN = '(?<offset>\\d{1,9})_(?<citations>\\d{1,3})_(?<checksum>[0-9a-z]{1,7})';
 
 /** The statuses of a reply whose subscribers may have received more text than is stored. */
-const MAY_BE_TRUNCATED: ReadonlySet<MessageStatus> = new Set(['STREAMING', 'INTERRUPTED', 'STOPPED']);
+const POSSIBLY_TRUNCATED_STATUSES: ReadonlySet<MessageStatus> = new Set(['STREAMING', 'INTERRUPTED', 'STOPPED']);
 
 /** The beginning of a text. */
 export const TEXT_START: TextPosition = { offset: 0, citations: 0, checksum: FNV_BASIS };
@@ -28,7 +29,7 @@ export const TEXT_START: TextPosition = { offset: 0, citations: 0, checksum: FNV
 /** Computes the checksum (FNV-1a) of the 32 characters before an offset. */
 export function checksumAt(text: string, offset: number): number {
   let sum = FNV_BASIS;
-  for (let index = Math.max(0, offset - CHECKED_CHARS); index < offset; index++) {
+  for (let index = Math.max(0, offset - CHECKSUM_CHARS); index < offset; index++) {
     sum = Math.imul(sum ^ text.charCodeAt(index), FNV_PRIME);
   }
   return sum >>> 0;
@@ -49,19 +50,19 @@ export function decodeTextPosition({
 }
 
 /**
- * Returns whether the subscriber at a position has received a text that differs from the current one. A position beyond
- * the current text does not count as a difference if another process is generating the reply, or if a crash may have
- * truncated it (its status is INTERRUPTED, or STOPPED because of a request before the crash): the subscriber may then
- * have received more text than this process knows.
+ * Returns whether the subscriber at a position has received a text that differs from the current text. A position
+ * beyond the current text counts as a difference, unless another process is generating the reply, or a crash may have
+ * truncated it (its status is INTERRUPTED, or STOPPED because of a request before the crash). In these cases the
+ * subscriber may have received more text than this process knows.
  */
-export function hasReceivedOtherText(
+export function hasReceivedDifferentText(
   { liveReplies }: Pick<Deps, 'liveReplies'>,
   { offset, citations, checksum }: TextPosition,
   current: AnswerText & { readonly message: Pick<Message, 'id' | 'status'> },
 ): boolean {
   const { id, status } = current.message;
   if (offset > current.content.length || citations > current.citations.length) {
-    return liveReplies.has(id) || !MAY_BE_TRUNCATED.has(status);
+    return liveReplies.has(id) || !POSSIBLY_TRUNCATED_STATUSES.has(status);
   }
   return checksumAt(current.content, offset) !== checksum;
 }

@@ -6,7 +6,7 @@ import type { Deps } from '../deps.ts';
 import type { ChatbotTool } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { RefusalError } from '../domain/errors.ts';
-import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
+import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 
 type ToolDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background'>;
 
@@ -35,7 +35,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       runTool(deps, handoffMessage, async () => {
         const reason = textOf(input, 'reason')?.slice(0, 1_000);
         await escalateConversation(deps, { accountId }, { conversationId, reason });
-        return 'A person has been asked for, and will see this conversation. Tell the visitor so.';
+        return 'A person was requested and will see this conversation. Tell the visitor.';
       }),
   }),
 
@@ -52,14 +52,14 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
     },
     run(input) {
       // Shared by all retries, so that a retry finds the lead of an earlier attempt whose outcome is unknown.
-      const lead = { id: undefined };
+      const retryContext = { id: undefined };
       return runTool(deps, LEAD_NOTICE, async () => {
         const values = leadForm.fields.map(({ name }) => [name, textOf(input, name)] as const);
         const standard = values.filter(([name]) => STANDARD_FIELDS.has(name));
         const custom = values.filter(([name, value]) => !STANDARD_FIELDS.has(name) && value !== undefined);
         const customData = custom.length > 0 ? Object.fromEntries(custom) : undefined;
         const fields = { conversationId, ...Object.fromEntries(standard), customData };
-        await captureLead(deps, { accountId }, fields, lead);
+        await captureLead(deps, { accountId }, fields, retryContext);
         return 'The contact details are saved. Thank the visitor.';
       });
     },
@@ -68,14 +68,15 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
 
 /**
  * Runs a tool as background work, so that it finishes even if the reply is stopped.
- * @param act performs the tool's effect, and returns the report for the model; a `RefusalError` is also reported. It
- * must be idempotent, because it is retried while the storage is unavailable.
+ * @param execute performs the tool's effect, and returns the report for the model; a `RefusalError` is also reported.
+ * `execute` must be idempotent, because it is retried while the storage is unavailable.
  */
-function runTool({ background }: ToolDeps, notice: string, act: () => Promise<string>): Promise<ToolResult> {
+function runTool({ background }: ToolDeps, notice: string, execute: () => Promise<string>): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
     background.run('use a tool', async (signal) => {
       try {
-        const report = await retryStep(act, { signal, unavailableMs: ANSWER_STEP_MS, brokenMs: 0 });
+        const retryOptions = { signal, unavailableRetryMs: ANSWER_STEP_RETRY_MS, otherErrorRetryMs: 0 };
+        const report = await retryStep(execute, retryOptions);
         resolve({ hasSucceeded: true, report, notice });
       } catch (error) {
         if (error instanceof RefusalError) {

@@ -2,10 +2,10 @@
 export interface Block {
   readonly start: number;
   readonly end: number;
-  /** The headings above it, outermost first; all blocks of a section share the same array instance. */
-  readonly path: readonly string[];
-  /** Whether it is a table or fenced code, which is not cut into sentences. */
-  readonly isWhole: boolean;
+  /** The headings above the block, outermost first; all blocks of a section share the same array instance. */
+  readonly headingPath: readonly string[];
+  /** Whether the block is a table or fenced code, which is not split into sentences. */
+  readonly isTableOrCode: boolean;
 }
 
 interface Line {
@@ -18,41 +18,42 @@ interface Line {
 const MAX_HEADING_LENGTH = 200;
 
 const ATX_HEADING = /^ {0,3}(#{1,6})(?:[ \t]|$)/;
-const SETEXT_RULE = /^ {0,3}(?:=+|-+)[ \t]*$/;
+const SETEXT_UNDERLINE = /^ {0,3}(?:=+|-+)[ \t]*$/;
 const FENCE = /^\s*(`{3,}|~{3,})/;
-const TABLE_RULE = /^[ \t|:-]+$/;
+const TABLE_DELIMITER_ROW = /^[ \t|:-]+$/;
 
 /**
  * Finds the blocks of a text, in order: paragraphs, lists and other runs of lines without an empty line between them,
- * tables, fenced code. A heading becomes part of the path of the blocks below it; if there are none, it becomes a block
- * itself. Everything except white space is in a block or a path. A fence that is never closed is ordinary text.
+ * tables, fenced code. A heading becomes part of the heading path of the blocks below it; a heading without blocks
+ * below it becomes a block. Everything except white space is in a block or a heading path. A fence that is never closed
+ * is ordinary text.
  */
 export function findBlocks(text: string): Block[] {
   const lines = splitLines(text);
-  const fences = closeFences(lines);
+  const fences = matchFences(lines);
   const outline = createOutline();
   let paragraph: Line[] = [];
 
   function endParagraph(): void {
-    outline.add(paragraph, false);
+    outline.addBlock(paragraph, false);
     paragraph = [];
   }
 
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] as Line;
     const heading = readHeading(line.text);
-    const last = fences.get(index) ?? findTableEnd(lines, index);
-    const [title] = paragraph;
-    if (last !== undefined) {
+    const lastIndex = fences.get(index) ?? findTableEnd(lines, index);
+    const [firstLine] = paragraph;
+    if (lastIndex !== undefined) {
       endParagraph();
-      outline.add(lines.slice(index, last + 1), true);
-      index = last;
+      outline.addBlock(lines.slice(index, lastIndex + 1), true);
+      index = lastIndex;
     } else if (heading !== undefined) {
       endParagraph();
-      outline.enter(heading.level, heading.title, line);
-    } else if (title !== undefined && paragraph.length === 1 && isUnderlined(title.text, line.text)) {
+      outline.openSection(heading.level, heading.title, line);
+    } else if (firstLine !== undefined && paragraph.length === 1 && isSetextHeading(firstLine.text, line.text)) {
       paragraph = [];
-      outline.enter(line.text.includes('=') ? 1 : 2, title.text.trim(), title);
+      outline.openSection(line.text.includes('=') ? 1 : 2, firstLine.text.trim(), firstLine);
     } else if (line.text.trim() === '') {
       endParagraph();
     } else {
@@ -60,7 +61,7 @@ export function findBlocks(text: string): Block[] {
     }
   }
   endParagraph();
-  outline.leave(1);
+  outline.closeSections(1);
   return outline.blocks;
 }
 
@@ -69,30 +70,30 @@ function createOutline() {
   const blocks: Block[] = [];
   /** Outermost first. `isUsed`: the heading is in a block's path; otherwise the heading itself becomes a block. */
   const headings: { level: number; line: Line; path: readonly string[]; isUsed: boolean }[] = [];
-  const root: readonly string[] = [];
-  const path = () => headings.at(-1)?.path ?? root;
+  const rootPath: readonly string[] = [];
+  const path = () => headings.at(-1)?.path ?? rootPath;
 
-  function add(lines: readonly Line[], isWhole: boolean): void {
+  function addBlock(lines: readonly Line[], isTableOrCode: boolean): void {
     const first = lines[0];
     if (first === undefined) return;
     for (const heading of headings) heading.isUsed = true;
-    blocks.push({ start: first.start, end: lines.at(-1)?.end ?? first.end, path: path(), isWhole });
+    blocks.push({ start: first.start, end: lines.at(-1)?.end ?? first.end, headingPath: path(), isTableOrCode });
   }
 
   /** Ends the sections of this level and of deeper levels. */
-  function leave(level: number): void {
+  function closeSections(level: number): void {
     for (let last = headings.at(-1); last !== undefined && last.level >= level; last = headings.at(-1)) {
       headings.pop();
-      if (!last.isUsed) add([last.line], false);
+      if (!last.isUsed) addBlock([last.line], false);
     }
   }
 
-  function enter(level: number, title: string, line: Line): void {
-    leave(level);
+  function openSection(level: number, title: string, line: Line): void {
+    closeSections(level);
     headings.push({ level, line, path: [...path(), title], isUsed: false });
   }
 
-  return { blocks, add, leave, enter };
+  return { blocks, addBlock, closeSections, openSection };
 }
 
 function splitLines(text: string): Line[] {
@@ -105,31 +106,31 @@ function splitLines(text: string): Line[] {
   });
 }
 
-/** Maps each line that opens a fence to the line that closes it. */
-function closeFences(lines: readonly Line[]): Map<number, number> {
+/** Maps the index of each line that opens a fence to the index of the line that closes the fence. */
+function matchFences(lines: readonly Line[]): Map<number, number> {
   const pairs = new Map<number, number>();
-  let open: { index: number; mark: string } | undefined;
+  let openFence: { index: number; mark: string } | undefined;
   for (const [index, { text }] of lines.entries()) {
     const mark = FENCE.exec(text)?.[1];
     if (mark === undefined) continue;
-    if (open === undefined) {
-      open = { index, mark };
-    } else if (mark.startsWith(open.mark) && text.trim() === mark) {
-      pairs.set(open.index, index);
-      open = undefined;
+    if (openFence === undefined) {
+      openFence = { index, mark };
+    } else if (mark.startsWith(openFence.mark) && text.trim() === mark) {
+      pairs.set(openFence.index, index);
+      openFence = undefined;
     }
   }
   return pairs;
 }
 
-/** Finds the last line of the table that starts at this line; undefined unless the next line is a rule of dashes. */
+/** Returns the index of the last line of the table that starts at a line; undefined if no table starts there. */
 function findTableEnd(lines: readonly Line[], index: number): number | undefined {
-  const rule = lines[index + 1]?.text ?? '';
-  if (!lines[index]?.text.includes('|') || !rule.includes('|') || !rule.includes('-') || !TABLE_RULE.test(rule))
-    return undefined;
-  let last = index + 1;
-  while (lines[last + 1]?.text.includes('|')) last += 1;
-  return last;
+  const next = lines[index + 1]?.text ?? '';
+  const isDelimiterRow = next.includes('|') && next.includes('-') && TABLE_DELIMITER_ROW.test(next);
+  if (!lines[index]?.text.includes('|') || !isDelimiterRow) return undefined;
+  let lastIndex = index + 1;
+  while (lines[lastIndex + 1]?.text.includes('|')) lastIndex += 1;
+  return lastIndex;
 }
 
 function readHeading(line: string): { level: number; title: string } | undefined {
@@ -140,7 +141,8 @@ function readHeading(line: string): { level: number; title: string } | undefined
   return title === '' ? undefined : { level, title };
 }
 
-/** Whether `rule`, the line below, makes a line a heading. A list item or a quotation is never a heading. */
-function isUnderlined(title: string, rule: string): boolean {
-  return SETEXT_RULE.test(rule) && title.length <= MAX_HEADING_LENGTH && !/^\s*(?:[-*+>]|\d+[.)])\s/.test(title);
+/** Whether the line below a line underlines it, which makes it a heading. List items and quotations are no headings. */
+function isSetextHeading(title: string, lineBelow: string): boolean {
+  if (!SETEXT_UNDERLINE.test(lineBelow) || title.length > MAX_HEADING_LENGTH) return false;
+  return !/^\s*(?:[-*+>]|\d+[.)])\s/.test(title);
 }

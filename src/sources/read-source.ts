@@ -13,41 +13,42 @@ export interface SourceToRead {
   readonly content: SourceContent;
 }
 
-/** A chunk of a source with its search terms, in order, separated by spaces. */
-export interface ReadPassage extends Chunk {
+/** A chunk of a source with its search terms: in the order of the text, separated by spaces. */
+export interface IndexedChunk extends Chunk {
   readonly terms: string;
 }
 
-/** The passages of a source, or the public reason why it could not be read. */
+/** The passages of a source, or the reason, which clients see, why the source could not be read. */
 export type ReadResult =
-  | { readonly title: string; readonly passages: readonly ReadPassage[]; readonly failure: null }
+  | { readonly title: string; readonly passages: readonly IndexedChunk[]; readonly failure: null }
   | { readonly title: string; readonly passages: readonly []; readonly failure: string };
 
 /** In UTF-16 units. */
 export const MAX_TITLE_CHARS = 255;
 
 /**
- * Limits on what the database has to write, because more would take seconds: the UTF-16 units of all passages, each
- * with the title and its headings, and their terms. A text of a million units in any language stays below them.
+ * Limits for one source, because writing more would take the database seconds: the UTF-16 units of all its passages
+ * together, each counted with the title and its headings, and the number of all their terms. A text of a million units
+ * in any language stays below these limits.
  */
-const MAX_PASSAGE_CHARS = 5_000_000;
+const MAX_INDEXED_CHARS = 5_000_000;
 const MAX_TERMS = 1_500_000;
 
-/** Cuts a source into passages and finds their terms. Takes linear time: one second for 1 MB. */
+/** Splits a source into passages and finds their terms. Takes linear time: one second for 1 MB. */
 export function readSource(source: SourceToRead): ReadResult {
   const { content, title = deriveTitle(content) } = source;
   const chunks = content.qa
     ? [{ headingPath: [content.qa.question], text: content.qa.answer }]
     : chunkMarkdown(content.text ?? '');
-  const passages: ReadPassage[] = [];
+  const passages: IndexedChunk[] = [];
   let charCount = 0;
   let termCount = 0;
   for (const chunk of chunks) {
-    const indexed = [title, ...chunk.headingPath, chunk.text].join('\n');
-    charCount += indexed.length;
-    if (charCount > MAX_PASSAGE_CHARS)
+    const indexedText = [title, ...chunk.headingPath, chunk.text].join('\n');
+    charCount += indexedText.length;
+    if (charCount > MAX_INDEXED_CHARS)
       return createReadFailure(source, 'The text has too many sections under long headings.');
-    const terms = toTerms(indexed);
+    const terms = toTerms(indexedText);
     termCount += terms.length;
     if (termCount > MAX_TERMS) return createReadFailure(source, 'The text has too many words.');
     passages.push({ ...chunk, terms: terms.join(' ') });
@@ -55,7 +56,7 @@ export function readSource(source: SourceToRead): ReadResult {
   return { title, passages, failure: null };
 }
 
-/** Creates the result for a source that cannot be read. It is fast, as it cleans only the start of the text. */
+/** Creates the result for a source that cannot be read. It is fast, because it cleans only the start of the text. */
 export function createReadFailure({ title, content }: SourceToRead, failure: string): ReadResult {
   return { title: title ?? deriveTitle({ ...content, text: content.text?.slice(0, 1_000) }), passages: [], failure };
 }

@@ -9,14 +9,14 @@ export interface SourceReader {
 
 /** The limits of the worker thread that reads one source. */
 export interface SourceReaderLimits {
-  /** Includes the start of the thread, which takes a tenth of a second. */
+  /** The time limit; it includes the start of the thread, which takes a tenth of a second. */
   readonly timeoutMs: number;
   readonly maxHeapMb: number;
 }
 
 const LIMITS: SourceReaderLimits = { timeoutMs: 20_000, maxHeapMb: 256 };
 
-/** In UTF-16 units. Reading a shorter text takes milliseconds, less than starting a thread. */
+/** In UTF-16 units. A text up to this length is read without a thread, because reading it takes only milliseconds. */
 const MAX_INLINE_CHARS = 20_000;
 
 /**
@@ -24,12 +24,12 @@ const MAX_INLINE_CHARS = 20_000;
  * that exceeds the limits.
  */
 export function createSourceReader(limits = LIMITS): SourceReader {
-  let last: Promise<unknown> = Promise.resolve();
+  let previousRead: Promise<unknown> = Promise.resolve();
   return {
     async read(source) {
       if ((source.content.text?.length ?? 0) <= MAX_INLINE_CHARS) return readSource(source);
-      const reading = last.then(() => readInWorker(source, limits));
-      last = reading.catch(() => {});
+      const reading = previousRead.then(() => readInWorker(source, limits));
+      previousRead = reading.catch(() => {});
       return reading;
     },
   };

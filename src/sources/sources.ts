@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Passage, Source } from '../domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, createIdAfter, parseId } from '../domain/ids.ts';
-import { line, parseInput, text } from '../domain/input.ts';
+import { parseInput, singleLine, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findNewestId } from '../store/newest-ids.ts';
@@ -26,15 +26,15 @@ export interface CreateSourceInput {
 
 const MAX_TEXT_CHARS = 1_000_000;
 
-/** The rule for text that is not cut into chunks and is therefore cleaned here. */
-const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
+/** The rule for a text that `chunkMarkdown` does not split. It cleans the text; `chunkMarkdown` cleans the others. */
+const cleanedText = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
 
 const rules = z.object({
-  title: line(1, MAX_TITLE_CHARS).pipe(cleaned(1, MAX_TITLE_CHARS)).optional(),
+  title: singleLine(1, MAX_TITLE_CHARS).pipe(cleanedText(1, MAX_TITLE_CHARS)).optional(),
   content: z
     .object({
       text: text(1, MAX_TEXT_CHARS).nullish(),
-      qa: z.object({ question: cleaned(1, 2_000), answer: cleaned(1, 20_000) }).nullish(),
+      qa: z.object({ question: cleanedText(1, 2_000), answer: cleanedText(1, 20_000) }).nullish(),
     })
     .refine(({ text, qa }) => (text == null) !== (qa == null), 'Give exactly one of text and qa.'),
 });

@@ -15,17 +15,20 @@ export async function findAccount(db: Queryable, id: string): Promise<Account | 
   return row && toAccount(row);
 }
 
-/** Locks an account until the end of the transaction. Callers lock it before they count rows in order to add one. */
+/**
+ * Locks an account until the end of the transaction. A caller locks the account before it checks a limit on the number
+ * of the account's rows, such as its API keys.
+ */
 export async function lockAccount(trx: Queryable, id: string): Promise<void> {
   await trx.selectFrom('accounts').select('id').where('id', '=', id).forNoKeyUpdate().execute();
 }
 
-/** Finds an account by its id or its name, as an operator would type either. */
-export async function findAccountByIdOrName(db: Queryable, text: string): Promise<Account | undefined> {
+/** Finds an account by its id or its name: an operator may type either. */
+export async function findAccountByIdOrName(db: Queryable, idOrName: string): Promise<Account | undefined> {
   const row = await db
     .selectFrom('accounts')
     .selectAll()
-    .where((where) => where.or([where('id', '=', text.toLowerCase()), where('name', '=', text)]))
+    .where((where) => where.or([where('id', '=', idOrName.toLowerCase()), where('name', '=', idOrName)]))
     .executeTakeFirst();
   return row && toAccount(row);
 }

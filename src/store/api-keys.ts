@@ -23,7 +23,10 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
     .execute();
 }
 
-/** Finds a key by the SHA-256 of its text, revoked keys included. Takes no account, because the key determines it. */
+/**
+ * Finds a key of any account by the SHA-256 of its text, revoked keys included. The key tells the caller which account
+ * it belongs to.
+ */
 export async function findApiKeyByHash(db: Queryable, hash: string): Promise<ApiKey | undefined> {
   const [row] = await FIND_BY_HASH(db, [hash]);
   return row && toApiKey(row);
@@ -73,7 +76,7 @@ export async function listApiKeys(db: Queryable, accountId: string, limit: numbe
   return rows.map(toApiKey);
 }
 
-/** How many keys of the account are not revoked. */
+/** The number of keys of the account that are not revoked. */
 export async function countActiveApiKeys(db: Queryable, accountId: string): Promise<number> {
   const { count } = await db
     .selectFrom('api_keys')
@@ -84,7 +87,7 @@ export async function countActiveApiKeys(db: Queryable, accountId: string): Prom
   return count;
 }
 
-/** How many keys of all accounts are revoked; grows with every revocation. Uses `api_keys_revoked`. */
+/** The number of revoked keys of all accounts, which grows with every revocation. Uses `api_keys_revoked`. */
 export async function countRevokedApiKeys(db: Queryable): Promise<number> {
   const { count } = await db
     .selectFrom('api_keys')

@@ -4,15 +4,13 @@ import { toMessage } from './messages.ts';
 import { padIds } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
-/**
- * How many messages the walk may visit per requested message, because it also visits messages that the result omits.
- */
+/** The maximum number of messages that `listHistory` reads per requested message. It omits some of these messages. */
 const STEPS_PER_MESSAGE = 5;
 
 /**
- * The latest messages of a branch that an engine may see, oldest first, up to and including `fromId`: completed
- * messages, and replies that the visitor stopped. Returns at most `limit` messages, all among the last five times
- * `limit` messages of the branch.
+ * The latest messages of a branch that an answer engine may read, oldest first, up to and including `fromId`: completed
+ * messages, and replies that the visitor stopped. Returns at most `limit` messages. Reads at most `5 * limit` messages
+ * of the branch to find them.
  */
 export async function listHistory(
   db: Queryable,
@@ -47,10 +45,10 @@ export async function listHistory(
 }
 
 /**
- * The messages that directly follow each of several messages, oldest first. For the id of a conversation, its first
- * messages. Uses `messages_by_parent`.
+ * The messages whose parent is one of several messages, oldest first. The id of a conversation stands for the parent of
+ * its first messages. Uses `messages_by_parent`.
  */
-export async function findFollowing(db: Queryable, accountId: string, ids: readonly string[]): Promise<Message[]> {
+export async function findChildMessages(db: Queryable, accountId: string, ids: readonly string[]): Promise<Message[]> {
   const paddedIds = padIds(ids);
   const rows = await db
     .selectFrom('messages')
@@ -68,7 +66,10 @@ export async function findFollowing(db: Queryable, accountId: string, ids: reado
   return rows.map(toMessage);
 }
 
-/** The last message of the branch that a conversation shows; the next message follows it. Uses `messages_shown`. */
+/**
+ * The id of the last message of the branch that a conversation shows: the parent of the next message. Uses
+ * `messages_shown`.
+ */
 export async function findShownBranchEnd(
   db: Queryable,
   accountId: string,
@@ -87,7 +88,7 @@ export async function findShownBranchEnd(
   return row?.id;
 }
 
-/** Finds the last message of a message's branch; where the branch forks, it follows the newest message. */
+/** Finds the id of the last message of a message's branch. Where the branch forks, follows the newest message. */
 export async function findBranchEnd(db: Queryable, accountId: string, messageId: string): Promise<string> {
   const { end } = await db
     .withRecursive('path(id)', (eb) =>
@@ -109,7 +110,7 @@ export async function findBranchEnd(db: Queryable, accountId: string, messageId:
   return end;
 }
 
-/** Makes a conversation show only the branch that ends with the message `endId`; `null` shows no messages. */
+/** Makes a conversation show only the branch that ends with the message `endId`, or no messages if `endId` is null. */
 export async function setShownBranch(
   trx: Queryable,
   accountId: string,

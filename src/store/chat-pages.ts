@@ -8,8 +8,8 @@ export interface ChatPageChatbot {
   readonly slug: string;
 }
 
-/** Finds a chatbot of any account by its id: a page's address names no account. */
-export async function findPagedChatbot(db: Queryable, id: string): Promise<ChatPageChatbot | undefined> {
+/** Finds a chatbot of any account by its id, because the URL of a chat page does not contain the account. */
+export async function findChatPageChatbot(db: Queryable, id: string): Promise<ChatPageChatbot | undefined> {
   return db
     .selectFrom('chatbots')
     .select(['id', 'account_id as accountId', 'name', 'slug'])

@@ -2,23 +2,24 @@ import { sql } from 'kysely';
 import type { DeletedChatbot } from './deleted-chatbots.ts';
 import { unindexChatbot, unindexSource } from './search/search.ts';
 import type { Queryable } from './tables.ts';
-import { IS_OPEN } from './unowned-replies.ts';
+import { IS_OPEN_REPLY } from './unowned-replies.ts';
 import { releaseReply } from './usage.ts';
 
-/** The maximum numbers of rows and of conversations that one transaction deletes. */
+/** The maximum number of rows that one statement deletes. */
 const MAX_ROWS = 500;
+/** The maximum number of conversations that one transaction deletes. */
 const MAX_CONVERSATIONS = 50;
 
 /**
- * Removes part of a deleted chatbot's rows: at most a few hundred rows and one source, and finally the chatbot itself.
- * Two gateways may remove the same part concurrently. After a crash, the next call continues.
- * @returns whether there is more to remove.
+ * Removes part of a deleted chatbot's rows: at most a few hundred rows or one source. The last part is the chatbot
+ * itself. Two gateways may call this function concurrently. After a crash, the next call continues.
+ * @returns whether another call is needed now.
  */
 export async function removeChatbotPart(trx: Queryable, chatbot: DeletedChatbot): Promise<boolean> {
   return (
     (await removeConversations(trx, chatbot.id)) ||
     (await removeSource(trx, chatbot)) ||
-    (await removeKeys(trx, chatbot.id)) ||
+    (await removeIdempotencyKeys(trx, chatbot.id)) ||
     (await removeDeliveries(trx, chatbot.id)) ||
     (await removeChatbot(trx, chatbot))
   );
@@ -29,7 +30,7 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
   const withOpenReplies = await lockConversations(trx, chatbotId, true);
   const ids = withOpenReplies.length > 0 ? withOpenReplies : await lockConversations(trx, chatbotId, false);
   if (ids.length === 0) return false;
-  await releaseReplies(trx, ids);
+  await removeOpenReplies(trx, ids);
   const { numDeletedRows: messages } = await trx
     .deleteFrom('messages')
     .where('id', 'in', (eb) =>
@@ -54,10 +55,10 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
 }
 
 /**
- * Locks conversations of a chatbot; with `isOpen`, only those with open replies. These are removed first, so that their
- * quota is released early.
+ * Locks conversations of a chatbot. The caller removes the conversations with open replies first, so that these replies
+ * soon stop counting against the quota.
  */
-async function lockConversations(trx: Queryable, chatbotId: string, isOpen: boolean): Promise<string[]> {
+async function lockConversations(trx: Queryable, chatbotId: string, onlyWithOpenReplies: boolean): Promise<string[]> {
   const list = trx
     .selectFrom('conversations')
     .select('id')
@@ -66,16 +67,17 @@ async function lockConversations(trx: Queryable, chatbotId: string, isOpen: bool
     .limit(MAX_CONVERSATIONS)
     .forUpdate()
     .skipLocked();
-  const openIds = (db: Queryable) => db.selectFrom('messages').select('conversation_id').where(IS_OPEN);
-  const rows = await (isOpen ? list.where('id', 'in', openIds(trx)) : list).execute();
+  const idsWithOpenReplies = (db: Queryable) =>
+    db.selectFrom('messages').select('conversation_id').where(IS_OPEN_REPLY);
+  const rows = await (onlyWithOpenReplies ? list.where('id', 'in', idsWithOpenReplies(trx)) : list).execute();
   return rows.map(({ id }) => id);
 }
 
-/** Removes open replies, and releases the quota of those without any text. */
-async function releaseReplies(trx: Queryable, conversationIds: readonly string[]): Promise<void> {
+/** Removes open replies. A removed reply without any text no longer counts against the quota. */
+async function removeOpenReplies(trx: Queryable, conversationIds: readonly string[]): Promise<void> {
   const removed = await trx
     .deleteFrom('messages')
-    .where(IS_OPEN)
+    .where(IS_OPEN_REPLY)
     .where('conversation_id', 'in', conversationIds)
     .returning(['account_id', 'content', 'created_at'])
     .execute();
@@ -92,7 +94,7 @@ async function removeSource(trx: Queryable, { id, accountId }: DeletedChatbot): 
   return true;
 }
 
-async function removeKeys(trx: Queryable, chatbotId: string): Promise<boolean> {
+async function removeIdempotencyKeys(trx: Queryable, chatbotId: string): Promise<boolean> {
   const { numAffectedRows } = await sql`
     delete from idempotency_keys where (chatbot_id, operation, key) in (
       select chatbot_id, operation, key from idempotency_keys where chatbot_id = ${chatbotId}
@@ -115,7 +117,10 @@ async function removeDeliveries(trx: Queryable, chatbotId: string): Promise<bool
   return numDeletedRows === BigInt(MAX_ROWS);
 }
 
-/** Leaves the chatbot to a later call while it has a conversation, which was locked or started meanwhile. */
+/**
+ * Does nothing while a conversation remains, because it was locked or is new. A later call removes the conversation and
+ * the chatbot.
+ */
 async function removeChatbot(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {
   const remaining = await trx.selectFrom('conversations').select('id').where('chatbot_id', '=', id).limit(1).execute();
   if (remaining.length > 0) return false;

@@ -1,8 +1,9 @@
 import type { Queryable } from './tables.ts';
 
-/** A gateway that generates replies; `beat` counts its heartbeats. */
+/** A gateway that generates replies. */
 export interface ClusterNode {
   readonly id: string;
+  /** The number of heartbeats that it has sent. */
   readonly beat: number;
 }
 
@@ -13,7 +14,7 @@ export async function insertNode(trx: Queryable, id: string): Promise<void> {
 
 /**
  * Sends a node's heartbeat, in one statement without a transaction.
- * @returns whether the node is still on the list: other gateways consider it alive.
+ * @returns whether the node still has a row; without one, other gateways consider it dead.
  */
 export async function sendHeartbeat(db: Queryable, id: string): Promise<boolean> {
   const result = await db
@@ -24,12 +25,12 @@ export async function sendHeartbeat(db: Queryable, id: string): Promise<boolean>
   return result.numUpdatedRows === 1n;
 }
 
-/** All nodes that no gateway has found dead. */
+/** All nodes that the gateways consider alive. */
 export async function listNodes(db: Queryable): Promise<ClusterNode[]> {
   return db.selectFrom('nodes').selectAll().execute();
 }
 
-/** Deletes a node as dead, unless it has sent another heartbeat since it was read. */
+/** Deletes a node that is considered dead, unless it has sent another heartbeat since the caller read its `beat`. */
 export async function deleteExpiredNode(trx: Queryable, { id, beat }: ClusterNode): Promise<void> {
   await trx.deleteFrom('nodes').where('id', '=', id).where('beat', '=', beat).execute();
 }

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
-import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
@@ -15,7 +15,7 @@ export async function insertConversation(trx: Queryable, conversation: Conversat
       chatbot_id: conversation.chatbotId,
       session_id: conversation.sessionId,
       channel: conversation.channel,
-      ...changeableOf(conversation),
+      ...toChangeableColumns(conversation),
       metadata: conversation.metadata,
       created_at: conversation.createdAt,
     })
@@ -26,7 +26,7 @@ export async function insertConversation(trx: Queryable, conversation: Conversat
 export async function updateConversation(trx: Queryable, conversation: Conversation): Promise<void> {
   await trx
     .updateTable('conversations')
-    .set(changeableOf(conversation))
+    .set(toChangeableColumns(conversation))
     .where('id', '=', conversation.id)
     .where('account_id', '=', conversation.accountId)
     .execute();
@@ -43,9 +43,9 @@ export async function findConversation(
 }
 
 /**
- * Finds a conversation of the account and locks it until the end of the transaction. So changes of one conversation
- * happen one after another, and reads after the lock see what the previous transaction wrote. Take this lock before any
- * other.
+ * Finds a conversation of the account and locks it until the end of the transaction. So transactions that change the
+ * same conversation run one after another, and each transaction reads what the previous one has written. Lock the
+ * conversation before you lock anything else.
  */
 export async function lockConversation(
   trx: Queryable,
@@ -63,7 +63,7 @@ export async function tryLockConversation(trx: Queryable, accountId: string, id:
     .select('id')
     .where('id', '=', id)
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .forNoKeyUpdate()
     .skipLocked()
     .executeTakeFirst();
@@ -106,7 +106,7 @@ export async function findConversations(
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map(toConversation);
 }
@@ -134,7 +134,12 @@ const LISTS = prepareLists('desc', selectOfChatbot, 'chatbot_id');
 const LISTS_BY_STATUS = prepareLists('desc', (db) => selectOfChatbot(db).where('status', '=', 'OPEN'), 'chatbot_id');
 
 const selectById = (db: Queryable) =>
-  db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '').where(IS_OF_CHATBOT);
+  db
+    .selectFrom('conversations')
+    .selectAll()
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where(CHATBOT_NOT_DELETED);
 const FIND = prepareQuery(selectById);
 const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
 const selectBySession = (db: Queryable) =>
@@ -147,7 +152,7 @@ const selectBySession = (db: Queryable) =>
 const FIND_BY_SESSION = prepareQuery(selectBySession);
 const LOCK_BY_SESSION = prepareQuery((db) => selectBySession(db).forNoKeyUpdate());
 
-function changeableOf(conversation: Conversation) {
+function toChangeableColumns(conversation: Conversation) {
   return {
     status: conversation.status,
     silent_until: conversation.silentUntil,

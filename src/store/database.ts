@@ -1,10 +1,10 @@
-import type { ReportExposed } from './engines/private-files.ts';
+import type { ReportExposedFiles } from './engines/private-files.ts';
 import type { RunTransaction } from './engines/transaction.ts';
 import type { Queryable } from './tables.ts';
 
 /** An open database. Reads see all committed changes; every write goes through `transaction`. */
 export interface Database {
-  /** Whether several gateways may use it at the same time. */
+  /** Whether several gateways may use the database at the same time. */
   readonly isShared: boolean;
   readonly read: Queryable;
   /**
@@ -14,17 +14,18 @@ export interface Database {
   readonly heartbeat: Queryable;
   /**
    * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. `work` may
-   * wait for `trx` only: not for the network, not for another handle. SQLite runs one transaction at a time. Postgres
-   * runs several, so `work` first locks the rows on which its writes depend. After a collision with another transaction
-   * `work` runs again, so it must have no effects except through `trx`.
+   * await queries on `trx` only, neither the network nor another handle. SQLite runs one transaction at a time.
+   * Postgres runs several, so `work` first locks the rows on which its writes depend. After a collision with another
+   * transaction `work` runs again, so all its effects must go through `trx`.
    * @throws StorageUnavailableError when the disk is full or fails, or the server is unreachable.
    */
   readonly transaction: RunTransaction;
-  /** Whether the database answers reads and would accept a write; after a failed write, this check tries a write. */
+  /** Whether the database answers reads and accepts writes. Tries a write only if the last write failed. */
   isReady(): Promise<boolean>;
   /**
-   * Calls `listener` within half a second after another process has committed: on SQLite any change (only the command
-   * line can make one), on Postgres the revocation of a key. On Postgres it may also be called without a cause.
+   * Calls `listener` within half a second after another process has committed. On SQLite it calls after every change;
+   * the only other process is the command line. On Postgres it calls only after the revocation of a key, and sometimes
+   * although nothing has changed.
    */
   onForeignWrite(listener: () => void): void;
   close(): Promise<void>;
@@ -35,24 +36,24 @@ export interface DatabaseOptions {
   /** `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
   readonly url: string;
   /**
-   * One gateway at a time opens a file; a tool (the command line) may write beside it. Any number of processes share a
-   * Postgres.
+   * Only one gateway at a time can open a SQLite file; a tool (the command line) may write to it at the same time. Any
+   * number of processes share a Postgres.
    */
   readonly role: 'gateway' | 'tool';
-  /** The maximum number of connections to Postgres; absent: 10. */
+  /** The maximum number of connections to Postgres. Default: 10. */
   readonly poolSize?: number;
-  /** Reports database files that other users could read. */
-  readonly onExposed?: ReportExposed;
+  /** Called with the database files that other users could read. */
+  readonly onExposedFiles?: ReportExposedFiles;
 }
 
 /**
  * Opens the database with the engine that the URL names, checks it and migrates its tables.
  * @throws DatabaseInUseError when another gateway has opened the file; StartupError when the database cannot be used.
  */
-export async function openDatabase({ url, role, poolSize = 10, onExposed }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({ url, role, poolSize = 10, onExposedFiles }: DatabaseOptions): Promise<Database> {
   if (url.startsWith('sqlite:')) {
     const { openSqlite } = await import('./engines/sqlite.ts');
-    return openSqlite(url.slice('sqlite:'.length), role, onExposed);
+    return openSqlite(url.slice('sqlite:'.length), role, onExposedFiles);
   }
   const { openPostgres } = await import('./engines/postgres.ts');
   return openPostgres(url, poolSize);

@@ -7,18 +7,22 @@ import type { Queryable } from './tables.ts';
 export type DeletedChatbot = Pick<Chatbot, 'id' | 'accountId'>;
 
 /**
- * Excludes rows with a `chatbot_id` whose chatbot is deleted, so that queries do not return them before their removal.
+ * The condition that the chatbot of a row with a `chatbot_id` is not deleted. Queries use it because the rows of a
+ * deleted chatbot remain until their removal.
  */
-export const IS_OF_CHATBOT = sql<boolean>`not exists (
+export const CHATBOT_NOT_DELETED = sql<boolean>`not exists (
   select 1 from chatbots as deleted where deleted.id = chatbot_id and deleted.deleted_at is not null)`;
 
-/** The same for rows with a `conversation_id`. */
-export const IS_OF_CONVERSATION = sql<boolean>`not exists (
-  select 1 from conversations as inside join chatbots as deleted on deleted.id = inside.chatbot_id
-  where inside.id = conversation_id and deleted.deleted_at is not null)`;
+/** The condition that the chatbot of a row with a `conversation_id` is not deleted. */
+export const CONVERSATION_NOT_DELETED = sql<boolean>`not exists (
+  select 1 from conversations as parent join chatbots as deleted on deleted.id = parent.chatbot_id
+  where parent.id = conversation_id and deleted.deleted_at is not null)`;
 
-/** The same for rows with a `subscription_id`. */
-export const IS_OF_SUBSCRIPTION = sql<boolean>`not exists (
+/**
+ * The condition that a row with a `subscription_id` does not belong to a deleted chatbot. The subscription of a whole
+ * account has no chatbot, so its rows meet the condition.
+ */
+export const SUBSCRIPTION_NOT_DELETED = sql<boolean>`not exists (
   select 1 from webhook_subscriptions as endpoint join chatbots as deleted on deleted.id = endpoint.chatbot_id
   where endpoint.id = subscription_id and deleted.deleted_at is not null)`;
 

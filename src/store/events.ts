@@ -4,7 +4,7 @@ import { NotFoundError } from '../domain/errors.ts';
 import type { LoggedEventType } from '../domain/events.ts';
 import { createId } from '../domain/ids.ts';
 import type { Timestamp } from '../domain/time.ts';
-import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import type { ConversationEventRow, Queryable } from './tables.ts';
 
@@ -28,8 +28,8 @@ export interface LoggedEvent {
 }
 
 /**
- * Appends an event to the log of a conversation, in the transaction of the change. Both numbers are assigned at write
- * time, so they are in the order of the commits. Waits for a running deletion of the chatbot.
+ * Appends an event to the log of a conversation, in the transaction of the change. Both numbers are in the order of the
+ * commits, because the transaction locks both counters until it ends. Waits for a transaction that deletes the chatbot.
  * @throws NotFoundError when the chatbot is deleted: its conversations accept no more events.
  */
 export async function appendEvent(
@@ -38,8 +38,8 @@ export async function appendEvent(
   event: Pick<LoggedEvent, 'conversationId' | 'type' | 'at'> &
     Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId'>>,
 ): Promise<LoggedEvent> {
-  const [conversation] = await COUNT_IN_CONVERSATION(trx, [1, event.conversationId, accountId]);
-  const [chatbot] = conversation ? await COUNT_IN_CHATBOT(trx, [1, conversation.chatbot_id]) : [];
+  const [conversation] = await incrementConversationNumber(trx, [1, event.conversationId, accountId]);
+  const [chatbot] = conversation ? await incrementChatbotNumber(trx, [1, conversation.chatbot_id]) : [];
   if (conversation === undefined || chatbot === undefined) throw new NotFoundError('Conversation');
   const row = {
     id: createId('conversationEvent'),
@@ -58,7 +58,7 @@ export async function appendEvent(
   return toLoggedEvent(row);
 }
 
-/** A conversation's events after `number`, oldest first. Uses the primary key. */
+/** A conversation's events after the number `after`, oldest first. Uses the primary key. */
 export async function listConversationEvents(
   db: Queryable,
   accountId: string,
@@ -76,7 +76,10 @@ export async function listConversationEvents(
   return rows.map(toLoggedEvent);
 }
 
-/** The events of all conversations of a chatbot after `number`, oldest first. Uses `conversation_events_by_chatbot`. */
+/**
+ * The events of all conversations of a chatbot after the chatbot number `after`, oldest first. Uses
+ * `conversation_events_by_chatbot`.
+ */
 export async function listChatbotEvents(
   db: Queryable,
   accountId: string,
@@ -95,8 +98,8 @@ export async function listChatbotEvents(
 }
 
 /**
- * The last event of a conversation or a chatbot of the account: its number (0 without events) and its id (null when it
- * is not stored). `undefined` when there is no such conversation or chatbot.
+ * The last event of a conversation or a chatbot of the account: its number (0 without events) and its id (null when
+ * none is stored). `undefined` for an unknown conversation or chatbot.
  */
 export async function findLastEvent(
   db: Queryable,
@@ -104,12 +107,12 @@ export async function findLastEvent(
   table: 'conversations' | 'chatbots',
   id: string,
 ): Promise<Pick<LoggedEvent, 'number' | 'id'> | undefined> {
-  const [row] = await LAST_EVENT[table](db, [id, accountId]);
+  const [row] = await selectLastEvent[table](db, [id, accountId]);
   return row && { number: row.last_event, id: row.event_id };
 }
 
-/** The oldest events of a chatbot's conversations after `number`, oldest first, in any account. */
-export async function listOldestEvents(
+/** For trimming, which is not limited to an account: the events of a chatbot after the chatbot number `after`, oldest first. */
+export async function listEventsOfAnyAccount(
   db: Queryable,
   { chatbotId, after }: { chatbotId: string; after: number },
   limit: number,
@@ -125,7 +128,7 @@ export async function listOldestEvents(
   return rows.map(toLoggedEvent);
 }
 
-/** Deletes the events of a chatbot's conversations before the event with a number within the chatbot. */
+/** Deletes the events of a chatbot's conversations with a smaller chatbot number. */
 export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chatbotNumber: number): Promise<void> {
   await trx
     .deleteFrom('conversation_events')
@@ -134,7 +137,7 @@ export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chat
     .execute();
 }
 
-const COUNT_IN_CONVERSATION = prepareQuery((db) =>
+const incrementConversationNumber = prepareQuery((db) =>
   db
     .updateTable('conversations')
     .set((row) => ({ last_event: row('last_event', '+', 1) }))
@@ -142,7 +145,7 @@ const COUNT_IN_CONVERSATION = prepareQuery((db) =>
     .where('account_id', '=', '')
     .returning(['last_event', 'chatbot_id']),
 );
-const COUNT_IN_CHATBOT = prepareQuery((db) =>
+const incrementChatbotNumber = prepareQuery((db) =>
   db
     .updateTable('chatbots')
     .set((row) => ({ last_event: row('last_event', '+', 1) }))
@@ -151,8 +154,8 @@ const COUNT_IN_CHATBOT = prepareQuery((db) =>
     .returning('last_event'),
 );
 
-const LAST_EVENT = {
-  // Each subscription runs this query after every change hint.
+const selectLastEvent = {
+  // Each subscription runs this query after every signal of a change.
   conversations: prepareQuery((db) =>
     db
       .selectFrom('conversations')
@@ -167,7 +170,7 @@ const LAST_EVENT = {
       ])
       .where('id', '=', '')
       .where('account_id', '=', '')
-      .where(IS_OF_CHATBOT),
+      .where(CHATBOT_NOT_DELETED),
   ),
   chatbots: prepareQuery((db) =>
     db

@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 const SECRET_BYTES = 32;
 
 /**
- * Reads the secret for a purpose, which all gateways on this database share. The first gateway to read it creates it.
+ * Reads the secret for a purpose. All gateways on this database share it; the first gateway that reads it creates it.
  */
 export async function readGatewaySecret(
   { read, transaction }: Pick<Database, 'read' | 'transaction'>,

@@ -1,5 +1,5 @@
 import type { Lead } from '../domain/entities.ts';
-import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { LeadRow, Queryable } from './tables.ts';
 
@@ -28,7 +28,7 @@ export async function findLeads(db: Queryable, accountId: string, ids: readonly 
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map(toLead);
 }

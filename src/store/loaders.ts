@@ -12,7 +12,7 @@ import type {
 } from '../domain/entities.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
 import { findApiKeys } from './api-keys.ts';
-import { findFollowing } from './branches.ts';
+import { findChildMessages } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
 import { findConversations, listConversations } from './conversations.ts';
 import { findLeads } from './leads.ts';
@@ -26,8 +26,8 @@ import { findWebhookEvents } from './webhooks/events.ts';
 import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhooks/subscriptions.ts';
 
 /**
- * Reads by id for one request within one account, batched, and cached until the request ends. Each returns `undefined`
- * for an id that is unknown or another account's.
+ * Loaders that read rows by id for one request within one account. They batch reads, and cache the rows until the
+ * request ends. Each returns `undefined` for an id that is unknown or that belongs to another account.
  */
 export interface Loaders {
   readonly apiKey: DataLoader<string, ApiKey | undefined>;
@@ -39,22 +39,22 @@ export interface Loaders {
   readonly lead: DataLoader<string, Lead | undefined>;
   /** The last message that a conversation shows, by the id of the conversation. */
   readonly lastMessage: DataLoader<string, Message | undefined>;
-  /** The messages that directly follow a message, by its id; by the id of a conversation, its first messages. */
-  readonly following: DataLoader<string, Message[]>;
+  /** The messages with a parent, by the parent's id; the first messages of a conversation, by the conversation's id. */
+  readonly childMessages: DataLoader<string, Message[]>;
   readonly webhookSubscription: DataLoader<string, WebhookSubscription | undefined>;
   readonly webhookDelivery: DataLoader<string, WebhookDelivery | undefined>;
   readonly webhookEvent: DataLoader<string, WebhookEvent | undefined>;
   /** The attempts of a delivery in order, by its id. */
   readonly webhookAttempts: DataLoader<string, WebhookAttempt[]>;
-  /** By the id of the subscription. */
+  /** The sealed parts of a webhook subscription, by its id. */
   readonly sealedParts: DataLoader<string, SealedParts | undefined>;
-  /** Pages of lists; not cached, as a mutation may change them before the next page. */
-  readonly sourcesOf: DataLoader<ListOf<SourceStatus>, Source[]>;
-  readonly conversationsOf: DataLoader<ListOf<ConversationStatus>, Conversation[]>;
+  /** Pages of lists; not cached, because a mutation may change the list before the next page is read. */
+  readonly sourcePages: DataLoader<ListPageKey<SourceStatus>, Source[]>;
+  readonly conversationPages: DataLoader<ListPageKey<ConversationStatus>, Conversation[]>;
 }
 
-/** A page of a chatbot's list. */
-export interface ListOf<Status> {
+/** The key of a page of a chatbot's list. */
+export interface ListPageKey<Status> {
   readonly chatbotId: string;
   readonly status: Status | undefined;
   readonly page: Page;
@@ -64,8 +64,8 @@ export interface ListOf<Status> {
 const MAX_LISTS = 32;
 
 /**
- * Creates the loaders of one request; they find private notes only for viewers who may see them. Each loader is created
- * on first use: most events of a subscription need none.
+ * Creates the loaders of one request. With `withNotes`, they find private notes too. Each loader is created on first
+ * use, because most events of a subscription need no loader.
  */
 export function createLoaders(db: Queryable, accountId: string, { withNotes }: { withNotes: boolean }): Loaders {
   return new LazyLoaders(db, accountId, withNotes);
@@ -130,9 +130,9 @@ class LazyLoaders implements Loaders {
     return this.#created.lastMessage;
   }
 
-  get following() {
-    this.#created.following ??= this.#groupBy(findFollowing, followingKey);
-    return this.#created.following;
+  get childMessages() {
+    this.#created.childMessages ??= this.#groupBy(findChildMessages, parentKeyOf);
+    return this.#created.childMessages;
   }
 
   get webhookSubscription() {
@@ -160,14 +160,14 @@ class LazyLoaders implements Loaders {
     return this.#created.sealedParts;
   }
 
-  get sourcesOf() {
-    this.#created.sourcesOf ??= this.#byPage(listSources);
-    return this.#created.sourcesOf;
+  get sourcePages() {
+    this.#created.sourcePages ??= this.#byPage(listSources);
+    return this.#created.sourcePages;
   }
 
-  get conversationsOf() {
-    this.#created.conversationsOf ??= this.#byPage(listConversations);
-    return this.#created.conversationsOf;
+  get conversationPages() {
+    this.#created.conversationPages ??= this.#byPage(listConversations);
+    return this.#created.conversationPages;
   }
 
   #byId<T extends { id: string }>(find: FindMany<T>): DataLoader<string, T | undefined> {
@@ -189,12 +189,12 @@ class LazyLoaders implements Loaders {
   }
 
   /** A request usually reads the same page of several chatbots, so one query reads it for all of them. */
-  #byPage<Status, T>(list: ListMany<Status, T>): DataLoader<ListOf<Status>, T[]> {
-    const load = async (requests: readonly ListOf<Status>[]) => {
-      const pages = new Map<ListOf<Status>, T[]>();
+  #byPage<Status, T>(list: ListMany<Status, T>): DataLoader<ListPageKey<Status>, T[]> {
+    const load = async (requests: readonly ListPageKey<Status>[]) => {
+      const pages = new Map<ListPageKey<Status>, T[]>();
       const groups = Map.groupBy(requests, ({ status, page }) => JSON.stringify([status, page]));
       for (const group of groups.values()) {
-        const [{ status, page }] = group as [ListOf<Status>];
+        const [{ status, page }] = group as [ListPageKey<Status>];
         const chatbotIds = [...new Set(group.map(({ chatbotId }) => chatbotId))];
         const lists = await list(this.#db, this.#accountId, { chatbotIds, status }, page);
         for (const request of group) pages.set(request, lists[chatbotIds.indexOf(request.chatbotId)] ?? []);
@@ -206,9 +206,10 @@ class LazyLoaders implements Loaders {
 }
 
 /**
- * The key of `following` for a message's siblings: the id of its parent, or of its conversation for a first message.
+ * The key of `childMessages` for a message and its siblings: the id of its parent, or of its conversation for a first
+ * message.
  */
-export function followingKey({ parentId, conversationId }: Pick<Message, 'parentId' | 'conversationId'>): string {
+export function parentKeyOf({ parentId, conversationId }: Pick<Message, 'parentId' | 'conversationId'>): string {
   return parentId ?? conversationId;
 }
 
@@ -217,6 +218,6 @@ type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) =>
 type ListMany<Status, T> = (
   db: Queryable,
   accountId: string,
-  of: { chatbotIds: readonly string[]; status: Status | undefined },
+  filter: { chatbotIds: readonly string[]; status: Status | undefined },
   page: Page,
 ) => Promise<T[][]>;

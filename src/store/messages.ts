@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Citation, Message, MessageFailure, Rating } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Generation, TokenUsage } from '../domain/usage.ts';
-import { IS_OF_CONVERSATION } from './deleted-chatbots.ts';
+import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { MessageRow, Queryable } from './tables.ts';
@@ -47,7 +47,7 @@ export async function setRating(trx: Queryable, accountId: string, id: string, r
   await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
 }
 
-/** Adds to the usage of a finished reply. An unknown price stays unknown. */
+/** Adds to the usage and the price of a finished reply. If either price is unknown, the total price is unknown. */
 export async function addUsage(
   trx: Queryable,
   { id, accountId }: Pick<Message, 'id' | 'accountId'>,
@@ -85,8 +85,8 @@ export async function setFollowUps(
 }
 
 /**
- * Finds the chatbot's first reply to a message; other messages may follow the message earlier. Uses
- * `messages_by_parent`.
+ * Finds the chatbot's first reply to a message. Another message with the same parent, such as a person's, may be older
+ * than the reply. Uses `messages_by_parent`.
  */
 export async function findReply(db: Queryable, accountId: string, parentId: string): Promise<Message | undefined> {
   const row = await db
@@ -108,7 +108,12 @@ export async function findMessage(db: Queryable, accountId: string, id: string):
 }
 
 const FIND = prepareQuery((db) =>
-  db.selectFrom('messages').selectAll().where('id', '=', '').where('account_id', '=', '').where(IS_OF_CONVERSATION),
+  db
+    .selectFrom('messages')
+    .selectAll()
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where(CONVERSATION_NOT_DELETED),
 );
 
 /** Finds several messages of the account, in no particular order. */
@@ -118,25 +123,25 @@ export async function findMessages(db: Queryable, accountId: string, ids: readon
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CONVERSATION)
+    .where(CONVERSATION_NOT_DELETED)
     .execute();
   return rows.map(toMessage);
 }
 
-/** The id of the newest message of a conversation, shown or not. Uses `messages_shown`. */
-export async function findLastMessageId(
+/** The id of the newest message of a conversation, on any branch. Uses `messages_shown`. */
+export async function findNewestMessageId(
   db: Queryable,
   accountId: string,
   conversationId: string,
 ): Promise<string | undefined> {
-  const rows = await LAST_IDS(db, [conversationId, 0, accountId, 1, conversationId, 1, accountId, 1]);
+  const rows = await NEWEST_IDS(db, [conversationId, 0, accountId, 1, conversationId, 1, accountId, 1]);
   return rows
     .map(({ id }) => id)
     .sort()
     .at(-1);
 }
 
-const LAST_IDS = prepareQuery((db) => {
+const NEWEST_IDS = prepareQuery((db) => {
   const newest = (isShown: 0 | 1) =>
     db
       .selectFrom('messages')
@@ -150,7 +155,9 @@ const LAST_IDS = prepareQuery((db) => {
   return selectNewest(0).unionAll(selectNewest(1));
 });
 
-/** The last message that each of several conversations shows: one index lookup each, at the end of `messages_shown`. */
+/**
+ * The last message that each of several conversations shows. Uses `messages_shown`, with one lookup per conversation.
+ */
 export async function findLastMessages(
   db: Queryable,
   accountId: string,
@@ -204,7 +211,7 @@ const selectShown = (db: Queryable) =>
 const LIST = prepareList('asc', selectShown);
 const LIST_WITHOUT_NOTES = prepareList('asc', (db) => selectShown(db).where('is_private', '=', 0));
 
-/** Converts the row of a message. */
+/** Converts a row to a message. */
 export function toMessage(row: Selectable<MessageRow>): Message {
   return {
     id: row.id,

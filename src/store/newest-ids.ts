@@ -2,10 +2,10 @@ import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable } from './tables.ts';
 
 /**
- * The tables in which a new id must sort after the owner's newest id, with the owner's column. Each has an index on
- * both columns.
+ * The tables in which a new id must sort after the newest id of the same owner, with the column of the owner. Each has
+ * an index on that column and the id.
  */
-const OWNERS = {
+const OWNER_COLUMNS = {
   conversations: 'chatbot_id',
   leads: 'chatbot_id',
   sources: 'chatbot_id',
@@ -14,34 +14,34 @@ const OWNERS = {
 } as const;
 
 /** The tables with time-ordered ids. */
-const TABLES = [
+const TIME_ORDERED_TABLES = [
   ...['accounts', 'api_keys', 'chatbots', 'sources', 'passages', 'conversations', 'messages', 'leads'],
   ...['webhook_subscriptions', 'webhook_events', 'webhook_deliveries'],
 ] as 'messages'[];
 
 /**
- * The newest id of a list. A new row's id must sort after it: another machine's clock may be ahead, or this machine's
- * clock may have been set back.
+ * The newest id among the rows of an owner. The id of a new row must sort after it even if another machine's clock is
+ * ahead, or this machine's clock was set back.
  */
 export async function findNewestId(
   db: Queryable,
-  table: keyof typeof OWNERS,
+  table: keyof typeof OWNER_COLUMNS,
   ownerId: string,
 ): Promise<string | undefined> {
-  const [row] = await NEWEST[table](db, [ownerId, 1]);
+  const [row] = await FIND_NEWEST[table](db, [ownerId, 1]);
   return row?.id;
 }
 
-const prepareNewest = (table: keyof typeof OWNERS) =>
+const prepareNewest = (table: keyof typeof OWNER_COLUMNS) =>
   prepareQuery((db) =>
     db
       .selectFrom(table as 'leads')
       .select('id')
-      .where(OWNERS[table] as 'chatbot_id', '=', '')
+      .where(OWNER_COLUMNS[table] as 'chatbot_id', '=', '')
       .orderBy('id', 'desc')
       .limit(1),
   );
-const NEWEST = {
+const FIND_NEWEST = {
   conversations: prepareNewest('conversations'),
   leads: prepareNewest('leads'),
   sources: prepareNewest('sources'),
@@ -51,7 +51,7 @@ const NEWEST = {
 
 /** The newest id of all tables; `undefined` in an empty database. Uses the primary keys. */
 export async function findNewestIdOfAll(db: Queryable): Promise<string | undefined> {
-  const [first, ...others] = TABLES.map((table) =>
+  const [first, ...others] = TIME_ORDERED_TABLES.map((table) =>
     db.selectFrom(db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).as('newest')).select('id'),
   );
   const rows = await others.reduce((union, query) => union?.unionAll(query), first)?.execute();

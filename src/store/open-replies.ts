@@ -3,13 +3,13 @@ import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } f
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';
-import { IS_OF_CONVERSATION } from './deleted-chatbots.ts';
+import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
 import type { Queryable } from './tables.ts';
-import { IS_OPEN } from './unowned-replies.ts';
+import { IS_OPEN_REPLY } from './unowned-replies.ts';
 
-/** How a reply ended. */
+/** The final state of a reply. */
 export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
   readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
   readonly content: string;
@@ -22,29 +22,29 @@ export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 
 }
 
 /**
- * Stores the end of a reply, once: a finished reply does not change.
- * @param nodeId the node that generates the reply; if another node has taken it over, nothing is written.
- * @returns whether it was written.
+ * Writes the end of a reply, once: a finished reply does not change.
+ * @param nodeId the node that generates the reply. Nothing is written if another node has taken the reply over.
+ * @returns whether the end was written.
  */
-export async function endMessage(
+export async function writeReplyEnd(
   trx: Queryable,
   accountId: string,
-  ending: ReplyEnd,
+  end: ReplyEnd,
   nodeId?: string,
 ): Promise<boolean> {
   const update = trx
     .updateTable('messages')
     .set({
-      status: ending.status,
-      content: ending.content,
-      citations: toJson(ending.citations),
-      finish_reason: ending.finishReason,
-      ...toUsageColumns(ending.usage, ending.generation),
-      reasoning: ending.reasoning,
-      error: ending.error && toJson(ending.error),
-      completed_at: ending.completedAt,
+      status: end.status,
+      content: end.content,
+      citations: toJson(end.citations),
+      finish_reason: end.finishReason,
+      ...toUsageColumns(end.usage, end.generation),
+      reasoning: end.reasoning,
+      error: end.error && toJson(end.error),
+      completed_at: end.completedAt,
     })
-    .where('id', '=', ending.id)
+    .where('id', '=', end.id)
     .where('account_id', '=', accountId)
     .where('status', 'in', ['QUEUED', 'STREAMING']);
   const result = await (nodeId === undefined ? update : update.where('node_id', '=', nodeId)).executeTakeFirst();
@@ -64,7 +64,7 @@ export async function listOpenReplies(db: Queryable, accountId: string, conversa
   return rows.map(toMessage);
 }
 
-/** Asks the node that generates a reply to stop; a finished reply does not change. */
+/** Asks the node that generates a reply to stop the reply; a finished reply does not change. */
 export async function markStopRequested(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx
     .updateTable('messages')
@@ -84,7 +84,7 @@ export async function listStoppingReplies(
   const rows = await db
     .selectFrom('messages')
     .selectAll()
-    .where(IS_OPEN)
+    .where(IS_OPEN_REPLY)
     .where('conversation_id', '=', conversationId)
     .where('account_id', '=', accountId)
     .where('status', '=', 'STREAMING')
@@ -94,30 +94,30 @@ export async function listStoppingReplies(
 }
 
 /** The fields of a reply that the node generating it needs. */
-export interface OwnReply extends Pick<Message, 'id' | 'accountId'> {
-  readonly isAskedToStop: boolean;
+export interface AssignedReply extends Pick<Message, 'id' | 'accountId'> {
+  readonly isStopRequested: boolean;
 }
 
 /** The replies that a node generates, in any account, except those of deleted chatbots. Uses `messages_open`. */
-export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<OwnReply[]> {
+export async function listAssignedReplies(db: Queryable, nodeId: string): Promise<AssignedReply[]> {
   const rows = await db
     .selectFrom('messages')
     .select(['id', 'account_id', 'stop_asked'])
-    .where(IS_OPEN)
+    .where(IS_OPEN_REPLY)
     .where('status', '=', 'STREAMING')
     .where('node_id', '=', nodeId)
-    .where(IS_OF_CONVERSATION)
+    .where(CONVERSATION_NOT_DELETED)
     .execute();
-  return rows.map((row) => ({ id: row.id, accountId: row.account_id, isAskedToStop: row.stop_asked === 1 }));
+  return rows.map((row) => ({ id: row.id, accountId: row.account_id, isStopRequested: row.stop_asked === 1 }));
 }
 
-/** The STREAMING replies of a chatbot. Uses `messages_open`. */
-export async function listRepliesOfChatbot(db: Queryable, accountId: string, chatbotId: string): Promise<string[]> {
+/** The ids of the STREAMING replies of a chatbot. Uses `messages_open`. */
+export async function listStreamingReplyIds(db: Queryable, accountId: string, chatbotId: string): Promise<string[]> {
   const rows = await db
     .selectFrom('messages')
     .innerJoin('conversations', 'conversations.id', 'messages.conversation_id')
     .select('messages.id')
-    .where(IS_OPEN)
+    .where(IS_OPEN_REPLY)
     .where('messages.status', '=', 'STREAMING')
     .where('messages.account_id', '=', accountId)
     .where('conversations.chatbot_id', '=', chatbotId)
@@ -125,8 +125,8 @@ export async function listRepliesOfChatbot(db: Queryable, accountId: string, cha
   return rows.map(({ id }) => id);
 }
 
-/** Gives up a node's replies, so that recovery finds them as lost replies; finished replies do not change. */
-export async function giveUpReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
+/** Unassigns replies from a node, so that recovery finds them as lost replies; finished replies do not change. */
+export async function unassignReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
   await trx
     .updateTable('messages')
     .set({ node_id: null })
@@ -137,8 +137,8 @@ export async function giveUpReplies(trx: Queryable, nodeId: string, ids: readonl
 }
 
 /**
- * Counts one more attempt at a reply, before it starts. Returns whether the reply is still open and assigned to the
- * node.
+ * Counts a further attempt at a reply, before the attempt starts. Returns whether the reply is still open and assigned
+ * to the node.
  */
 export async function countAttempt(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<boolean> {
   const result = await trx
@@ -152,12 +152,12 @@ export async function countAttempt(trx: Queryable, accountId: string, id: string
   return result.numUpdatedRows === 1n;
 }
 
-/** Resets the attempts at the replies of a node that ends cleanly. Uses `messages_open`. */
+/** Resets the attempt counts of the open replies of a node that shuts down cleanly. Uses `messages_open`. */
 export async function resetAttempts(trx: Queryable, nodeId: string): Promise<void> {
-  await trx.updateTable('messages').set({ attempts: 0 }).where(IS_OPEN).where('node_id', '=', nodeId).execute();
+  await trx.updateTable('messages').set({ attempts: 0 }).where(IS_OPEN_REPLY).where('node_id', '=', nodeId).execute();
 }
 
-/** Moves a QUEUED reply to STREAMING, on a node. */
+/** Changes a QUEUED reply to STREAMING and assigns it to a node. */
 export async function startReply(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<void> {
   await trx
     .updateTable('messages')
@@ -169,7 +169,7 @@ export async function startReply(trx: Queryable, accountId: string, id: string, 
 }
 
 /** Saves the partial text of a reply; a finished reply does not change. */
-export async function saveAnswer(
+export async function savePartialText(
   trx: Queryable,
   accountId: string,
   { id, content, citations }: Pick<Message, 'id' | 'content' | 'citations'>,

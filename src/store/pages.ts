@@ -2,13 +2,13 @@ import type { Compilable, SelectQueryBuilder } from 'kysely';
 import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable, Tables } from './tables.ts';
 
-/** A range of a list ordered by id. The rows with the ids `after` and `before` need not exist any more. */
+/** A range of a list ordered by id. The rows with the ids `after` and `before` are excluded; they need not exist. */
 export interface Page {
   /** The maximum number of rows. */
   readonly limit: number;
   readonly after?: string | undefined;
   readonly before?: string | undefined;
-  /** Reads from the end of the range instead of its beginning; the rows are still in the list's order. */
+  /** Whether to read from the end of the range; the rows are still in the list's order. Default: false. */
   readonly fromEnd?: boolean;
 }
 
@@ -16,9 +16,8 @@ export interface Page {
 type BuildList<TB extends keyof Tables, O> = (db: Queryable) => SelectQueryBuilder<Tables, TB, O>;
 
 /**
- * Creates a function that reads a list page by page, by key: an index that starts with the filtered columns and ends
- * with the id finds any page directly, however deep. Each combination of page options is compiled once: see
- * `prepareQuery`.
+ * Creates a function that reads the pages of a list, by keyset pagination: an index on the filtered columns and the id
+ * finds any page directly, however deep. Each combination of page options is compiled once: see `prepareQuery`.
  * @param order the order of the list: `asc` is oldest first.
  * @param build builds the query; the values of each call replace its placeholders.
  */
@@ -26,45 +25,46 @@ export function prepareList<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
   build: BuildList<TB, O>,
 ): (db: Queryable, values: readonly unknown[], page: Page) => Promise<O[]> {
-  const read = prepareShapes(order, build);
-  return async (db, values, page) => inOrder(page, await read(db, [values], page));
+  const read = preparePages(order, build);
+  return async (db, values, page) => toListOrder(page, await read(db, [values], page));
 }
 
 /**
  * Like `prepareList`, for the lists of several owners: the function returns one page per owner, in the order of
- * `owners`, which are distinct and at least one. One query reads all of them, because a round trip to a server costs
- * more than the query.
- * @param build builds the query; its first placeholder is the owner, which is in the column `owner`.
+ * `ownerIds`. The ids must be distinct, and there must be at least one. One query reads all pages, because a round trip
+ * to a server costs more than the query.
+ * @param build builds the query; its first placeholder is the owner's id.
+ * @param ownerColumn the column with the owner's id.
  */
 export function prepareLists<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
   build: BuildList<TB, O>,
-  owner: keyof O,
-): (db: Queryable, owners: readonly string[], values: readonly unknown[], page: Page) => Promise<O[][]> {
-  const read = prepareShapes(order, build);
-  return async (db, owners, values, page) => {
+  ownerColumn: keyof O,
+): (db: Queryable, ownerIds: readonly string[], values: readonly unknown[], page: Page) => Promise<O[][]> {
+  const read = preparePages(order, build);
+  return async (db, ownerIds, values, page) => {
     // No owner has the empty id, so the padding finds nothing.
-    const padding = Array<string>(paddedSize(owners.length) - owners.length).fill('');
+    const padding = Array<string>(paddedSize(ownerIds.length) - ownerIds.length).fill('');
     const rows = await read(
       db,
-      [...owners, ...padding].map((id) => [id, ...values]),
+      [...ownerIds, ...padding].map((id) => [id, ...values]),
       page,
     );
-    const lists = Map.groupBy(rows, (row) => row[owner] as string);
-    return owners.map((id) => inOrder(page, lists.get(id) ?? []));
+    const lists = Map.groupBy(rows, (row) => row[ownerColumn] as string);
+    return ownerIds.map((id) => toListOrder(page, lists.get(id) ?? []));
   };
 }
 
 /** Restores the list's order for a page that was read from the end. */
-const inOrder = <O>({ fromEnd }: Page, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
+const toListOrder = <O>({ fromEnd }: Page, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
 
 /** Creates a function that reads a page of one list or of several; the rows of each list are in order. */
-function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build: BuildList<TB, O>) {
+function preparePages<TB extends keyof Tables, O>(order: 'asc' | 'desc', build: BuildList<TB, O>) {
   const ascending = order === 'asc';
-  const shapes = new Map<string, ReturnType<typeof prepareQuery<O>>>();
+  const queries = new Map<string, ReturnType<typeof prepareQuery<O>>>();
 
   function buildPage(db: Queryable, { after, before, fromEnd }: Page) {
-    // Every listed table has a text id, which the builder's types cannot express for an unknown table.
+    // Every listed table has a text id, but Kysely's types cannot express that for a generic table.
     let rows = build(db) as unknown as SelectQueryBuilder<{ t: { id: string } }, 't', O>;
     if (after !== undefined) rows = rows.where('id', ascending ? '>' : '<', after);
     if (before !== undefined) rows = rows.where('id', ascending ? '<' : '>', before);
@@ -81,9 +81,9 @@ function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build:
 
   return (db: Queryable, lists: readonly (readonly unknown[])[], page: Page): Promise<O[]> => {
     const { limit, after, before, fromEnd } = page;
-    const shape = `${lists.length} ${after !== undefined} ${before !== undefined} ${fromEnd === true}`;
-    const read = shapes.get(shape) ?? prepareQuery<O>((handle) => buildPages(handle, lists.length, page));
-    shapes.set(shape, read);
+    const queryKey = `${lists.length} ${after !== undefined} ${before !== undefined} ${fromEnd === true}`;
+    const read = queries.get(queryKey) ?? prepareQuery<O>((handle) => buildPages(handle, lists.length, page));
+    queries.set(queryKey, read);
     const pageValues = [...[after, before].filter((id) => id !== undefined), limit];
     return read(
       db,
@@ -93,8 +93,8 @@ function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build:
 }
 
 /**
- * Pads a list of ids to the next power of two by repeating the last, so that `id in (…)` compiles to a few distinct
- * statements. The list must not be empty.
+ * Pads a list of ids to the next power of two by repeating the last id, so that `id in (…)` compiles to only a few
+ * distinct statements. The list must not be empty.
  */
 export function padIds(ids: readonly string[]): string[] {
   const lastId = ids[ids.length - 1] ?? '';

@@ -3,12 +3,12 @@ import type { ProviderKey } from '../domain/entities.ts';
 import type { Provider } from '../domain/providers.ts';
 import type { ProviderKeyRow, Queryable } from './tables.ts';
 
-/** An account's provider key with its sealed secret, which is null when there is none. */
+/** An account's key for a provider with its sealed secret, which is null for a server that needs no key. */
 export interface StoredProviderKey extends ProviderKey {
   readonly sealedKey: string | null;
 }
 
-/** Writes an account's key for a provider, replacing any earlier key. */
+/** Writes an account's key for a provider, and replaces an earlier key. */
 export async function writeProviderKey(trx: Queryable, key: StoredProviderKey): Promise<void> {
   const fields = {
     sealed_key: key.sealedKey,

@@ -6,25 +6,28 @@ import type { Timestamp } from '../domain/time.ts';
 import { lockAccount } from './accounts.ts';
 import type { Queryable } from './tables.ts';
 
-/** The maximum number of models stored per account and provider: model names are free text. */
+/** The maximum number of models stored per account and provider: names are free text, so there could be any number. */
 export const MAX_PROVIDER_MODELS = 50;
 
-/** Records how a call of a model ended. Above the maximum, it deletes the least recently used models. */
+/**
+ * Records the outcome of a call of a model. Before a new model would exceed the maximum, deletes the least recently
+ * used models of the provider.
+ */
 export async function writeModelOutcome(
   trx: Queryable,
   accountId: string,
   { provider, model, failure, at }: ModelName & { model: string; failure: FailureCode | null; at: Timestamp },
 ): Promise<void> {
   const outcome = failure === null ? { worked_at: at, failure } : { failed_at: at, failure };
-  const updated = await trx
+  const result = await trx
     .updateTable('provider_models')
     .set(outcome)
     .where('account_id', '=', accountId)
     .where('provider', '=', provider)
     .where('model', '=', model)
     .executeTakeFirst();
-  if (updated.numUpdatedRows > 0n) return;
-  // Without the account there is nothing to record. The lock serializes the deletions of concurrent calls.
+  if (result.numUpdatedRows > 0n) return;
+  // Without the lock, concurrent calls could insert more models than the maximum.
   await lockAccount(trx, accountId);
   const models = await listProviderModels(trx, accountId);
   const excess = models.filter((each) => each.provider === provider).slice(MAX_PROVIDER_MODELS - 1);
@@ -36,7 +39,7 @@ export async function writeModelOutcome(
     .execute();
 }
 
-/** All models that the account has used, last used first. */
+/** All models that the account has used, the most recently used first. */
 export async function listProviderModels(db: Queryable, accountId: string): Promise<ProviderModel[]> {
   const rows = await db.selectFrom('provider_models').selectAll().where('account_id', '=', accountId).execute();
   return rows
@@ -47,10 +50,10 @@ export async function listProviderModels(db: Queryable, accountId: string): Prom
       failedAt: row.failed_at,
       failure: row.failure as FailureCode | null,
     }))
-    .sort((one, other) => (lastUseOf(one) < lastUseOf(other) ? 1 : -1));
+    .sort((a, b) => (lastUseOf(a) < lastUseOf(b) ? 1 : -1));
 }
 
-/** Deletes all models of a provider: their outcomes say nothing about a new key. */
+/** Deletes the recorded models of a provider, because outcomes with an old key say nothing about a new one. */
 export async function deleteProviderModels(trx: Queryable, accountId: string, provider: Provider): Promise<void> {
   await trx
     .deleteFrom('provider_models')

@@ -2,8 +2,8 @@ import type { QuotaWarning } from '../domain/usage.ts';
 import type { Queryable, QuotaWarningRow } from './tables.ts';
 
 /**
- * Inserts a warning, once per month and share. The caller has locked the month's usage, so the numbers are in the order
- * of the commits.
+ * Inserts a warning, once per month and percentage. The caller has locked the usage row of the month, so the numbers
+ * are in the order of the commits.
  * @returns `undefined` when the warning exists already.
  */
 export async function insertWarning(
@@ -20,7 +20,7 @@ export async function insertWarning(
   return toWarning(row);
 }
 
-/** The warnings of a month, oldest first. Uses `quota_warnings_by_share`. */
+/** The warnings of a month, oldest first. Uses `quota_warnings_by_share`, an index on the month and the percentage. */
 export async function listWarningsOfMonth(db: Queryable, accountId: string, month: string): Promise<QuotaWarning[]> {
   const rows = await db
     .selectFrom('quota_warnings')
@@ -32,7 +32,7 @@ export async function listWarningsOfMonth(db: Queryable, accountId: string, mont
   return rows.map(toWarning);
 }
 
-/** An account's warnings after `number`, oldest first. Uses the primary key. */
+/** An account's warnings after the number `after`, oldest first. Uses the primary key. */
 export async function listWarnings(
   db: Queryable,
   accountId: string,

@@ -1,5 +1,5 @@
 import type { Source, SourceStatus } from '../domain/entities.ts';
-import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
@@ -23,7 +23,7 @@ export async function insertSource(trx: Queryable, source: Source): Promise<void
     .execute();
 }
 
-/** Deletes a source with its passages; the caller removes it from the search index. */
+/** Deletes a source with its passages. The caller removes the passages from the search index. */
 export async function deleteSource(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx.deleteFrom('sources').where('id', '=', id).where('account_id', '=', accountId).execute();
 }
@@ -40,7 +40,7 @@ export async function findSources(db: Queryable, accountId: string, ids: readonl
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map(toSource);
 }

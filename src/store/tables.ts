@@ -1,6 +1,6 @@
 /**
- * The rows of every table, for Kysely. Columns are portable between SQLite and Postgres: text UUIDs, ISO text times,
- * JSON text, 0/1 flags.
+ * The row types of all tables, for Kysely. Columns are portable between SQLite and Postgres: UUIDs, ISO times and JSON
+ * as text, and booleans as 0 or 1.
  */
 import type { Generated, Kysely } from 'kysely';
 import type {
@@ -33,7 +33,7 @@ export interface AccountRow {
   created_at: Timestamp;
 }
 
-/** A row of api_keys: only the SHA-256 of a key. */
+/** A row of api_keys. `hash` is the SHA-256 of the key; the key itself is not stored. */
 export interface ApiKeyRow {
   id: string;
   account_id: string;
@@ -67,7 +67,7 @@ export interface ChatbotRow {
   updated_at: Timestamp;
   /** The number of the chatbot's last event; only events change it. */
   last_event: Generated<number>;
-  /** When the chatbot was deleted. Queries no longer return it; its row is the last to be removed. */
+  /** When the chatbot was deleted. Queries no longer return it; a background task removes its rows. */
   deleted_at: Generated<Timestamp | null>;
 }
 
@@ -150,11 +150,11 @@ export interface MessageRow {
   is_private: Flag;
   /** The node that generates the reply, or generated it. */
   node_id: string | null;
-  /** Whether a client has asked that node to stop. */
+  /** Whether a client has asked that node to stop the reply. */
   stop_asked: Generated<Flag>;
   /**
-   * How often gateways have started the reply. For a reply in STREAMING whose process is gone, this is how many
-   * processes ended uncleanly while they generated it.
+   * How many times gateways have started the reply. For a STREAMING reply whose process is gone, this is the number of
+   * processes that crashed while they generated it.
    */
   attempts: Generated<number>;
   author_name: string | null;
@@ -179,7 +179,7 @@ export interface LeadRow {
 
 /**
  * A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. An event
- * is about a message (`status` is the message's at the event), about a lead, or else about the conversation.
+ * is about a message (`status` is the status of the message at that time), about a lead, or about the conversation.
  */
 export interface ConversationEventRow {
   conversation_id: string;
@@ -213,7 +213,7 @@ export interface IdempotencyKeyRow {
   created_at: Timestamp;
 }
 
-/** A row of usage, by account and UTC month: the replies that count against the quota. */
+/** A row of usage, one per account and UTC month: the number of replies that count against the quota. */
 export interface UsageRow {
   account_id: string;
   month: string;
@@ -221,8 +221,8 @@ export interface UsageRow {
 }
 
 /**
- * A row of usage_days: what finished replies used, by UTC day. It outlives the chatbot and the API key, which are `''`
- * when unknown.
+ * A row of usage_days: the usage of finished replies, by UTC day. It remains after the deletion of the chatbot. The ids
+ * of the chatbot and the API key are `''` when unknown.
  */
 export interface UsageDayRow {
   account_id: string;
@@ -240,7 +240,7 @@ export interface UsageDayRow {
   unpriced_messages: number;
 }
 
-/** A row of quota_warnings, one per month and share of its quota. `number` counts within the account. */
+/** A row of quota_warnings, one per month and percentage of the quota. `number` counts within the account. */
 export interface QuotaWarningRow {
   account_id: string;
   number: number;
@@ -270,7 +270,7 @@ export interface ProviderModelRow {
   model: string;
   worked_at: Timestamp | null;
   failed_at: Timestamp | null;
-  /** Why the model last failed. */
+  /** Why the last call failed; null if it succeeded. */
   failure: string | null;
 }
 
@@ -306,5 +306,5 @@ export interface Tables {
   nodes: NodeRow;
 }
 
-/** The handle on which a store function reads or writes: the read handle, or the caller's transaction. */
+/** The database handle of a store function: `Database.read`, or the caller's transaction. */
 export type Queryable = Kysely<Tables>;

@@ -1,51 +1,51 @@
-/** Open replies that no gateway generates, of any account. */
+/** Open replies (QUEUED or STREAMING) that no gateway generates, in all accounts. */
 import { sql } from 'kysely';
 import type { Message } from '../domain/entities.ts';
 import { toMessage } from './messages.ts';
 import type { Queryable } from './tables.ts';
 
-/** The condition of the index `messages_open`, written out so that a planner can use it. */
-export const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
+/** The condition of the partial index `messages_open`, with the same text, so that the planner can use the index. */
+export const IS_OPEN_REPLY = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
 
-/** Excludes rows with a `conversation_id` whose chatbot is paused: a paused chatbot starts no replies. */
+/** The condition that the chatbot of a message is active: a paused chatbot starts no replies. */
 const IS_OF_ACTIVE_CHATBOT = sql<boolean>`exists (
-  select 1 from conversations as inside join chatbots as active on active.id = inside.chatbot_id
-  where inside.id = messages.conversation_id and active.is_active = 1)`;
+  select 1 from conversations as parent join chatbots as active on active.id = parent.chatbot_id
+  where parent.id = messages.conversation_id and active.is_active = 1)`;
 
 /** The fields that identify the conversation of a reply. */
 export type ConversationKey = Pick<Message, 'accountId' | 'conversationId'>;
 
-/** A reply in STREAMING whose node is gone or has given the reply up. */
+/** A STREAMING reply whose node is gone, or that its node has unassigned from itself. */
 export interface LostReply {
   readonly reply: Message;
-  /** How often gateways have started it. */
+  /** How many times gateways have started the reply. */
   readonly attempts: number;
-  /** Whether its node is alive but could not store the reply's end. */
-  readonly isGivenUp: boolean;
-  readonly isAskedToStop: boolean;
+  /** Whether its node gave the reply up, because the node could not store the end of the reply. */
+  readonly wasGivenUp: boolean;
+  readonly isStopRequested: boolean;
 }
 
 /** Lost replies after the id `after`, ordered by id. Uses `messages_open`. */
 export async function listLostReplies(db: Queryable, after: string, limit: number): Promise<Message[]> {
-  const rows = await lostReplies(db).where('id', '>', after).orderBy('id').limit(limit).execute();
+  const rows = await selectLostReplies(db).where('id', '>', after).orderBy('id').limit(limit).execute();
   return rows.map(toMessage);
 }
 
 /** Finds a reply that is still lost. The caller has locked its conversation. */
 export async function findLostReply(trx: Queryable, accountId: string, id: string): Promise<LostReply | undefined> {
-  const row = await lostReplies(trx).where('id', '=', id).where('account_id', '=', accountId).executeTakeFirst();
+  const row = await selectLostReplies(trx).where('id', '=', id).where('account_id', '=', accountId).executeTakeFirst();
   return (
     row && {
       reply: toMessage(row),
       attempts: row.attempts,
-      isGivenUp: row.node_id === null,
-      isAskedToStop: row.stop_asked === 1,
+      wasGivenUp: row.node_id === null,
+      isStopRequested: row.stop_asked === 1,
     }
   );
 }
 
 /** Whether the chatbot of a conversation is active: a paused chatbot starts no replies. */
-export async function isActiveIn(db: Queryable, { accountId, conversationId }: ConversationKey): Promise<boolean> {
+export async function isChatbotActive(db: Queryable, { accountId, conversationId }: ConversationKey): Promise<boolean> {
   const row = await db
     .selectFrom('conversations')
     .innerJoin('chatbots', 'chatbots.id', 'conversations.chatbot_id')
@@ -72,11 +72,11 @@ export async function takeOverReply(
     .execute();
 }
 
-function lostReplies(db: Queryable) {
+function selectLostReplies(db: Queryable) {
   return db
     .selectFrom('messages')
     .selectAll()
-    .where(IS_OPEN)
+    .where(IS_OPEN_REPLY)
     .where('status', '=', 'STREAMING')
     .where((eb) =>
       eb.or([eb('node_id', 'is', null), eb('node_id', 'not in', eb.selectFrom('nodes').select('nodes.id'))]),
@@ -84,8 +84,8 @@ function lostReplies(db: Queryable) {
 }
 
 /**
- * Conversations with QUEUED replies and none in STREAMING, ordered by id, after the id `after`. Leaves out paused
- * chatbots. Uses `messages_open`.
+ * Conversations with QUEUED replies and no STREAMING reply, ordered by id, after the id `after`. Omits conversations of
+ * paused chatbots. Uses `messages_open`.
  */
 export async function listStalledConversations(
   db: Queryable,
@@ -95,7 +95,7 @@ export async function listStalledConversations(
   const rows = await db
     .selectFrom('messages')
     .select((eb) => ['conversation_id', eb.fn.min('account_id').as('account_id')])
-    .where(IS_OPEN)
+    .where(IS_OPEN_REPLY)
     .where(IS_OF_ACTIVE_CHATBOT)
     .where('conversation_id', '>', after)
     .groupBy('conversation_id')

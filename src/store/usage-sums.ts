@@ -1,10 +1,10 @@
 import { type AliasedSelectQueryBuilder, sql } from 'kysely';
 import type { Timestamp } from '../domain/time.ts';
 import type { UsageCounts } from '../domain/usage.ts';
-import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import type { Queryable } from './tables.ts';
 
-/** Selects replies of a month; an absent field does not filter. */
+/** Selects the replies of a month; an absent field selects all. */
 export interface UsageFilter {
   /** In UTC, `YYYY-MM`. */
   readonly month: string;
@@ -14,10 +14,10 @@ export interface UsageFilter {
   readonly visitor?: string | undefined;
 }
 
-/** The columns that usage can be split by. */
+/** The columns by which usage can be grouped. */
 export type UsageColumn = 'day' | 'chatbot_id' | 'api_key_id' | 'visitor';
 
-/** The usage of one day, chatbot, API key or visitor, named by `key`. */
+/** The usage of one day, chatbot, API key or visitor. `key` is the day, the id, or the session id of the visitor. */
 export interface UsageShare extends UsageCounts {
   readonly key: string;
 }
@@ -25,21 +25,21 @@ export interface UsageShare extends UsageCounts {
 /** The total usage of a month's replies. */
 export async function sumUsage(db: Queryable, accountId: string, filter: UsageFilter): Promise<UsageCounts> {
   const sums = await db
-    .selectFrom(countReplies(db, accountId, filter))
+    .selectFrom(selectUsage(db, accountId, filter))
     .select(SUMS)
     .executeTakeFirstOrThrow();
   return toCounts(sums);
 }
 
-/** The usage by day, in order; days without replies are left out. */
+/** The usage by day, in order; omits days without replies. */
 export async function listUsageDays(db: Queryable, accountId: string, filter: UsageFilter): Promise<UsageShare[]> {
-  const rows = await splitBy(db, accountId, filter, 'day').orderBy('day').execute();
+  const rows = await groupUsageBy(db, accountId, filter, 'day').orderBy('day').execute();
   return rows.map(toShare);
 }
 
 /**
- * The largest shares of a month's usage: the most expensive first, then those with the most replies.
- * @param by `visitor` only with a chatbot in the filter.
+ * The largest shares of a month's usage: the most expensive first, at equal prices those with the most replies first.
+ * @param by the column to group by; `visitor` requires a chatbot in the filter.
  */
 export async function listUsageShares(
   db: Queryable,
@@ -47,7 +47,7 @@ export async function listUsageShares(
   filter: UsageFilter,
   { by, limit }: { by: UsageColumn; limit: number },
 ): Promise<UsageShare[]> {
-  const rows = await splitBy(db, accountId, filter, by)
+  const rows = await groupUsageBy(db, accountId, filter, by)
     .orderBy('price_nano', 'desc')
     .orderBy('messages', 'desc')
     .orderBy(by)
@@ -56,7 +56,7 @@ export async function listUsageShares(
   return rows.map(toShare);
 }
 
-const COUNTS = [
+const COUNT_COLUMNS = [
   'messages',
   'input_tokens',
   'cached_tokens',
@@ -66,43 +66,43 @@ const COUNTS = [
   'unpriced_messages',
 ] as const;
 
-/** Counted replies: single ones, or a day's together. */
-type CountedRow = Readonly<Record<UsageColumn, string> & Record<(typeof COUNTS)[number], number>>;
-type Counted = AliasedSelectQueryBuilder<CountedRow, 'counted'>;
-type Sums = Readonly<Record<(typeof COUNTS)[number], number>>;
+/** The usage of one reply, or of several replies of a day. */
+type UsageCountsRow = Readonly<Record<UsageColumn, string> & Record<(typeof COUNT_COLUMNS)[number], number>>;
+type UsageSubquery = AliasedSelectQueryBuilder<UsageCountsRow, 'counted'>;
+type Sums = Readonly<Record<(typeof COUNT_COLUMNS)[number], number>>;
 
-const SUMS = COUNTS.map((column) => sql<number>`coalesce(sum(${sql.ref(`counted.${column}`)}), 0)`.as(column));
+const SUMS = COUNT_COLUMNS.map((column) => sql<number>`coalesce(sum(${sql.ref(`counted.${column}`)}), 0)`.as(column));
 
-function splitBy(db: Queryable, accountId: string, filter: UsageFilter, by: UsageColumn) {
-  const counted = countReplies(db, accountId, filter, by);
+function groupUsageBy(db: Queryable, accountId: string, filter: UsageFilter, by: UsageColumn) {
+  const counted = selectUsage(db, accountId, filter, by);
   return db.selectFrom(counted).select(`counted.${by} as key`).select(SUMS).groupBy(`counted.${by}`);
 }
 
-/** The table of days has no visitors: usage by visitor is counted from the messages. */
-function countReplies(db: Queryable, accountId: string, filter: UsageFilter, by?: UsageColumn): Counted {
-  const isOfVisitors = filter.visitor !== undefined || by === 'visitor';
-  return isOfVisitors ? countMessages(db, accountId, filter) : countDays(db, accountId, filter);
+/** Usage by visitor comes from the messages, because `usage_days` has no visitors. */
+function selectUsage(db: Queryable, accountId: string, filter: UsageFilter, by?: UsageColumn): UsageSubquery {
+  const isByVisitor = filter.visitor !== undefined || by === 'visitor';
+  return isByVisitor ? selectMessageUsage(db, accountId, filter) : selectUsageDays(db, accountId, filter);
 }
 
-/** Uses the primary key. */
-function countDays(db: Queryable, accountId: string, { month, chatbotId, apiKeyId }: UsageFilter): Counted {
+/** Selects the daily usage of a month. Uses the primary key. */
+function selectUsageDays(db: Queryable, accountId: string, { month, chatbotId, apiKeyId }: UsageFilter): UsageSubquery {
   return db
     .selectFrom('usage_days')
-    .select(['day', 'chatbot_id', 'api_key_id', sql<string>`''`.as('visitor'), ...COUNTS])
+    .select(['day', 'chatbot_id', 'api_key_id', sql<string>`''`.as('visitor'), ...COUNT_COLUMNS])
     .where('account_id', '=', accountId)
     .where('day', '>=', month)
-    .where('day', '<', endOf(month))
+    .where('day', '<', upperBoundOf(month))
     .$if(chatbotId !== undefined, (days) => days.where('chatbot_id', '=', chatbotId ?? ''))
     .$if(apiKeyId !== undefined, (days) => days.where('api_key_id', '=', apiKeyId ?? ''))
     .as('counted');
 }
 
-/** Counts the messages of a chatbot's conversations. Uses `conversations_by_session` and `messages_shown`. */
-function countMessages(
+/** Selects the usage of each reply of a chatbot. Uses `conversations_by_session` and `messages_shown`. */
+function selectMessageUsage(
   db: Queryable,
   accountId: string,
   { month, chatbotId = '', apiKeyId, visitor }: UsageFilter,
-): Counted {
+): UsageSubquery {
   const orZero = (column: 'input_tokens' | 'cached_tokens' | 'output_tokens' | 'reasoning_tokens' | 'price_nano') =>
     sql<number>`coalesce(${sql.ref(`m.${column}`)}, 0)`.as(column);
   return (
@@ -124,14 +124,14 @@ function countMessages(
       ])
       .where('c.chatbot_id', '=', chatbotId)
       .where('c.account_id', '=', accountId)
-      .where(IS_OF_CHATBOT)
+      .where(CHATBOT_NOT_DELETED)
       // Skips conversations without a message since the start of the month.
       .where('c.updated_at', '>=', sql<Timestamp>`${month}`)
       .where('m.created_at', '>=', sql<Timestamp>`${month}`)
-      .where('m.created_at', '<', sql<Timestamp>`${endOf(month)}`)
+      .where('m.created_at', '<', sql<Timestamp>`${upperBoundOf(month)}`)
       .where('m.role', '=', 'ASSISTANT')
       .where('m.completed_at', 'is not', null)
-      // As in the counts by day: a reply that never started used nothing.
+      // Like `usage_days`, omits a reply that has no usage and no text.
       .where((eb) => eb.or([eb('m.input_tokens', 'is not', null), eb('m.content', '!=', '')]))
       .$if(visitor !== undefined, (replies) => replies.where('c.session_id', '=', visitor ?? ''))
       .$if(apiKeyId !== undefined, (replies) => replies.where('m.api_key_id', '=', apiKeyId ?? ''))
@@ -139,8 +139,8 @@ function countMessages(
   );
 }
 
-/** Sorts after every day and moment of the month; the month itself sorts before them. */
-const endOf = (month: string): string => `${month}-32`;
+/** Returns a text that sorts after every day and time of a month; the month itself sorts before them. */
+const upperBoundOf = (month: string): string => `${month}-32`;
 
 function toCounts(sums: Sums): UsageCounts {
   return {

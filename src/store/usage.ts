@@ -3,11 +3,11 @@ import type { TokenUsage } from '../domain/usage.ts';
 import type { Queryable } from './tables.ts';
 
 /**
- * Reserves one AI reply of the account's month, in the transaction of the message, and locks the month's row until the
- * transaction ends.
+ * Reserves one AI reply of the account's monthly quota, in the transaction of the message, and locks the row of the
+ * month until the transaction ends.
  * @param limit the maximum number of replies per month; 0 means no limit.
- * @returns how many replies are used, including this one; `undefined`, without a change, when the month's replies are
- * used up.
+ * @returns how many replies of the month are reserved, including this one; `undefined`, without a change, when the
+ * quota is exhausted.
  */
 export async function reserveReply(
   trx: Queryable,
@@ -29,7 +29,7 @@ export async function reserveReply(
   return (await update.returning('messages').executeTakeFirst())?.messages;
 }
 
-/** Releases a reserved reply that produced no text. */
+/** Cancels the reservation of a reply that has no text: the reply no longer counts against the quota. */
 export async function releaseReply(trx: Queryable, accountId: string, month: string): Promise<void> {
   await trx
     .updateTable('usage')
@@ -41,10 +41,10 @@ export async function releaseReply(trx: Queryable, accountId: string, month: str
 }
 
 /**
- * Counts what a reply used, on the day of its request.
- * @param messages 1, the default, for a finished reply; 0 to add usage to a reply that was counted.
+ * Adds the usage of a reply to the day of its request.
+ * @param messages 1, the default, for a finished reply; 0 to add usage to a reply that is already counted.
  */
-export async function countReply(
+export async function addDailyUsage(
   trx: Queryable,
   { accountId, createdAt, apiKeyId }: Pick<Message, 'accountId' | 'createdAt' | 'apiKeyId'>,
   {
@@ -82,7 +82,7 @@ export async function countReply(
 }
 
 /** How many replies of a month count against the account's quota, open replies included. */
-export async function countReserved(db: Queryable, accountId: string, month: string): Promise<number> {
+export async function countReservedReplies(db: Queryable, accountId: string, month: string): Promise<number> {
   const row = await db
     .selectFrom('usage')
     .select('messages')

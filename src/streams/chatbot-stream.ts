@@ -1,8 +1,8 @@
 import type { Viewer } from '../access/viewer.ts';
 import {
+  type EventLog,
   encodePosition,
   LOG_POSITION_PATTERN,
-  type Log,
   type LogPosition,
   positionAt,
   readLog,
@@ -36,15 +36,15 @@ export async function subscribeToChatbot(
 ): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Chatbot', parseId('chatbot', chatbotId));
-  const last = requireFound('Chatbot', await findLastEvent(deps.db.read, accountId, 'chatbots', id));
-  const cursors = deps.cursors.of('chatbot', accountId, id);
-  const start = after == null ? positionAt(last) : readCursor(cursors, after);
+  const lastEvent = requireFound('Chatbot', await findLastEvent(deps.db.read, accountId, 'chatbots', id));
+  const cursors = deps.cursors.forStream('chatbot', accountId, id);
+  const start = after == null ? positionAt(lastEvent) : readCursor(cursors, after);
   return subscribe(deps.bus, viewer, createChatbotStream(deps, viewer, { chatbotId: id, cursors }), start, signal);
 }
 
 function readCursor(cursors: StreamCursors, after: string): LogPosition {
-  const { number, identity = '' } = cursors.read(after, CURSOR);
-  return { number: Number(number), identity };
+  const { number, idSuffix = '' } = cursors.read(after, CURSOR);
+  return { number: Number(number), idSuffix };
 }
 
 function createChatbotStream(
@@ -53,14 +53,14 @@ function createChatbotStream(
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
 ): EventStream<LogPosition> {
   const { accountId } = viewer;
-  const log: Log = {
+  const log: EventLog = {
     findLast: () => findLastEvent(db.read, accountId, 'chatbots', chatbotId),
     list: (after, limit) => listChatbotEvents(db.read, accountId, { chatbotId, after, limit }),
     numberOf: ({ chatbotNumber }) => chatbotNumber,
   };
   const positionAfter = ({ chatbotNumber: number, id }: LoggedEvent) => positionAt({ number, id });
 
-  /** Reports a gap. Each event must name a conversation, so the gap names that of the oldest logged event. */
+  /** Reports a gap. Each event must name a conversation: the gap names the conversation of the oldest logged event. */
   async function createGapSlice() {
     const last = await log.findLast();
     if (last === undefined) return undefined;
@@ -83,14 +83,14 @@ function createChatbotStream(
         return { events: [{ position, event: deleted }], next: 'end' };
       }
       if (slice.isGap) return createGapSlice();
-      const visible = await readLoggedEvents(db.read, viewer, slice.events);
+      const visibleEvents = await readLoggedEvents(db.read, viewer, slice.events);
       const events = slice.events.flatMap((logged, index): PositionedEvent<LogPosition>[] => {
-        const event = visible[index];
+        const event = visibleEvents[index];
         return event === undefined ? [] : [{ position: positionAfter(logged), event }];
       });
       const last = slice.events.at(-1);
       const endPosition = last ? positionAfter(last) : position;
-      return { events, endPosition, next: slice.isMore ? 'read again' : 'wait' };
+      return { events, endPosition, next: slice.hasMore ? 'read again' : 'wait' };
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { Viewer } from '../access/viewer.ts';
 import {
+  type EventLog,
   encodePosition,
   LOG_POSITION_PATTERN,
-  type Log,
   type LogPosition,
   positionAt,
   readLog,
@@ -19,7 +19,7 @@ import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
   decodeTextPosition,
   encodeTextPosition,
-  hasReceivedOtherText,
+  hasReceivedDifferentText,
   TEXT_POSITION_PATTERN,
   TEXT_START,
   type TextPosition,
@@ -70,7 +70,7 @@ export async function subscribeToConversation(
   const id = requireFound('Conversation', parseId('conversation', conversationId));
   const { chatbotId } = requireFound('Conversation', await findConversation(deps.db.read, accountId, id));
   const current = await readCurrentPosition(deps, accountId, id);
-  const cursors = deps.cursors.of('conversation', accountId, id);
+  const cursors = deps.cursors.forStream('conversation', accountId, id);
   const start = after == null ? current : readCursor(cursors, after);
   const stream = createConversationStream(deps, viewer, { chatbotId, conversationId: id, cursors });
   return subscribe(deps.bus, viewer, stream, start, signal);
@@ -88,17 +88,17 @@ async function readCurrentPosition(
     const log = await readLast();
     const [first] = await listOpenReplies(db.read, accountId, conversationId);
     const reply = first?.status === 'STREAMING' ? { messageId: first.id, text: undefined } : undefined;
-    // If a reply began or ended between the two reads, their results contradict each other, and both are repeated.
+    // If a reply started or ended between the two reads, their results contradict each other, and both are repeated.
     const logAfter = await readLast();
-    if (logAfter.number === log.number && logAfter.identity === log.identity) return { log, reply, typing: 0 };
+    if (logAfter.number === log.number && logAfter.idSuffix === log.idSuffix) return { log, reply, typing: 0 };
   }
 }
 
 function readCursor(cursors: StreamCursors, after: string): ConversationPosition {
-  const { number, identity = '', messageId, typing, ...groups } = cursors.read(after, CURSOR);
+  const { number, idSuffix = '', messageId, typing, ...groups } = cursors.read(after, CURSOR);
   const text = groups.offset === undefined ? undefined : decodeTextPosition(groups);
   return {
-    log: { number: Number(number), identity },
+    log: { number: Number(number), idSuffix },
     reply: messageId === undefined ? undefined : { messageId, text },
     typing: Number(typing),
   };
@@ -113,26 +113,29 @@ function createConversationStream(
   const { read } = deps.db;
   const replyReader = createReplyReader(deps, viewer, conversationId);
   const now = () => toTimestamp(deps.clock.now());
-  const log: Log = {
+  const log: EventLog = {
     findLast: () => findLastEvent(read, accountId, 'conversations', conversationId),
     list: (after, limit) => listConversationEvents(read, accountId, { conversationId, after, limit }),
     numberOf: ({ number }) => number,
   };
 
-  /** Lists logged events, each reply's text before its end; `undefined` if the subscriber has received another text. */
-  async function listLoggedEvents(position: ConversationPosition, logged: readonly LoggedEvent[]) {
-    const visible = await readLoggedEvents(read, viewer, logged);
+  /**
+   * Lists logged events. Before the end of a reply, it lists the reply's text. Returns `undefined` if the subscriber
+   * has received a different text.
+   */
+  async function listLoggedEvents(position: ConversationPosition, loggedEvents: readonly LoggedEvent[]) {
+    const visibleEvents = await readLoggedEvents(read, viewer, loggedEvents);
     // A new subscriber first receives the reply that was being generated, even if newer events have been logged since.
     const isNew = position.reply?.text === undefined;
     const events = isNew ? await listReplyEvents(replyReader, position, { now: now() }) : [];
     let endPosition = events?.at(-1)?.position ?? position;
-    for (const [index, entry] of logged.entries()) {
+    for (const [index, entry] of loggedEvents.entries()) {
       const isEnd = END_TYPES.has(entry.type) && entry.messageId === endPosition.reply?.messageId;
       const textEvents = isEnd ? await listReplyEvents(replyReader, endPosition, { now: now(), hasEnded: true }) : [];
       if (events === undefined || textEvents === undefined) return undefined;
       events.push(...textEvents);
       endPosition = positionAfter(textEvents.at(-1)?.position ?? endPosition, entry, isEnd);
-      const event = visible[index];
+      const event = visibleEvents[index];
       if (event !== undefined) events.push({ position: endPosition, event });
     }
     return events && { events, endPosition };
@@ -159,30 +162,30 @@ function createConversationStream(
       const { reply } = position;
       const snapshot = hint === 'text' && reply?.text ? replyReader.readLive(reply.messageId) : undefined;
       const events = snapshot && listReplyText(deps, position, snapshot, now());
-      return events ? { events, next: 'wait' } : readAll(position);
+      return events ? { events, next: 'wait' } : readAllEvents(position);
     },
   };
 
-  async function readAll(position: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
+  async function readAllEvents(position: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
     const slice = await readLog(log, position.log);
     if (slice === undefined) {
       const deleted = { type: 'ConversationDeleted', conversationId, at: now(), reason: CONVERSATION_DELETED } as const;
       return { events: [{ position, event: deleted }], next: 'end' };
     }
-    const logged = slice.isGap ? undefined : await listLoggedEvents(position, slice.events);
-    if (slice.isGap || logged === undefined) return createGapSlice(position);
-    const { events, endPosition: afterLog } = logged;
-    if (slice.isMore) return { events, endPosition: afterLog, next: 'read again' };
-    const reply = await listReplyEvents(replyReader, afterLog, { now: now() });
-    if (reply === undefined) return createGapSlice(position);
-    const afterReply = reply.at(-1)?.position ?? afterLog;
-    const typing = listTypingEvents(deps, conversationId, afterReply);
-    const endPosition = typing.at(-1)?.position ?? afterReply;
-    return { events: [...events, ...reply, ...typing], endPosition, next: 'wait' };
+    const listed = slice.isGap ? undefined : await listLoggedEvents(position, slice.events);
+    if (slice.isGap || listed === undefined) return createGapSlice(position);
+    const { events: loggedEvents, endPosition: positionAfterLog } = listed;
+    if (slice.hasMore) return { events: loggedEvents, endPosition: positionAfterLog, next: 'read again' };
+    const replyEvents = await listReplyEvents(replyReader, positionAfterLog, { now: now() });
+    if (replyEvents === undefined) return createGapSlice(position);
+    const positionAfterReply = replyEvents.at(-1)?.position ?? positionAfterLog;
+    const typingEvents = listTypingEvents(deps, conversationId, positionAfterReply);
+    const endPosition = typingEvents.at(-1)?.position ?? positionAfterReply;
+    return { events: [...loggedEvents, ...replyEvents, ...typingEvents], endPosition, next: 'wait' };
   }
 }
 
-/** The position after a logged event, which may begin or end the reply that is being generated. */
+/** The position after a logged event, which may be the start or the end of the reply that is being generated. */
 function positionAfter(position: ConversationPosition, event: LoggedEvent, isEnd: boolean): ConversationPosition {
   const { type, messageId, status } = event;
   const isStart = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
@@ -192,12 +195,12 @@ function positionAfter(position: ConversationPosition, event: LoggedEvent, isEnd
 
 /** Lists the typing indicators that have changed since the position. */
 function listTypingEvents({ typing, clock }: StreamDeps, conversationId: string, position: ConversationPosition) {
-  const typers = typing.of(conversationId);
+  const rolesTyping = typing.rolesTyping(conversationId);
   const events: PositionedEvent<ConversationPosition>[] = [];
   let reported = position.typing;
   for (const [index, role] of TYPING_ROLES.entries()) {
     const bit = 1 << index;
-    const isTyping = typers.has(role);
+    const isTyping = rolesTyping.has(role);
     if (isTyping === ((reported & bit) !== 0)) continue;
     reported ^= bit;
     const event = { type: 'TypingChanged', conversationId, at: toTimestamp(clock.now()), role, isTyping } as const;
@@ -213,23 +216,24 @@ function createReplyReader(deps: StreamDeps, viewer: Viewer, conversationId: str
   return {
     deps,
 
-    /** Returns the live text; `undefined` where this node does not know it or has not read the message row. */
+    /** Returns the live text; `undefined` if this node does not know it or has not read the message row. */
     readLive,
 
     /** Reads the text, or the stored text if the reply has ended; `undefined` if the viewer may not see the reply. */
     async read(id: string, hasEnded = false): Promise<MessageSnapshot | undefined> {
       const { accountId } = viewer;
       const snapshot = (hasEnded ? undefined : readLive(id)) ?? (await readSnapshot(deps, { accountId, id }));
-      const isVisibleHere = snapshot?.message.conversationId === conversationId && isVisible(viewer, snapshot.message);
-      cached = isVisibleHere ? snapshot.message : undefined;
-      return isVisibleHere ? snapshot : undefined;
+      const isVisibleMessage =
+        snapshot?.message.conversationId === conversationId && isVisible(viewer, snapshot.message);
+      cached = isVisibleMessage ? snapshot.message : undefined;
+      return isVisibleMessage ? snapshot : undefined;
     },
   };
 }
 
 /**
  * Lists the new events of the reply that is being generated, beginning with its MessageCreated event if the subscriber
- * has not received that; `undefined` if the subscriber has received another text.
+ * has not received that event; `undefined` if the subscriber has received a different text.
  */
 async function listReplyEvents(
   replyReader: ReturnType<typeof createReplyReader>,
@@ -247,7 +251,7 @@ async function listReplyEvents(
   return [{ event: created, position: { ...position, reply: { messageId, text: TEXT_START } } }, ...text];
 }
 
-/** Lists the reply's new text and citations as events; `undefined` if the subscriber has received another text. */
+/** Lists events for the reply's new text and citations; `undefined` if the subscriber has received a different text. */
 function listReplyText(
   deps: StreamDeps,
   position: ConversationPosition,
@@ -255,7 +259,7 @@ function listReplyText(
   now: Timestamp,
 ): PositionedEvent<ConversationPosition>[] | undefined {
   const start = position.reply?.text ?? TEXT_START;
-  if (hasReceivedOtherText(deps, start, snapshot)) return undefined;
+  if (hasReceivedDifferentText(deps, start, snapshot)) return undefined;
   const { id: messageId } = snapshot.message;
   return Array.from(listTextEvents(start, snapshot, now), ({ event, position: text }) => ({
     event,

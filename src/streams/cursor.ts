@@ -15,39 +15,39 @@ export interface StreamCursors {
   read(cursor: string, pattern: RegExp): Readonly<Record<string, string | undefined>>;
 }
 
-/** Gives each stream its cursors. */
+/** The cursors of all streams. */
 export interface Cursors {
   /**
    * Returns the cursors of one stream of an account. `ownerId` is the id of the conversation, chatbot or message; for
    * the quota stream it is the id of the account.
    */
-  of(kind: keyof typeof KINDS, accountId: string, ownerId: string): StreamCursors;
+  forStream(kind: keyof typeof KINDS, accountId: string, ownerId: string): StreamCursors;
 }
 
-/** Incremented when the format of any position changes, so that cursors of other versions are refused, not misread. */
+/** Incremented when the format of a position changes, so that cursors of other versions are refused, not misread. */
 const VERSION = '2';
 /** 84 bits: too many to guess, and too few of the hash for a length extension attack. */
 const MAC_CHARS = 14;
-/** Longer than any position. */
-const MAX_CHARS = 256;
+/** The gateway refuses a longer text before it computes a MAC; none of its cursors is longer. */
+const MAX_CURSOR_CHARS = 256;
 
 /**
  * Creates the cursors of a gateway. A cursor consists of version, kind, position and MAC. Each stream has its own key:
- * HKDF of the gateway's key with the kind, the account and the owner. So everything that the gateway trusts is signed,
+ * HKDF of the gateway's key with the kind, the account and `ownerId`. So everything that the gateway trusts is signed,
  * and a cursor is valid for one stream only. The MAC is a truncated SHA-256 over key and text; the truncation prevents
  * length extension. HMAC would take three times as long, and each delta needs a cursor.
- * @param getKeys returns the keys, called when a stream begins: the first signs, all verify.
+ * @param getKeys returns the keys, and is called at the start of each stream. The first key signs; all keys verify.
  */
 export function createCursors(getKeys: () => readonly Buffer[]): Cursors {
   return {
-    of(kind, accountId, ownerId) {
-      const [newest, ...earlier] = getKeys();
-      if (newest === undefined) throw new Error('There is no key to sign cursors with.');
+    forStream(kind, accountId, ownerId) {
+      const [currentKey, ...previousKeys] = getKeys();
+      if (currentKey === undefined) throw new Error('There is no key to sign cursors with.');
       const derive = (key: Buffer) => {
         const purpose = `chatgraph cursor ${kind} ${accountId} ${ownerId}`;
         return Buffer.from(hkdfSync('sha256', key, '', purpose, 32)).toString('base64url');
       };
-      const key = derive(newest);
+      const key = derive(currentKey);
       const prefix = `${VERSION}${KINDS[kind]}_`;
 
       return {
@@ -64,7 +64,8 @@ export function createCursors(getKeys: () => readonly Buffer[]): Cursors {
             return mac.length === expected.length && timingSafeEqual(mac, expected);
           };
           const isSigned =
-            cursor.length <= MAX_CHARS && (isSignedWith(key) || earlier.some((other) => isSignedWith(derive(other))));
+            cursor.length <= MAX_CURSOR_CHARS &&
+            (isSignedWith(key) || previousKeys.some((previous) => isSignedWith(derive(previous))));
           const position = isSigned && text.startsWith(prefix) ? text.slice(prefix.length, -1) : undefined;
           const groups = position === undefined ? undefined : pattern.exec(position)?.groups;
           if (groups === undefined) throw createInvalidCursorError();

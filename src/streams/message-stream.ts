@@ -13,7 +13,7 @@ import {
   checksumAt,
   decodeTextPosition,
   encodeTextPosition,
-  hasReceivedOtherText,
+  hasReceivedDifferentText,
   TEXT_POSITION_PATTERN,
   TEXT_START,
   type TextPosition,
@@ -26,21 +26,21 @@ import { type EventSlice, type EventStream, type PositionedEvent, type StreamDep
 /** The position of a subscriber to one message. */
 interface MessagePosition {
   /**
-   * What the subscriber has received: 0 nothing, 1 the queued message, 2 the start of its generation, 3 to 6 its end:
-   * see `END_STAGES`.
+   * The last event that the subscriber has received: 0 none, 1 the queued message, 2 the start of its generation, 3 to
+   * 6 its end (see `END_STAGES`).
    */
   readonly stage: number;
   readonly text: TextPosition;
 }
 
-/** A message with its text and citations at one moment, which may be newer than those stored in the message. */
+/** A message with its text and citations at one moment, which may be newer than the stored text and citations. */
 export interface MessageSnapshot {
   readonly message: Message;
   readonly content: string;
   readonly citations: readonly Citation[];
 }
 
-const STARTED = 2;
+const STARTED_STAGE = 2;
 const END_STAGES: Partial<Record<MessageStatus, number>> = { COMPLETED: 3, FAILED: 4, STOPPED: 5, INTERRUPTED: 6 };
 const START: MessagePosition = { stage: 0, text: TEXT_START };
 const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION_PATTERN}$`);
@@ -58,7 +58,7 @@ export async function subscribeToMessage(
   signal: AbortSignal,
 ): Promise<Feed<ConversationEvent>> {
   const message = await getMessage(deps.db.read, viewer, messageId);
-  const cursors = deps.cursors.of('message', viewer.accountId, message.id);
+  const cursors = deps.cursors.forStream('message', viewer.accountId, message.id);
   const conversation = await findConversation(deps.db.read, viewer.accountId, message.conversationId);
   const { chatbotId } = requireFound('Message', conversation);
   const start = after == null ? START : readCursor(cursors, after);
@@ -72,19 +72,20 @@ function readCursor(cursors: StreamCursors, after: string): MessagePosition {
 
 function createMessageStream(
   deps: StreamDeps,
-  first: Message,
+  initialMessage: Message,
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
 ): EventStream<MessagePosition> {
-  let latest: MessageSnapshot | undefined;
+  let latestSnapshot: MessageSnapshot | undefined;
   return {
-    name: `message:${first.id}`,
-    topic: conversationTopic(first.conversationId),
+    name: `message:${initialMessage.id}`,
+    topic: conversationTopic(initialMessage.conversationId),
     deletionTopic: deletionTopic(chatbotId),
     cursors,
     encode: ({ stage, text }) => `${stage}_${encodeTextPosition(text)}`,
     read(position, hint) {
-      // If more than the text may have changed, the message may have been deleted, which only its row shows.
-      const snapshot = (hint === 'text' && readLiveSnapshot(deps, latest?.message)) || readSnapshot(deps, first);
+      // The live text is enough if only the text has changed. Otherwise the row shows whether the message is deleted.
+      const live = hint === 'text' ? readLiveSnapshot(deps, latestSnapshot?.message) : undefined;
+      const snapshot = live ?? readSnapshot(deps, initialMessage);
       return snapshot instanceof Promise
         ? snapshot.then((read) => createSlice(position, read))
         : createSlice(position, snapshot);
@@ -92,13 +93,13 @@ function createMessageStream(
   };
 
   function createSlice(position: MessagePosition, snapshot: MessageSnapshot | undefined): EventSlice<MessagePosition> {
-    latest = snapshot;
-    const common = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
+    latestSnapshot = snapshot;
+    const common = { conversationId: initialMessage.conversationId, at: toTimestamp(deps.clock.now()) };
     if (snapshot === undefined) {
       const deleted = { ...common, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
       return { events: [{ position, event: deleted }], next: 'end' };
     }
-    if (isDifferentMessage(deps, position, snapshot)) {
+    if (hasReceivedUndoneState(deps, position, snapshot)) {
       const gap = { ...common, type: 'StreamGap', reason: EVENTS_LOST } as const;
       return { events: [{ position: START, event: gap }], next: 'read again' };
     }
@@ -110,11 +111,16 @@ function createMessageStream(
 }
 
 /** Whether the subscriber has received a state of the message that a restore or a failover has undone. */
-function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, snapshot: MessageSnapshot): boolean {
+function hasReceivedUndoneState(
+  deps: StreamDeps,
+  { stage, text }: MessagePosition,
+  snapshot: MessageSnapshot,
+): boolean {
   const { status } = snapshot.message;
-  const isBeforeStart = stage === STARTED && status === 'QUEUED';
-  const hasOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < snapshot.content.length);
-  return isBeforeStart || hasOtherEnd || hasReceivedOtherText(deps, text, snapshot);
+  const isBeforeStart = stage === STARTED_STAGE && status === 'QUEUED';
+  const hasDifferentEnd =
+    stage > STARTED_STAGE && (END_STAGES[status] !== stage || text.offset < snapshot.content.length);
+  return isBeforeStart || hasDifferentEnd || hasReceivedDifferentText(deps, text, snapshot);
 }
 
 /**
@@ -158,18 +164,18 @@ function* listMessageEvents(
   now: Timestamp,
 ): Generator<PositionedEvent<MessagePosition>> {
   const { message } = snapshot;
-  if (start.stage > STARTED) return;
+  if (start.stage > STARTED_STAGE) return;
   const common = { conversationId: message.conversationId, message };
   let { stage, text } = start;
   const isQueued = message.status === 'QUEUED';
   if (stage === 0) {
-    stage = isQueued ? 1 : STARTED;
+    stage = isQueued ? 1 : STARTED_STAGE;
     yield { position: { stage, text }, event: { ...common, type: 'MessageCreated', at: message.createdAt } };
   }
   if (isQueued) return;
   // A reply that was stopped without text emits only its end, because usually its generation never began.
   if (stage === 1 && !(message.status === 'STOPPED' && snapshot.content === '')) {
-    stage = STARTED;
+    stage = STARTED_STAGE;
     yield { position: { stage, text }, event: { ...common, type: 'MessageStarted', at: now } };
   }
   for (const { event, position } of listTextEvents(text, snapshot, now)) {

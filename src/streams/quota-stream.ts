@@ -10,7 +10,7 @@ import { type EventStream, type StreamDeps, subscribe } from './subscribe.ts';
 
 /** A quota warning with its cursor. */
 export interface QuotaWarningEvent extends QuotaWarning {
-  /** Creates the cursor. Clients send it back as `after` and must not interpret it. */
+  /** Creates the cursor after this warning: opaque to clients, which pass it as `after`. */
   readonly cursor: () => string;
 }
 
@@ -26,7 +26,7 @@ const WARNINGS_PER_READ = 100;
 
 /**
  * Subscribes to the quota warnings of an account. The subscription never ends by itself. If a restore has removed the
- * cursor's warning, the subscription begins again with the warnings of this month.
+ * warning of the cursor, the subscription begins again with the warnings of this month.
  * @param after the cursor of the last warning received; absent: the subscription begins with the warnings of this
  * month.
  * @throws BadUserInputError before the first warning.
@@ -38,7 +38,7 @@ export async function subscribeToQuotaWarnings(
   signal: AbortSignal,
 ): Promise<Feed<QuotaWarningEvent>> {
   const { accountId } = viewer;
-  const cursors = deps.cursors.of('quota', accountId, accountId);
+  const cursors = deps.cursors.forStream('quota', accountId, accountId);
   const start = after == null ? await findStart(deps, accountId) : readCursor(cursors, after);
   return subscribe(deps.bus, viewer, createQuotaStream(deps, accountId, cursors), start, signal);
 }
@@ -50,17 +50,19 @@ export async function listWarningEvents(
   month: string,
 ): Promise<QuotaWarningEvent[]> {
   const warnings = await listWarningsOfMonth(db.read, accountId, month);
-  const { write } = cursors.of('quota', accountId, accountId);
+  const { write } = cursors.forStream('quota', accountId, accountId);
   return warnings.map((warning) => ({ ...warning, cursor: () => write(encodePosition(positionAt(warning))) }));
 }
 
 async function findStart({ db, clock }: Pick<StreamDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
-  // The order matters: a warning written between the two reads belongs to this month, or comes after `last`.
+  // `last` is read first: then a warning written between the two reads comes after `last`, and the second read finds it
+  // if it belongs to this month. In the other order, the subscription could skip it.
   const last = await findLastWarning(db.read, accountId);
   const [first] = await listWarningsOfMonth(db.read, accountId, monthOf(clock.now()));
   if (first === undefined) return positionAt(last);
-  const [before] = await listWarnings(db.read, accountId, { after: first.number - 2, limit: 1 });
-  return positionAt(before?.number === first.number ? undefined : before);
+  // Reads the warning before `first`, or `first` itself if the account has no earlier warning.
+  const [previous] = await listWarnings(db.read, accountId, { after: first.number - 2, limit: 1 });
+  return positionAt(previous?.number === first.number ? undefined : previous);
 }
 
 function readCursor(cursors: StreamCursors, after: string): QuotaPosition {

@@ -4,12 +4,12 @@ import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
 import { createFeed, type Feed, type MaybePromise, type Push } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
-import { describeView } from '../domain/view.ts';
+import { viewKeyOf } from '../domain/view.ts';
 import type { StreamCursors } from './cursor.ts';
 import { joinSharedReads } from './shared-reads.ts';
 
-/** How often a subscription checks whether it has waited for `maxWaitMs`. */
-const TICK_MS = 1_000;
+/** How often a subscription checks whether it has waited for a hint for `maxWaitMs` of the bus. */
+const CHECK_INTERVAL_MS = 1_000;
 
 /** The dependencies of a stream. */
 export type StreamDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveReplies' | 'liveTexts' | 'typing'>;
@@ -24,8 +24,8 @@ export interface PositionedEvent<P, E = ConversationEvent> {
 export interface EventSlice<P, E = ConversationEvent> {
   readonly events: Iterable<PositionedEvent<P, E>>;
   /**
-   * The position after the slice; absent: that of its last event. It is beyond its last event where the viewer may not
-   * see the last logged events that were read.
+   * The position after the slice; absent: the position of its last event. It is a later position if the viewer may not
+   * see the last logged events of the slice.
    */
   readonly endPosition?: P;
   readonly next: 'read again' | 'wait' | 'end';
@@ -37,12 +37,12 @@ export interface EventStream<P, E = ConversationEvent> {
   readonly name: string;
   /** The topic of the bus that signals changes; other streams may use the same topic. */
   readonly topic: string;
-  /** A second topic, which signals that the stream may be deleted. */
+  /** A second topic of the bus, which signals that the chatbot of the stream may be deleted. */
   readonly deletionTopic?: string;
   /**
    * Reads the events after `position`; `undefined` ends the stream. The result must depend only on the position, the
-   * hint and the current state, because subscribers with the same rights share it. It is a promise only where there is
-   * something to wait for: most deltas need no read of the database.
+   * hint and the current state, because subscribers with the same rights share it. It is a promise only if the stream
+   * has to wait: most deltas need no read of the database.
    */
   read(position: P, hint: ChangeHint): MaybePromise<EventSlice<P, E> | undefined>;
   /** Encodes a complete position, for a cursor. */
@@ -69,9 +69,9 @@ export function subscribe<P, E = ConversationEvent>(
   signal: AbortSignal,
 ): Feed<E> {
   const stop = new AbortController();
-  const anySignal = AbortSignal.any([signal, viewer.revoked, stop.signal]);
+  const combinedSignal = AbortSignal.any([signal, viewer.revoked, stop.signal]);
   return createFeed(
-    (emit) => emitEvents(bus, viewer, { stream, start, signal: anySignal }, emit),
+    (emit) => emitEvents(bus, viewer, { stream, start, signal: combinedSignal }, emit),
     () => stop.abort(),
   );
 }
@@ -88,11 +88,11 @@ async function emitEvents<P, E>(
   //    waiting: no event is missed, and none is emitted twice.
   // 3. Live. Wait for a hint, then read and emit as in step 1. A lost hint only causes a delay: after `maxWaitMs`
   //    without a hint, read anyway.
-  const sharedRead = joinSharedReads(bus, `${stream.name} ${describeView(viewer)}`);
+  const sharedRead = joinSharedReads(bus, `${stream.name} ${viewKeyOf(viewer)}`);
   const changes = listenForChanges(bus, stream, signal, sharedRead.invalidate);
   try {
     let position = start;
-    while (!changes.isOver) {
+    while (!changes.isAborted) {
       const hint = changes.takeHint();
       const from = position;
       const read = () =>
@@ -100,12 +100,12 @@ async function emitEvents<P, E>(
           () => `${hint} ${stream.encode(from)}`,
           () => readSlice(stream, from, hint),
         );
-      // Awaits only promises, because each await takes time: a delta needs one promise, that of `waitForChange`.
+      // Awaits only promises, because each await takes time: the only promise for a delta is that of `waitForChange`.
       const result = read();
       const slice = result instanceof Promise ? await retryWhileUnavailable(result, read, signal) : result;
       if (slice === undefined) return;
       for (const { event, position: newPosition } of slice.events) {
-        if (changes.isOver) return;
+        if (changes.isAborted) return;
         position = newPosition;
         const emitted = emit(event);
         if (emitted !== undefined) await emitted;
@@ -113,7 +113,7 @@ async function emitEvents<P, E>(
       position = slice.endPosition ?? position;
       if (slice.next === 'end') return;
       if (slice.next === 'wait') await changes.waitForChange();
-      else changes.add('anything');
+      else changes.addHint('anything');
     }
   } finally {
     sharedRead.leave();
@@ -149,8 +149,8 @@ function withCursors<P, E>(stream: EventStream<P, E>, slice: EventSlice<P, E>): 
 }
 
 /**
- * Starts to listen for hints that something has changed; it keeps a hint that arrives between a read and a wait. After
- * `maxWaitMs` without a hint, it assumes that anything may have changed.
+ * Starts to listen for change hints. The result keeps a hint that arrives between a read and a wait. After `maxWaitMs`
+ * without a hint, it adds the hint `anything`.
  */
 function listenForChanges(
   bus: LiveBus,
@@ -158,49 +158,49 @@ function listenForChanges(
   signal: AbortSignal,
   onHint: () => void,
 ) {
-  let pending: ChangeHint | undefined = 'anything';
-  let isOver = signal.aborted;
+  let pendingHint: ChangeHint | undefined = 'anything';
+  let isAborted = signal.aborted;
   let wake: (() => void) | undefined;
-  const add = (hint: ChangeHint) => {
-    if (pending !== 'anything') pending = hint;
+  const addHint = (hint: ChangeHint) => {
+    if (pendingHint !== 'anything') pendingHint = hint;
     wake?.();
   };
   const receive = (hint: ChangeHint) => {
     onHint();
-    add(hint);
+    addHint(hint);
   };
   const topics = deletionTopic === undefined ? [topic] : [topic, deletionTopic];
   const unsubscribes = topics.map((each) => bus.subscribe(each, receive));
   let remainingMs = bus.maxWaitMs;
   const timer = setInterval(() => {
-    remainingMs -= TICK_MS;
-    if (remainingMs <= 0) add('anything');
-  }, TICK_MS).unref();
+    remainingMs -= CHECK_INTERVAL_MS;
+    if (remainingMs <= 0) addHint('anything');
+  }, CHECK_INTERVAL_MS).unref();
   const end = () => {
-    isOver = true;
+    isAborted = true;
     wake?.();
   };
   signal.addEventListener('abort', end);
   return {
     /** Whether the signal has aborted. Reading `aborted` of a signal from `AbortSignal.any` is slower. */
-    get isOver() {
-      return isOver;
+    get isAborted() {
+      return isAborted;
     },
 
     /** Adds a hint, as if the bus had signalled it. */
-    add,
+    addHint,
 
-    /** Returns what may have changed, and clears it. */
+    /** Returns the pending hint, which tells what may have changed, and clears it. */
     takeHint(): ChangeHint {
-      const hint = pending ?? 'anything';
-      pending = undefined;
+      const hint = pendingHint ?? 'anything';
+      pendingHint = undefined;
       if (hint === 'anything') remainingMs = bus.maxWaitMs;
       return hint;
     },
 
     /** Resolves when something may have changed, or when the signal aborts. */
     async waitForChange(): Promise<void> {
-      if (pending !== undefined || isOver) return;
+      if (pendingHint !== undefined || isAborted) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });

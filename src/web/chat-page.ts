@@ -1,9 +1,9 @@
-import { type PageWithAssets, prepareBuilt, preparePage } from './prepared.ts';
+import { type PageWithAssets, prepareBuiltAsset, preparePage } from './static-resources.ts';
 
-const NAME = 'chat';
+const PAGE_NAME = 'chat';
 
-// DOMPurify parses the HTML that it sanitizes. The page parses HTML nowhere else.
-const RULES = [
+// Only DOMPurify may parse HTML, because it sanitizes the result.
+const POLICY_DIRECTIVES = [
   "style-src 'self'",
   "frame-ancestors 'self'",
   "require-trusted-types-for 'script'",
@@ -11,14 +11,14 @@ const RULES = [
 ];
 
 /**
- * Prepares the chat page. It is the same for every chatbot name, even an unknown one: the page loads its data later,
- * with a credential.
+ * Prepares the chat page. Its HTML is the same for every chatbot, even for an unknown name: the page's script loads the
+ * data, with a credential.
  */
 export async function prepareChatPage(): Promise<PageWithAssets> {
   const [script, style, icon] = await Promise.all([
-    prepareBuilt(NAME, 'chat.js'),
-    prepareBuilt(NAME, 'chat.css'),
-    prepareBuilt(NAME, 'icon.svg'),
+    prepareBuiltAsset(PAGE_NAME, 'chat.js'),
+    prepareBuiltAsset(PAGE_NAME, 'chat.css'),
+    prepareBuiltAsset(PAGE_NAME, 'icon.svg'),
   ]);
   const body = `<body>
     <div id="chat"></div>
@@ -26,7 +26,7 @@ export async function prepareChatPage(): Promise<PageWithAssets> {
     <script type="module" src="${script.path}"></script>
   </body>`;
   return {
-    page: await preparePage({ title: 'Chat – ChatGraph', icon, style, body }, RULES),
+    page: await preparePage({ title: 'Chat – ChatGraph', icon, style, body }, POLICY_DIRECTIVES),
     assets: [script, style, icon],
   };
 }

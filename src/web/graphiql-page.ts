@@ -1,34 +1,34 @@
-import { escapeHtml, type PageWithAssets, prepareAsset, prepareBuilt, preparePage } from './prepared.ts';
+import { escapeHtml, type PageWithAssets, prepareAsset, prepareBuiltAsset, preparePage } from './static-resources.ts';
 
-const NAME = 'graphiql';
+const PAGE_NAME = 'graphiql';
 
 /**
- * GraphiQL previews everything in a result that looks like an image URL, with a request to a host that a visitor may
- * have chosen. This is its test of a URL.
+ * The source text of GraphiQL's check for image URLs. GraphiQL previews each image URL in a result, which sends a
+ * request to a host that a visitor may have chosen.
  */
-const PREVIEW_TEST = String.raw`/\.(bmp|gif|jpe?g|png|svg|webp)$/.test(e.pathname)`;
+const IMAGE_URL_CHECK = String.raw`/\.(bmp|gif|jpe?g|png|svg|webp)$/.test(e.pathname)`;
 
-/** Without this rule, GraphiQL's draggable tabs jump at the first press and lose the click. */
-const STILL_TABS = '.graphiql-tab { transform: none !important }';
+/** Stops GraphiQL's draggable tabs from moving when pressed, which would lose the click. */
+const TAB_DRAG_FIX = '.graphiql-tab { transform: none !important }';
 
 // The editor sets inline styles, and loads its fonts from data URLs.
-const RULES = ["style-src 'self' 'unsafe-inline'", 'font-src data:', "worker-src 'self'"];
+const POLICY_DIRECTIVES = ["style-src 'self' 'unsafe-inline'", 'font-src data:', "worker-src 'self'"];
 
 /**
- * Prepares GraphiQL, which works without the internet.
- * @param options its initial options, such as tabs, as a JSON value.
+ * Prepares the GraphiQL page, which works without internet access.
+ * @param options GraphiQL's initial options, such as its tabs, as a JSON value.
  */
 export async function prepareGraphiql(options: object): Promise<PageWithAssets> {
-  // Imported here because it takes nine megabytes, which are needed only once the page is opened.
+  // Imported on first use, because the module takes nine megabytes of memory.
   const { js, css, ...workers } = await import('@graphql-yoga/render-graphiql/graphiql');
   const [graphiql, style, explorer, icon, editor, json, graphql] = await Promise.all([
-    prepareAsset(NAME, 'graphiql.js', withoutPreview(js)),
-    prepareAsset(NAME, 'graphiql.css', `${css}\n${STILL_TABS}\n`),
-    prepareBuilt(NAME, 'explorer.js'),
-    prepareBuilt(NAME, 'icon.svg'),
-    prepareAsset(NAME, 'editor-worker.js', workers.editorWorkerService),
-    prepareAsset(NAME, 'json-worker.js', workers.jsonWorker),
-    prepareAsset(NAME, 'graphql-worker.js', workers.graphqlWorker),
+    prepareAsset(PAGE_NAME, 'graphiql.js', removeImagePreview(js)),
+    prepareAsset(PAGE_NAME, 'graphiql.css', `${css}\n${TAB_DRAG_FIX}\n`),
+    prepareBuiltAsset(PAGE_NAME, 'explorer.js'),
+    prepareBuiltAsset(PAGE_NAME, 'icon.svg'),
+    prepareAsset(PAGE_NAME, 'editor-worker.js', workers.editorWorkerService),
+    prepareAsset(PAGE_NAME, 'json-worker.js', workers.jsonWorker),
+    prepareAsset(PAGE_NAME, 'graphql-worker.js', workers.graphqlWorker),
   ]);
   const settings = {
     options,
@@ -41,17 +41,17 @@ export async function prepareGraphiql(options: object): Promise<PageWithAssets> 
     <script type="module" src="${explorer.path}"></script>
   </body>`;
   return {
-    page: await preparePage({ title: 'ChatGraph', icon, style, body }, RULES),
+    page: await preparePage({ title: 'ChatGraph', icon, style, body }, POLICY_DIRECTIVES),
     assets: [graphiql, style, explorer, icon, editor, json, graphql],
   };
 }
 
 /**
- * Removes the image preview from GraphiQL. The policy of the page forbids its requests to other hosts as well.
- * @throws Error if the GraphiQL version differs.
+ * Disables the image preview in GraphiQL's script. The page's policy also forbids requests to other hosts.
+ * @throws Error if the script does not contain the expected check.
  */
-export function withoutPreview(script: string): string {
-  const parts = script.split(PREVIEW_TEST);
-  if (parts.length !== 2) throw new Error('The preview of images is not where it was in GraphiQL.');
+export function removeImagePreview(script: string): string {
+  const parts = script.split(IMAGE_URL_CHECK);
+  if (parts.length !== 2) throw new Error('GraphiQL does not contain the expected check for image URLs.');
   return parts.join('false');
 }

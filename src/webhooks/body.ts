@@ -13,7 +13,7 @@ export function buildDefaultBody({
   return `${head.slice(0, -1)},"data":${data}}`;
 }
 
-/** A body. `problem` is the reason why the document was not used; null if it was, or if there is no document. */
+/** A body. `problem` is the reason why the document failed; null if it succeeded, or if there is no document. */
 export interface WebhookBody {
   readonly body: string;
   readonly problem: string | null;

@@ -4,7 +4,7 @@ const FAILURES = 5;
 const WINDOW_MS = 60_000;
 const MAX_ENDPOINTS = 10_000;
 
-/** The circuit breakers of one process, which track the endpoints that currently fail repeatedly. */
+/** The circuit breakers of one process, one for each endpoint. */
 export interface Circuits {
   /** Records the result of an attempt. @param at the end of the attempt, in milliseconds of the monotonic clock. */
   record(subscriptionId: string, hasSucceeded: boolean, at: number): void;
@@ -14,19 +14,19 @@ export interface Circuits {
 
 /** Creates the circuit breakers of one process. */
 export function createCircuits(): Circuits {
-  const open = createBoundedCache<true>(MAX_ENDPOINTS);
-  const failures = createBoundedCache<readonly number[]>(MAX_ENDPOINTS);
+  const openCircuits = createBoundedCache<true>(MAX_ENDPOINTS);
+  const failureTimes = createBoundedCache<readonly number[]>(MAX_ENDPOINTS);
   return {
     record(id, hasSucceeded, at) {
       if (hasSucceeded) {
-        failures.delete(id);
-        open.delete(id);
+        failureTimes.delete(id);
+        openCircuits.delete(id);
         return;
       }
-      const recentFailures = [...(failures.get(id) ?? []), at].slice(-FAILURES);
-      failures.set(id, recentFailures);
-      if (recentFailures.length === FAILURES && at - (recentFailures[0] ?? 0) <= WINDOW_MS) open.set(id, true);
+      const recentFailures = [...(failureTimes.get(id) ?? []), at].slice(-FAILURES);
+      failureTimes.set(id, recentFailures);
+      if (recentFailures.length === FAILURES && at - (recentFailures[0] ?? 0) <= WINDOW_MS) openCircuits.set(id, true);
     },
-    isOpen: (id) => open.has(id),
+    isOpen: (id) => openCircuits.has(id),
   };
 }

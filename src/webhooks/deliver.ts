@@ -34,7 +34,7 @@ export interface DeliverDeps {
  * Sends a delivery once. A status of 200 to 299 acknowledges it, regardless of the body. Whatever the receiver does,
  * the attempt ends with an outcome: the response must start within 10 seconds, and no connection stays open.
  */
-export async function attemptDelivery(
+export async function sendDelivery(
   { clock, sealer, fetch }: DeliverDeps,
   { delivery, body, endpoint: { subscription, sealed } }: ReadyDelivery,
 ): Promise<AttemptOutcome> {
@@ -77,9 +77,9 @@ const NO_RESPONSE: Omit<AttemptOutcome, 'error'> = {
   isPermanent: false,
 };
 
-/** The outcome of a delivery that is not tried again, because processes crashed during its attempts. */
-export const PROCESS_ENDED: AttemptOutcome = {
+/** The outcome of a delivery that is not attempted again, because processes crashed during its attempts. */
+export const PROCESS_CRASHED: AttemptOutcome = {
   ...NO_RESPONSE,
-  error: 'the gateway was ended three times while it tried this',
+  error: 'the gateway crashed three times while it attempted this delivery',
   isPermanent: true,
 };

@@ -7,7 +7,7 @@ import { parseId } from '../domain/ids.ts';
 import type { WebhookDelivery, WebhookSubscription } from '../domain/webhooks.ts';
 import type { Queryable } from '../store/tables.ts';
 import {
-  type DeliveriesOf,
+  type DeliveryScope,
   findWebhookDeliveries,
   listNewestDeliveries,
   listNextDeliveries,
@@ -15,22 +15,22 @@ import {
 import { findWebhookSubscription } from '../store/webhooks/subscriptions.ts';
 import { type EventStream, type StreamDeps, subscribe } from '../streams/subscribe.ts';
 
-/** The number of the newest deliveries, and of the deliveries due next, that a stream watches. */
-const WATCHED = 100;
+/** The maximum number of the newest deliveries, and of the deliveries due next, that a stream watches. */
+const MAX_WATCHED = 100;
 
 /** The states of the watched deliveries, by id, when they were last read for a subscriber. */
 interface DeliverySnapshot {
   readonly states: ReadonlyMap<string, string>;
-  /** The ids of deliveries that will be tried again. */
-  readonly open: readonly string[];
-  /** A hash of the states. */
-  readonly name: string;
+  /** The ids of the deliveries that have a next attempt. */
+  readonly pendingIds: readonly string[];
+  /** The hash of the states. */
+  readonly checksum: string;
 }
 
 /**
  * Streams the deliveries of an account, or of one of its subscriptions: each when it is created and when it changes.
- * The stream reads the delivery log, so a slow subscriber receives several changes of a delivery as one and, under
- * load, may miss some; the log has all of them.
+ * The stream reads the delivery log, so a slow subscriber receives several changes of a delivery as one. Under load a
+ * subscriber may miss changes; the log has all of them.
  * @throws NotFoundError before the first event.
  */
 export async function subscribeToDeliveries(
@@ -54,18 +54,18 @@ async function requireSubscription(db: Queryable, accountId: string, givenId: st
   return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id));
 }
 
-function createDeliveryStream(db: Queryable, filter: DeliveriesOf): EventStream<DeliverySnapshot, WebhookDelivery> {
+function createDeliveryStream(db: Queryable, filter: DeliveryScope): EventStream<DeliverySnapshot, WebhookDelivery> {
   const { accountId, subscriptionId } = filter;
   return {
     name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
     topic: deliveriesTopic(accountId),
-    encode: ({ name }) => name,
+    encode: ({ checksum }) => checksum,
     async read(before) {
       const isDeleted = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
       if (isDeleted) return undefined;
       const watched = await readWatchedDeliveries(db, filter);
-      const unwatchedIds = before.open.filter((id) => !watched.has(id));
-      // These deliveries are no longer among the newest or the next ones: they are done, or due later.
+      const unwatchedIds = before.pendingIds.filter((id) => !watched.has(id));
+      // A delivery is no longer watched when it has no next attempt, or when enough others are due before it.
       const changed = unwatchedIds.length === 0 ? [] : await findWebhookDeliveries(db, accountId, unwatchedIds);
       const updated = [...watched.values(), ...changed].filter(
         (delivery) => before.states.get(delivery.id) !== stateOf(delivery),
@@ -77,18 +77,18 @@ function createDeliveryStream(db: Queryable, filter: DeliveriesOf): EventStream<
   };
 }
 
-async function readWatchedDeliveries(db: Queryable, filter: DeliveriesOf): Promise<Map<string, WebhookDelivery>> {
+async function readWatchedDeliveries(db: Queryable, filter: DeliveryScope): Promise<Map<string, WebhookDelivery>> {
   const deliveries = [
-    ...(await listNextDeliveries(db, filter, WATCHED)),
-    ...(await listNewestDeliveries(db, filter, WATCHED)),
+    ...(await listNextDeliveries(db, filter, MAX_WATCHED)),
+    ...(await listNewestDeliveries(db, filter, MAX_WATCHED)),
   ];
   return new Map(deliveries.map((delivery) => [delivery.id, delivery]));
 }
 
 function toSnapshot(watched: ReadonlyMap<string, WebhookDelivery>): DeliverySnapshot {
   const states = new Map([...watched.values()].toSorted(byId).map((delivery) => [delivery.id, stateOf(delivery)]));
-  const open = [...watched.values()].flatMap(({ id, nextAttemptAt }) => (nextAttemptAt === null ? [] : id));
-  return { states, open, name: hash('sha1', JSON.stringify([...states]), 'hex') };
+  const pendingIds = [...watched.values()].flatMap(({ id, nextAttemptAt }) => (nextAttemptAt === null ? [] : id));
+  return { states, pendingIds, checksum: hash('sha1', JSON.stringify([...states]), 'hex') };
 }
 
 const stateOf = ({ status, attemptCount, nextAttemptAt }: WebhookDelivery) =>

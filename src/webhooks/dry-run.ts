@@ -7,7 +7,7 @@ import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 import { findWebhookEvent } from '../store/webhooks/events.ts';
 import { buildBody, buildDefaultBody, type WebhookBody } from './body.ts';
 import { MAX_DOCUMENT_LENGTH } from './rules.ts';
-import { createSample, sampleContext } from './samples.ts';
+import { createSample, displayedSampleContext } from './samples.ts';
 import type { Selections } from './selections.ts';
 
 /** The input of a dry run: an optional document, and a stored event or a sample event. */
@@ -19,8 +19,8 @@ interface DryRun {
 
 /**
  * Builds the body of an event without sending it; undefined when the event does not exist.
- * @throws BadUserInputError for a document that a subscription would reject, and unless exactly one of `eventId` and
- * `sample` is given; ForbiddenError when the viewer lacks a scope for what the document reads, or READ for a stored
+ * @throws BadUserInputError for a document that a subscription would reject, and when both or none of `eventId` and
+ * `sample` are given; ForbiddenError when the viewer lacks a scope for what the document reads, or READ for a stored
  * event.
  */
 export async function dryRunWebhook(
@@ -32,10 +32,10 @@ export async function dryRunWebhook(
     throw new BadUserInputError('Give exactly one of `eventId` and `sample`.');
   if (document != null) requireDocument(selections, document, scopes);
   let event: WebhookEvent | undefined;
-  if (sample != null) event = createSample(sample, { accountId, ...sampleContext(sample) });
+  if (sample != null) event = createSample(sample, { accountId, ...displayedSampleContext(sample) });
   else if (eventId != null) {
     const id = parseId('webhookEvent', eventId);
-    // Checked before the lookup, because finding out whether an event exists needs READ too.
+    // Checked before the lookup, because learning whether an event exists requires READ too.
     if (!scopes.has('READ')) throw new ForbiddenError('Query.dryRunWebhook', ['READ'], ['dryRunWebhook']);
     event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
   }

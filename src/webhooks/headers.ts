@@ -10,7 +10,7 @@ export interface SignedContent {
   /** The event's id. */
   readonly id: string;
   readonly body: string;
-  /** The time until which deliveries are signed with both secrets; null when there is only one. */
+  /** The time until which deliveries are signed with both secrets; null when there is only one secret. */
   readonly oldSecretUntil: Timestamp | null;
 }
 
@@ -32,11 +32,11 @@ const FIXED_HEADERS = {
 };
 
 /**
- * Signs a delivery as if it were sent now, so that a client can forward it without the secret; null before the delivery
- * has a body, and when the secret cannot be unsealed. The custom headers are left out, because no client may read their
- * values.
+ * Builds the headers of a delivery as if it were sent now, so that a client can forward it without the secret. Null
+ * before the delivery has a body, and when the secret cannot be unsealed. The custom headers are left out, because no
+ * client may read their values.
  */
-export function signAgain(
+export function signForForwarding(
   { sealer, clock }: { readonly sealer: Sealer; readonly clock: Clock },
   { subscriptionId, eventId, body }: WebhookDelivery,
   sealed: SealedParts | undefined,

@@ -2,7 +2,7 @@ import { toTimestamp } from '../domain/time.ts';
 import type { EndpointHealth } from '../store/webhooks/health.ts';
 
 const HOUR_MS = 3_600_000;
-/** An endpoint that has failed for this long gets a warning; after as long again it is switched off. */
+/** An endpoint that has failed for this long gets a warning; after the same time again it is switched off. */
 export const FAILURE_STAGE_MS = 60 * HOUR_MS;
 
 const GONE = 410;
@@ -24,14 +24,15 @@ export function updateHealth(health: EndpointHealth, { hasSucceeded, statusCode,
   if (!health.isActive) return health;
   if (hasSucceeded) return health.failingSince === null ? health : { ...health, failingSince: null, warnedAt: null };
   const isFirstFailure = health.failingSince === null;
-  const failing = isFirstFailure ? { ...health, failingSince: toTimestamp(at), warnedAt: null } : health;
-  const disable = (disabledReason: string) => ({ ...failing, isActive: false, disabledReason });
-  if (statusCode === GONE) return disable('It answered 410: it is gone for good.');
-  if (failing.warnedAt !== null && at - Date.parse(failing.warnedAt) >= FAILURE_STAGE_MS) {
+  const failingHealth = isFirstFailure ? { ...health, failingSince: toTimestamp(at), warnedAt: null } : health;
+  const disable = (disabledReason: string) => ({ ...failingHealth, isActive: false, disabledReason });
+  if (statusCode === GONE) return disable('The endpoint answered 410: it is gone.');
+  if (failingHealth.warnedAt !== null && at - Date.parse(failingHealth.warnedAt) >= FAILURE_STAGE_MS) {
     return disable(`Nothing could be delivered for ${(2 * FAILURE_STAGE_MS) / HOUR_MS} hours.`);
   }
-  if (failing.warnedAt === null && !isFirstFailure && at - Date.parse(health.failingSince ?? '') >= FAILURE_STAGE_MS) {
-    return { ...failing, warnedAt: toTimestamp(at) };
+  const failingMs = isFirstFailure ? 0 : at - Date.parse(health.failingSince ?? '');
+  if (failingHealth.warnedAt === null && failingMs >= FAILURE_STAGE_MS) {
+    return { ...failingHealth, warnedAt: toTimestamp(at) };
   }
-  return failing;
+  return failingHealth;
 }

@@ -5,8 +5,8 @@ import { buildBody } from './body.ts';
 
 /**
  * Builds the body of a claimed delivery from its subscription's document and stores it; a stored body never changes.
- * Undefined when there is nothing to send: the delivery was deleted, another node has claimed it, or the database
- * failed. After a database failure the delivery is tried again when its lease expires.
+ * Undefined when there is nothing to send: the delivery was deleted, another process has claimed it, or the database
+ * failed. After a database failure the delivery is attempted again when its lease expires.
  */
 export async function prepareDelivery(
   { db, logger, selections }: Pick<Deps, 'db' | 'logger' | 'selections'>,

@@ -6,7 +6,7 @@ export const ATTEMPT_TIMEOUT_MS = 10_000;
 
 const MAX_READ_BYTES = 16 * 1_024;
 const MAX_TEXT_BYTES = 1_024;
-/** The maximum time to read a response body, which is short because the status alone decides the outcome. */
+/** The maximum time to read a response body. It is short, because the status alone decides the outcome. */
 const BODY_MS = 2_000;
 
 /**
@@ -28,7 +28,7 @@ export async function readResponseStart(body: ReadableStream<Uint8Array> | null)
       size += value.length;
     }
   } catch {
-    // The body was cut off: the text is what was read so far.
+    // The body was cut off: the text ends there.
   } finally {
     clearTimeout(timer);
     await cancel();
@@ -65,7 +65,7 @@ function describeError(failure: unknown): string {
   return match?.[1] ?? 'could not be reached';
 }
 
-/** Reasons by the error codes of Node and undici; the first match counts. */
+/** Reasons by the error codes of Node and undici; the first match applies. */
 const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
   [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'took longer than 5 seconds to connect'],
   [/^ECONNREFUSED$/, 'refused the connection'],

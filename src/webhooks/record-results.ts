@@ -13,8 +13,8 @@ export interface HealthChange {
 }
 
 /**
- * Writes the results of attempts and the new health of their endpoints. A switched-off endpoint causes a
- * WEBHOOK_DISABLED event. Returns the health changes, so that the caller can log them after the commit.
+ * Writes the results of attempts and the new health of their endpoints. Each endpoint that is switched off by a result
+ * causes a WEBHOOK_DISABLED event. Returns the health changes, so that the caller can log them after the commit.
  */
 export async function recordResults(
   trx: Queryable,
@@ -51,8 +51,8 @@ function applyAttempt(health: EndpointHealth, { attempt }: AttemptResult): Endpo
   return updateHealth(health, { hasSucceeded: error === null, statusCode, at: Date.parse(at) + durationMs });
 }
 
-/** Logs endpoints that were switched off, or will be. */
-export function logHealth(logger: Logger, changes: readonly HealthChange[]): void {
+/** Logs the endpoints that were switched off, and those that will be if they keep failing. */
+export function logHealthChanges(logger: Logger, changes: readonly HealthChange[]): void {
   for (const { before, after } of changes) {
     const logFields = { account: after.accountId, subscription: after.id };
     if (!after.isActive) {

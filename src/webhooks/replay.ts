@@ -37,13 +37,13 @@ interface ReplayBatch {
   readonly count: number;
   /** The last event that was read; undefined when there was none. */
   readonly last: WebhookEvent | undefined;
-  readonly isMore: boolean;
+  readonly hasMore: boolean;
 }
 
 /**
  * Resends the events since a given time to an endpoint, oldest first and with their original ids, at most 10,000. It
- * sends the events that match the subscription now; only events that matched any subscription when they occurred are
- * stored.
+ * sends those that match the subscription as it is now. An event is available only if it matched some subscription when
+ * it occurred.
  * @param input `events` absent: all events that the subscription lists.
  * @throws NotFoundError; InvalidInputError for a time more than 30 days ago, for events that the subscription does not
  * list, and when the subscription is switched off.
@@ -71,18 +71,18 @@ export async function replayWebhooks(
       const { chatbotId } = subscription;
       const names = namesOf(subscription, events);
       const candidates = await listWebhookEvents(trx, accountId, { chatbotId, names, since, after, limit });
-      const wanted = await filterByChannel(trx, subscription, candidates);
+      const matching = await filterByChannel(trx, subscription, candidates);
       const at = toTimestamp(now);
       await insertWebhookDeliveries(
         trx,
-        wanted.map((event) => createDelivery(event, subscription.id, at)),
+        matching.map((event) => createDelivery(event, subscription.id, at)),
       );
-      return { subscription, count: wanted.length, last: candidates.at(-1), isMore: candidates.length === limit };
+      return { subscription, count: matching.length, last: candidates.at(-1), hasMore: candidates.length === limit };
     });
-    const { subscription, last, isMore } = batch;
+    const { subscription, last, hasMore } = batch;
     count += batch.count;
     bus.publish(deliveriesTopic(accountId));
-    if (!isMore || last === undefined) return { subscription, count, nextSince: null };
+    if (!hasMore || last === undefined) return { subscription, count, nextSince: null };
     if (count === MAX_REPLAYED_EVENTS) return { subscription, count, nextSince: last.at };
     after = last.id;
   }
@@ -97,7 +97,7 @@ function namesOf({ events }: WebhookSubscription, requested: readonly WebhookEve
   return requested ?? events;
 }
 
-/** Selects the events of the subscription's channels. The channel of a deleted conversation's event is unknown. */
+/** Selects the events of the subscription's channels. Events of deleted conversations are left out. */
 async function filterByChannel(
   trx: Queryable,
   { accountId, channels }: WebhookSubscription,
@@ -106,6 +106,6 @@ async function filterByChannel(
   if (channels === null) return events;
   const ids = [...new Set(events.flatMap(({ conversationId }) => conversationId ?? []))];
   const conversations = ids.length === 0 ? [] : await findConversations(trx, accountId, ids);
-  const wanted = new Set(conversations.filter(({ channel }) => channels.includes(channel)).map(({ id }) => id));
-  return events.filter(({ conversationId }) => conversationId === null || wanted.has(conversationId));
+  const matchingIds = new Set(conversations.filter(({ channel }) => channels.includes(channel)).map(({ id }) => id));
+  return events.filter(({ conversationId }) => conversationId === null || matchingIds.has(conversationId));
 }

@@ -5,7 +5,10 @@ import { resealRows } from '../store/reseal.ts';
 import { listAllSealedParts, replaceSealedParts, type SealedParts } from '../store/webhooks/subscriptions.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 
-/** Seals webhook secrets and headers again with the newest key. A value that cannot be unsealed is left unchanged. */
+/**
+ * Seals webhook secrets and headers again with the newest sealing key. If a part of a subscription cannot be unsealed,
+ * all its parts are left unchanged.
+ */
 export async function resealWebhooks({
   db,
   sealer,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHANNELS } from '../domain/entities.ts';
-import { line, text } from '../domain/input.ts';
+import { singleLine, text } from '../domain/input.ts';
 import { WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEventName } from '../domain/webhooks.ts';
 import type { AddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
@@ -93,11 +93,11 @@ function endpointUrl(rules: AddressRules) {
 }
 
 /** Creates the input rules of a subscription; only `url` and `events` are required. */
-export function rulesFor(addresses: AddressRules) {
+export function createSubscriptionRules(addresses: AddressRules) {
   return z.object({
     url: endpointUrl(addresses),
     events: eventList,
-    description: line(0, 255).optional(),
+    description: singleLine(0, 255).optional(),
     channels: channelList.optional(),
     document: text(1, MAX_DOCUMENT_LENGTH).optional(),
     schedule: z.enum(WEBHOOK_SCHEDULES).optional(),

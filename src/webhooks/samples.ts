@@ -22,7 +22,9 @@ const CONVERSATION = {
 } as const;
 const { channel, ...CONVERSATION_IDS } = CONVERSATION;
 
-/** Every event with its sample, in the form that `conversations/outbox-events.ts` and the other event sources produce. */
+/**
+ * Every event with its sample, in the form that `conversations/outbox-events.ts` and the other event sources produce.
+ */
 export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   LEAD_CAPTURED: {
     description: 'A visitor has left contact details.',
@@ -100,13 +102,13 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
 };
 
 /** Returns the chatbot of a sample: the given one if events of this name belong to a chatbot, otherwise null. */
-export function sampleChatbotId(name: WebhookEventName, chatbotId: string | null): string | null {
+export function chatbotIdOfSample(name: WebhookEventName, chatbotId: string | null): string | null {
   return name === 'QUOTA_WARNING' ? null : chatbotId;
 }
 
 /** Returns the chatbot and the time of a sample that is only displayed, never sent. */
-export function sampleContext(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
-  return { chatbotId: sampleChatbotId(name, CHATBOT_ID), at: AT };
+export function displayedSampleContext(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
+  return { chatbotId: chatbotIdOfSample(name, CHATBOT_ID), at: AT };
 }
 
 /** Creates a sample event, which refers to nothing that exists. */

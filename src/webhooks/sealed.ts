@@ -9,7 +9,7 @@ type Column = 'sealed_secret' | 'sealed_old_secret' | 'sealed_headers';
 
 const locationOf = (subscriptionId: string, column: Column) => ({ table: TABLE, row: subscriptionId, column });
 
-/** Seals a secret of a subscription for its column: the current or the old secret. */
+/** Seals the current or the old secret of a subscription. A sealed text can be unsealed for its own column only. */
 export function sealSecret(
   sealer: Sealer,
   subscriptionId: string,

@@ -14,6 +14,8 @@ export interface Selections {
    * @throws ForbiddenError
    */
   requireScopes(document: string, scopes: ReadonlySet<Scope>): void;
-  /** Executes a document for an event, with the scope READ in the event's account. Every failure becomes a `problem`. */
+  /**
+   * Executes a document for an event, with the scope READ in the event's account. Every failure becomes a `problem`.
+   */
   select(document: string, event: WebhookEvent): Promise<Selection>;
 }

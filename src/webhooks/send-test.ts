@@ -9,12 +9,12 @@ import type { Queryable } from '../store/tables.ts';
 import { insertWebhookDeliveries } from '../store/webhooks/deliveries.ts';
 import { insertWebhookEvent } from '../store/webhooks/events.ts';
 import { createDelivery } from '../store/webhooks/outbox.ts';
-import { createSample, sampleChatbotId } from './samples.ts';
+import { chatbotIdOfSample, createSample } from './samples.ts';
 import { getLockedSubscription } from './subscriptions.ts';
 
 /**
- * Sends a sample event to an endpoint, as an ordinary delivery, whether or not the subscription lists the event. No other
- * endpoint gets it, and it is never replayed.
+ * Sends a sample event to an endpoint, as an ordinary delivery, whether or not the subscription lists the event. No
+ * other endpoint gets it, and it is never replayed.
  * @throws NotFoundError; InvalidInputError when the subscription is switched off.
  */
 export async function sendTestWebhook(
@@ -27,7 +27,7 @@ export async function sendTestWebhook(
     const { subscription } = await getLockedSubscription(trx, accountId, subscriptionId);
     requireActive(subscription);
     const chatbotId = subscription.chatbotId ?? (await findAnyChatbot(trx, accountId));
-    const event = createSample(name, { accountId, chatbotId: sampleChatbotId(name, chatbotId), at });
+    const event = createSample(name, { accountId, chatbotId: chatbotIdOfSample(name, chatbotId), at });
     await insertWebhookEvent(trx, event, { isTest: true });
     const created = createDelivery(event, subscription.id, at);
     await insertWebhookDeliveries(trx, [created]);

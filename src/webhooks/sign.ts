@@ -14,8 +14,8 @@ export interface SigningInput {
 }
 
 /**
- * Signs a delivery in two ways. The contract of the REST API uses one signature of the body alone, keyed with the text
- * of the newest secret. Standard Webhooks uses one signature per secret, keyed with the secret's decoded bytes.
+ * Signs a delivery in two ways. The REST API's contract requires one signature of the body alone, keyed with the text
+ * of the newest secret. Standard Webhooks requires one signature per secret, keyed with the secret's decoded bytes.
  */
 export function signDelivery({ id, timestamp, body, secrets }: SigningInput): Record<string, string> {
   const [newest = ''] = secrets;

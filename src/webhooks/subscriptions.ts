@@ -23,7 +23,7 @@ import {
   lockWebhookSubscription,
   updateWebhookSubscription as updateStoredSubscription,
 } from '../store/webhooks/subscriptions.ts';
-import { rulesFor } from './rules.ts';
+import { createSubscriptionRules } from './rules.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 import { createSecret } from './secret.ts';
 
@@ -68,7 +68,7 @@ export async function createWebhookSubscription(
     ...input
   }: SubscriptionFields & { chatbotId?: string | null | undefined; url: string; events: readonly WebhookEventName[] },
 ): Promise<{ subscription: WebhookSubscription; secret: string }> {
-  const fields = parseInput(rulesFor(createAddressRules(deps.config.allowedAddresses)), { ...input });
+  const fields = parseInput(createSubscriptionRules(createAddressRules(deps.config.allowedAddresses)), { ...input });
   requireDocument(deps, scopes, fields.document);
   requireEvents(scopes, fields.events, 'events');
   const at = toTimestamp(deps.clock.now());
@@ -113,7 +113,7 @@ export async function updateWebhookSubscription(
   { accountId, scopes }: Author,
   { id: givenId, ...input }: SubscriptionFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<WebhookSubscription> {
-  const rules = rulesFor(createAddressRules(deps.config.allowedAddresses));
+  const rules = createSubscriptionRules(createAddressRules(deps.config.allowedAddresses));
   const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
   requireDocument(deps, scopes, fields.document);
   return deps.db.transaction(async (trx) => {
@@ -131,7 +131,7 @@ export async function updateWebhookSubscription(
       ...(isReactivated && { disabledReason: null, failingSince: null }),
       updatedAt: toTimestamp(deps.clock.now()),
     };
-    // A viewer must not redirect data that the viewer may not read, or add such data.
+    // A viewer without access to data must neither redirect the data nor subscribe to it.
     if (fields.url !== undefined || fields.events !== undefined || input.document !== undefined) {
       if (changed.document !== null) deps.selections.requireScopes(changed.document, scopes);
       requireEvents(scopes, changed.events, fields.events === undefined ? 'url' : 'events');
@@ -147,7 +147,7 @@ export async function updateWebhookSubscription(
 }
 
 /**
- * Deletes a subscription with its delivery log; due deliveries are not sent.
+ * Deletes a subscription with its delivery log; deliveries that still have a next attempt are not sent.
  * @throws NotFoundError
  */
 export async function deleteWebhookSubscription(
@@ -163,10 +163,11 @@ export async function deleteWebhookSubscription(
 }
 
 /**
- * Gives a subscription a new secret. For 24 hours deliveries are signed with the previous secret too; an even older
- * secret becomes invalid immediately. If the previous secret cannot be unsealed, it is removed, and the custom headers
- * with it.
- * @returns the secret, which is never shown again, and the end of the previous secret's validity; null when it was removed.
+ * Gives a subscription a new secret. For 24 hours deliveries are signed with the previous secret too; the secret before
+ * it becomes invalid immediately. If the previous secret cannot be unsealed, it is removed together with the custom
+ * headers.
+ * @returns the secret, which is never shown again, and the end of the previous secret's validity; null when it was
+ * removed.
  * @throws NotFoundError; InvalidInputError when the gateway has no key to seal with.
  */
 export async function rotateWebhookSecret(

@@ -10,21 +10,21 @@ import {
   type ClaimedDelivery,
   claimDeliveries,
   correctFutureTimes,
-  listDueEndpoints,
-  makeDueNow,
+  listDueSubscriptionIds,
+  makeDeliveriesDueNow,
 } from '../store/webhooks/queue.ts';
-import { endAllLeases, releaseDeliveries, SUSPECTED_AFTER } from '../store/webhooks/unclean-ends.ts';
+import { expireAllLeases, releaseDeliveries, SUSPECTED_AFTER_CRASHES } from '../store/webhooks/unclean-ends.ts';
 import { allocateClaims, type ClaimAllowance } from './allocate-claims.ts';
 import { buildDefaultBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
-import { createDueTimes } from './overdue-retries.ts';
-import { logHealth, recordResults } from './record-results.ts';
+import { createDueTimes } from './due-times.ts';
+import { logHealthChanges, recordResults } from './record-results.ts';
 import { computeTimeBounds } from './retry-schedule.ts';
 import { type TryDeps, tryDelivery } from './try-delivery.ts';
 
-/** How often the worker checks for deliveries that became due or that other processes wrote. */
+/** How often the worker checks for deliveries that became due or that other processes created. */
 const POLL_MS = 500;
-/** How long a result waits for the results of other attempts, to be written in one transaction. */
+/** How long the worker collects results before it writes them in one transaction. */
 const RESULT_BATCH_MS = 10;
 /** How often the worker corrects due times that are too late because they were written before a clock was set back. */
 const CLOCK_CHECK_MS = 60_000;
@@ -45,23 +45,24 @@ interface Worker {
   readonly attempts: Set<Promise<void>>;
   /** Results that are not written yet. */
   results: AttemptResult[];
-  /** Runs until the next batch of results is written. */
+  /** Triggers writing the next batch of results. */
   batchTimer: NodeJS.Timeout | undefined;
   /** The subscription of the last claimed delivery. */
-  lastServed: string;
-  /** Set while a delivery that may crash the process is due; the worker tries it when no other is in flight. */
-  suspected: ClaimAllowance | undefined;
-  /** The delivery that is being tried alone. */
+  lastSubscriptionId: string;
+  /** Set while a delivery that may crash the process is due; the worker claims it when no other is in flight. */
+  suspectedAllowance: ClaimAllowance | undefined;
+  /** The suspected delivery that is being attempted, during which the worker claims no other. */
   exclusiveId: string | undefined;
   isStopping: boolean;
   polling: Promise<void> | undefined;
-  /** Whether the worker has to check again, because something may have become due. */
-  isWoken: boolean;
+  /** Whether the worker has to check for due deliveries again. */
+  isPollRequested: boolean;
   isFailing: boolean;
 }
 
 /**
- * Starts the worker that sends due deliveries: immediately those that this process creates, others within a second.
+ * Starts the worker that sends due deliveries: it sends those that this process creates immediately, others within a
+ * second of their due time.
  * Each delivery is sent at least once, even if processes crash.
  * @returns a function that stops the worker: it starts no more attempts, and waits for those in flight.
  */
@@ -69,8 +70,8 @@ export function startWebhookWorker(deps: WorkerDeps): () => Promise<void> {
   const worker = createWorker(deps);
   const { db, logger } = deps;
   // If no other process uses the database, every lease belongs to a process that no longer runs.
-  const starting = db.isShared ? Promise.resolve() : db.transaction(endAllLeases);
-  const started = starting
+  const leaseExpiry = db.isShared ? Promise.resolve() : db.transaction(expireAllLeases);
+  const started = leaseExpiry
     .catch((error: unknown) => logger.error({ err: error }, 'cannot release the deliveries of the previous process'))
     .then(() => correctClockErrors(worker))
     .then(() => poll(worker));
@@ -101,36 +102,36 @@ function createWorker(deps: WorkerDeps): Worker {
     attempts: new Set(),
     results: [],
     batchTimer: undefined,
-    lastServed: '',
-    suspected: undefined,
+    lastSubscriptionId: '',
+    suspectedAllowance: undefined,
     exclusiveId: undefined,
     isStopping: false,
     polling: undefined,
-    isWoken: false,
+    isPollRequested: false,
     isFailing: false,
   };
 }
 
 /** Checks for due deliveries, immediately or as soon as the running check ends. */
 function poll(worker: Worker): void {
-  worker.isWoken = true;
+  worker.isPollRequested = true;
   worker.polling ??= pollUntilIdle(worker).finally(() => {
     worker.polling = undefined;
-    if (worker.isWoken) poll(worker);
+    if (worker.isPollRequested) poll(worker);
   });
 }
 
 async function pollUntilIdle(worker: Worker): Promise<void> {
   const { logger } = worker.deps;
   try {
-    while (worker.isWoken) {
-      worker.isWoken = false;
-      if (await runBatch(worker)) worker.isWoken = true;
+    while (worker.isPollRequested) {
+      worker.isPollRequested = false;
+      if (await runBatch(worker)) worker.isPollRequested = true;
       if (worker.isFailing) logger.info('delivering to webhook endpoints again');
       worker.isFailing = false;
     }
   } catch (error) {
-    worker.isWoken = false;
+    worker.isPollRequested = false;
     // Logs once for each period in which the database is unreachable.
     if (!worker.isFailing) logger.error({ err: error }, 'cannot deliver to webhook endpoints; trying again');
     worker.isFailing = true;
@@ -141,49 +142,49 @@ async function pollUntilIdle(worker: Worker): Promise<void> {
 async function runBatch(worker: Worker): Promise<boolean> {
   const { clock, db, logger, dueTimes } = worker.deps;
   const finished = [...worker.results];
-  const overdue = dueTimes.takeOverdue();
-  if (overdue.length > 0) await db.transaction((trx) => makeDueNow(trx, overdue, toTimestamp(clock.now())));
+  const overdue = dueTimes.removeOverdue();
+  if (overdue.length > 0) await db.transaction((trx) => makeDeliveriesDueNow(trx, overdue, toTimestamp(clock.now())));
   const inFlight = new Map(worker.inFlight);
   for (const { claimed } of finished) inFlight.delete(claimed.delivery.id);
   if (worker.exclusiveId !== undefined && !inFlight.has(worker.exclusiveId)) worker.exclusiveId = undefined;
   const allowances =
     worker.isStopping || worker.exclusiveId !== undefined ? [] : await chooseAllowances(worker, inFlight);
   if (finished.length === 0 && allowances.length === 0) return false;
-  const { changes, claimed, waiting } = await db.transaction(async (trx) => ({
+  const { changes, claimed, suspectedAllowance } = await db.transaction(async (trx) => ({
     changes: await recordResults(trx, finished, clock.now()),
     ...(await claimAllowances(worker.deps, trx, allowances)),
   }));
-  if (allowances.length > 0) worker.suspected = waiting;
+  if (allowances.length > 0) worker.suspectedAllowance = suspectedAllowance;
   worker.exclusiveId =
-    claimed.find(({ uncleanEnds }) => uncleanEnds >= SUSPECTED_AFTER)?.delivery.id ?? worker.exclusiveId;
+    claimed.find(({ crashes }) => crashes >= SUSPECTED_AFTER_CRASHES)?.delivery.id ?? worker.exclusiveId;
   worker.results = worker.results.slice(finished.length);
   for (const { claimed: attempted } of finished) worker.inFlight.delete(attempted.delivery.id);
   announceDeliveries(worker, new Set(finished.map(({ claimed: attempted }) => attempted.delivery.accountId)));
-  logHealth(logger, changes);
+  logHealthChanges(logger, changes);
   for (const delivery of claimed) startAttempt(worker, delivery);
-  worker.lastServed = claimed.at(-1)?.endpoint.subscription.id ?? worker.lastServed;
+  worker.lastSubscriptionId = claimed.at(-1)?.endpoint.subscription.id ?? worker.lastSubscriptionId;
   return claimed.length > 0;
 }
 
-/** Decides what to claim. While a suspected delivery waits to be tried alone, nothing else is claimed. */
+/** Decides what to claim. While a suspected delivery is due, nothing else is claimed, so that it is attempted alone. */
 async function chooseAllowances(
   worker: Worker,
   inFlight: ReadonlyMap<string, string>,
 ): Promise<readonly ClaimAllowance[]> {
   const { circuits, clock, db } = worker.deps;
-  if (worker.suspected !== undefined) return inFlight.size === 0 ? [worker.suspected] : [];
-  const due = await listDueEndpoints(db.read, toTimestamp(clock.now()));
+  if (worker.suspectedAllowance !== undefined) return inFlight.size === 0 ? [worker.suspectedAllowance] : [];
+  const due = await listDueSubscriptionIds(db.read, toTimestamp(clock.now()));
   return allocateClaims(due, {
     subscriptionIds: [...inFlight.values()],
-    isOpen: circuits.isOpen,
-    lastServed: worker.lastServed,
+    isCircuitOpen: circuits.isOpen,
+    lastSubscriptionId: worker.lastSubscriptionId,
   });
 }
 
-/** The claimed deliveries, and the allowance for a suspected one that has to be tried alone. */
+/** The claimed deliveries, and the allowance for a suspected delivery that has to be attempted alone. */
 interface ClaimedBatch {
   readonly claimed: readonly ClaimedDelivery[];
-  readonly waiting: ClaimAllowance | undefined;
+  readonly suspectedAllowance: ClaimAllowance | undefined;
 }
 
 async function claimAllowances(
@@ -193,14 +194,15 @@ async function claimAllowances(
 ): Promise<ClaimedBatch> {
   const now = clock.now();
   const claimedDeliveries: ClaimedDelivery[] = [];
-  let waiting: ClaimAllowance | undefined;
+  let suspectedAllowance: ClaimAllowance | undefined;
   for (const allowance of allowances) {
-    const lease = { nodeId: node.id, now: toTimestamp(now), until: toTimestamp(now + LEASE_MS) };
-    const { claimed, hasOthers } = await claimDeliveries(trx, { ...allowance, ...lease }, buildDefaultBody);
+    const lease = { nodeId: node.id, now: toTimestamp(now), leasedUntil: toTimestamp(now + LEASE_MS) };
+    const { claimed, hasExcludedDeliveries } = await claimDeliveries(trx, { ...allowance, ...lease }, buildDefaultBody);
     claimedDeliveries.push(...claimed);
-    if (hasOthers && !allowance.isAlone) waiting ??= { ...allowance, limit: 1, isAlone: true };
+    if (hasExcludedDeliveries && !allowance.onlySuspected)
+      suspectedAllowance ??= { ...allowance, limit: 1, onlySuspected: true };
   }
-  return { claimed: claimedDeliveries, waiting };
+  return { claimed: claimedDeliveries, suspectedAllowance };
 }
 
 function startAttempt(worker: Worker, claimed: ClaimedDelivery): void {
@@ -228,7 +230,7 @@ function announceDeliveries({ deps }: Worker, accountIds: ReadonlySet<string>): 
 
 async function correctClockErrors({ deps: { clock, config, db }, isStopping }: Worker): Promise<void> {
   if (isStopping) return;
-  // Does not log an unreachable database: the check for due deliveries logs it.
+  // A failure is not logged here, because the check for due deliveries logs an unreachable database.
   await db.transaction((trx) => correctFutureTimes(trx, computeTimeBounds(config, clock.now()))).catch(() => {});
 }
 
@@ -239,8 +241,8 @@ async function finishAttempts(worker: Worker): Promise<void> {
   clearTimeout(worker.batchTimer);
   poll(worker);
   while (worker.polling !== undefined) await worker.polling;
-  // Releases deliveries that could not be prepared, so that they do not count as in flight when the process ended. If
-  // the database is unreachable, they do count.
+  // Releases deliveries that could not be prepared, so that this clean end does not count as a crash during their
+  // attempts. If the database is unreachable, it does count.
   const { db, node } = worker.deps;
   await db.transaction((trx) => releaseDeliveries(trx, node.id)).catch(() => {});
 }

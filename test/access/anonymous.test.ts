@@ -1,9 +1,9 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
+import { errorCodesOf, type OperationResult, openSocket } from '../helpers/sockets.ts';
 
-const NEEDS_KEY: readonly (readonly [name: string, query: string])[] = [
+const QUERIES_THAT_NEED_A_KEY: readonly (readonly [name: string, query: string])[] = [
   ['a field', '{viewer{kind}}'],
   ['a field beside a public one', '{__typename viewer{kind}}'],
   ['a field in a fragment', '{...F} fragment F on Query{...on Query{viewer{kind}}}'],
@@ -17,14 +17,14 @@ const NEEDS_KEY: readonly (readonly [name: string, query: string])[] = [
 ];
 
 const fragments = Array.from({ length: 60 }, (_, i) => `fragment F${i} on Query{...F${i + 1} ...F${i + 1}}`).join(' ');
-const BOMBS: readonly (readonly [name: string, query: string])[] = [
+const FRAGMENT_BOMBS: readonly (readonly [name: string, query: string])[] = [
   ['a fragment within itself', '{...F} fragment F on Query{...F}'],
   ['fragments of fragments that end in an unknown one', `{...F0} ${fragments}`],
   ['fragments of fragments that end in the first', `{...F0} ${fragments} fragment F60 on Query{...F0}`],
   ['fragments of fragments that end in a field', `{...F0} ${fragments} fragment F60 on Query{__typename}`],
 ];
 
-const REVEALING: readonly (readonly [name: string, query: string])[] = [
+const REVEALING_QUERIES: readonly (readonly [name: string, query: string])[] = [
   ['an unused fragment', '{__typename} fragment F on Chatbot{nam}'],
   ['an unknown type', '{__typename ...on Chatbt{__typename}}'],
   ['an unknown argument', '{__typename(first:1)}'],
@@ -38,25 +38,25 @@ const CASES = ENVIRONMENTS.flatMap((environment) =>
 
 describe.each(CASES)('over $transport in $environment, without a credential,', ({ environment, transport }) => {
   let gateway: TestGateway;
-  let ask: (query: string) => Promise<Answer>;
+  let ask: (query: string) => Promise<OperationResult>;
 
   beforeAll(async () => {
     gateway = await startGateway({ env: { NODE_ENV: environment, AUTH_FAILURES_PER_MINUTE: '1' } });
-    ask = transport === 'HTTP' ? askWithoutKey : openSocket(gateway).ask;
+    ask = transport === 'HTTP' ? askWithoutKey : openSocket(gateway).execute;
   });
   afterAll(async () => {
     expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
     await gateway.close();
   });
 
-  async function askWithoutKey(query: string): Promise<Answer> {
+  async function askWithoutKey(query: string): Promise<OperationResult> {
     const response = await gateway.fetch('/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: '' },
       body: JSON.stringify({ query }),
     });
-    const answer = (await response.json()) as Answer;
-    expect(response.status).toBe(codesOf(answer).includes('UNAUTHENTICATED') ? 401 : 200);
+    const answer = (await response.json()) as OperationResult;
+    expect(response.status).toBe(errorCodesOf(answer).includes('UNAUTHENTICATED') ? 401 : 200);
     expect(response.headers.has('ratelimit')).toBe(false);
     return answer;
   }
@@ -65,7 +65,7 @@ describe.each(CASES)('over $transport in $environment, without a credential,', (
     expect(await ask('{a:__typename ...on Query{__typename}}')).toEqual({ data: { a: 'Query', __typename: 'Query' } });
   });
 
-  it.each(NEEDS_KEY)('%s is UNAUTHENTICATED', async (_name, query) => {
+  it.each(QUERIES_THAT_NEED_A_KEY)('%s is UNAUTHENTICATED', async (_name, query) => {
     const answer = await ask(query);
     expect(answer.data ?? null).toBeNull();
     expect(answer.errors).toEqual([{ message: 'Unauthorized', extensions: { code: 'UNAUTHENTICATED' } }]);
@@ -75,7 +75,7 @@ describe.each(CASES)('over $transport in $environment, without a credential,', (
     const standard = await ask(getIntrospectionQuery());
     const ofType = await ask('{__type(name:"Chatbot"){name}}');
     if (environment === 'production') {
-      expect([standard, ofType].flatMap(codesOf)).toEqual(['UNAUTHENTICATED', 'UNAUTHENTICATED']);
+      expect([standard, ofType].flatMap(errorCodesOf)).toEqual(['UNAUTHENTICATED', 'UNAUTHENTICATED']);
     } else {
       expect(standard.data).toHaveProperty('__schema');
       expect(ofType.data).toEqual({ __type: { name: 'Chatbot' } });
@@ -86,20 +86,20 @@ describe.each(CASES)('over $transport in $environment, without a credential,', (
     const { data } = await gateway.graphql(getIntrospectionQuery());
     expect(data).toHaveProperty('__schema');
     const socket = openSocket(gateway, { 'X-API-Key': gateway.key });
-    expect((await socket.ask(getIntrospectionQuery())).data).toHaveProperty('__schema');
+    expect((await socket.execute(getIntrospectionQuery())).data).toHaveProperty('__schema');
     socket.close();
   });
 
-  it.each(BOMBS)('%s: the operation is rejected within a second', async (_name, query) => {
+  it.each(FRAGMENT_BOMBS)('%s: the operation is rejected within a second', async (_name, query) => {
     const startedAt = performance.now();
-    const [code] = codesOf(await ask(query));
+    const [code] = errorCodesOf(await ask(query));
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(['QUERY_TOO_COMPLEX', 'GRAPHQL_VALIDATION_FAILED', 'UNAUTHENTICATED']).toContain(code);
   });
 
-  it.each(REVEALING)('%s reveals the schema outside production only', async (_name, query) => {
+  it.each(REVEALING_QUERIES)('%s reveals the schema outside production only', async (_name, query) => {
     const expected = environment === 'production' ? 'UNAUTHENTICATED' : 'GRAPHQL_VALIDATION_FAILED';
-    expect(new Set(codesOf(await ask(query)))).toEqual(new Set([expected]));
+    expect(new Set(errorCodesOf(await ask(query)))).toEqual(new Set([expected]));
   });
 });
 

@@ -8,8 +8,8 @@ import type { Queryable } from '../../src/store/tables.ts';
 import { createManualClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 
-/** A database that counts its queries, and how many run at the same time. */
-async function openCounted() {
+/** Opens a database that counts its queries, and how many of them run concurrently. */
+async function openCountingDatabase() {
   const gateway = await startGateway();
   onTestFinished(() => gateway.close());
   const counts = { queries: 0, running: 0, mostRunning: 0 };
@@ -21,16 +21,16 @@ async function openCounted() {
     return run().finally(() => counts.running--);
   };
   const { read } = gateway.deps.db;
-  const counted = read.withPlugin({
+  const countingDb = read.withPlugin({
     transformQuery: ({ node }) => node,
     transformResult: ({ result }) => count(async () => result),
   }) as Queryable;
-  return { gateway, counts, counted };
+  return { gateway, counts, countingDb };
 }
 
-it('reads many keys with few queries, never two at once, and finds each that exists', async () => {
-  const { gateway, counts, counted } = await openCounted();
-  const lookUp = createKeyLookups(counted);
+it('reads many keys with few queries, one at a time, and finds every key that exists', async () => {
+  const { gateway, counts, countingDb } = await openCountingDatabase();
+  const lookUp = createKeyLookups(countingDb);
   const hashes = Array.from({ length: 2_000 }, () => hashKey(generateKey()));
   const keys = await Promise.all([...hashes, hashKey(gateway.key), ...hashes].map(lookUp));
   expect(keys.filter((key) => key !== undefined).map(({ accountId }) => accountId)).toEqual([gateway.accountId]);
@@ -39,16 +39,16 @@ it('reads many keys with few queries, never two at once, and finds each that exi
 });
 
 it('looks up an unknown key again only after 10 seconds, or after a refresh', async () => {
-  const { gateway, counts, counted } = await openCounted();
+  const { gateway, counts, countingDb } = await openCountingDatabase();
   const clock = createManualClock();
   const { accountId, deps } = gateway;
-  const keyring = createKeyring({ ...deps.db, read: counted }, clock, deps.logger);
+  const keyring = createKeyring({ ...deps.db, read: countingDb }, clock, deps.logger);
   onTestFinished(() => keyring.close());
   const secret = generateKey();
   const hash = hashKey(secret);
   for (let i = 0; i < 5; i++) expect(await keyring.find(hash)).toBeUndefined();
   expect(counts.queries).toBe(1);
-  clock.turn(10_000);
+  clock.advance(10_000);
   expect(await keyring.find(hash)).toBeUndefined();
   expect(counts.queries).toBe(2);
   await deps.db.transaction((trx) => issueApiKey(trx, clock.now(), accountId, { name: 'A', scopes: SCOPES, secret }));

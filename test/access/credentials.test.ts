@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateKey } from '../../src/domain/key-form.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
+import { errorCodesOf, type OperationResult, openSocket } from '../helpers/sockets.ts';
 
 const UNAUTHORIZED = { errors: [{ message: 'Unauthorized', extensions: { code: 'UNAUTHENTICATED' } }] };
 
@@ -18,7 +18,7 @@ describe('an HTTP request', () => {
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ query }),
     });
-    return { status: response.status, body: (await response.json()) as Answer };
+    return { status: response.status, body: (await response.json()) as OperationResult };
   }
 
   it.each<[string, (key: string) => Record<string, string>]>([
@@ -63,7 +63,7 @@ describe('a WebSocket', () => {
     ['headers', (key) => ({ headers: { Authorization: `Bearer ${key}` } })],
   ])('is authenticated by %s in its connectionParams', async (_name, params) => {
     const socket = openSocket(gateway, params(gateway.key));
-    expect(await socket.ask('{viewer{kind}}')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
+    expect(await socket.execute('{viewer{kind}}')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
     socket.close();
   });
 
@@ -79,13 +79,13 @@ describe('a WebSocket', () => {
   it('is acknowledged without a credential, and each operation can carry its own', async () => {
     const socket = openSocket(gateway);
     await socket.connected;
-    expect(codesOf(await socket.ask('{viewer{kind}}'))).toEqual(['UNAUTHENTICATED']);
+    expect(errorCodesOf(await socket.execute('{viewer{kind}}'))).toEqual(['UNAUTHENTICATED']);
     const headers = { authorization: `Bearer ${gateway.key}` };
-    expect(await socket.ask('{viewer{kind}}', {}, { headers })).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
-    expect(codesOf(await socket.ask('{__typename}', {}, { headers: { 'x-api-key': 'x' } }))).toEqual([
+    expect(await socket.execute('{viewer{kind}}', {}, { headers })).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
+    expect(errorCodesOf(await socket.execute('{__typename}', {}, { headers: { 'x-api-key': 'x' } }))).toEqual([
       'UNAUTHENTICATED',
     ]);
-    expect(codesOf(await socket.ask('{viewer{kind}}'))).toEqual(['UNAUTHENTICATED']);
+    expect(errorCodesOf(await socket.execute('{viewer{kind}}'))).toEqual(['UNAUTHENTICATED']);
     socket.close();
   });
 });

@@ -18,19 +18,19 @@ it('logs no key, message or answer, even in failures, and writes no key to the d
   // The test reads the database's files, so it needs SQLite.
   const database = await createDatabase(SQLITE);
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+  const gateway = await startGateway({ database, overrides: { engines: new Map([['builtin', engine]]) } });
 
   // A key created over GraphQL, unknown keys, and a reply that fails.
   const created = await gateway.graphql<{ createApiKey: { key: string } }>(
     'mutation { createApiKey(input: { name: "Second" }) { ... on CreateApiKeyPayload { key } } }',
   );
   const { key } = created.data.createApiKey;
-  const unknown = generateKey();
-  await gateway.graphql('{viewer{kind}}', {}, unknown);
-  await gateway.fetch(`/v1/chatbots?api_key=${unknown}`);
-  await openSocket(gateway, { authorization: `Bearer ${unknown}` }).closed;
+  const unknownKey = generateKey();
+  await gateway.graphql('{viewer{kind}}', {}, unknownKey);
+  await gateway.fetch(`/v1/chatbots?api_key=${unknownKey}`);
+  await openSocket(gateway, { authorization: `Bearer ${unknownKey}` }).closed;
   const socket = openSocket(gateway, { authorization: `Bearer ${key}` });
-  await socket.ask('{viewer{apiKey{name}}}');
+  await socket.execute('{viewer{apiKey{name}}}');
 
   const chatbotId = await createChatbot(gateway, { sources: ['The sourceword is kept.'] });
   const { replyId } = await send(gateway, { chatbotId, content: 'My questionword, please' }, key);
@@ -47,7 +47,7 @@ it('logs no key, message or answer, even in failures, and writes no key to the d
 
   const log = JSON.stringify(gateway.logs);
   expect(log).toContain('The engine broke.');
-  const secrets = [gateway.key, key, unknown];
+  const secrets = [gateway.key, key, unknownKey];
   for (const secret of [...secrets, 'sourceword', 'questionword', 'answerword', 'searchword']) {
     expect(log).not.toContain(secret);
   }
@@ -74,7 +74,7 @@ it("sends an account's own provider key to its provider only, even if the calls 
   const database = await createDatabase(SQLITE);
   const holder: { deps?: Deps } = {};
   const models: Models = {
-    // The worst case for an error: nothing is removed from it.
+    // The worst case: the provider's error reaches the gateway unredacted.
     async open({ accountId, provider, messages }) {
       const access = await holder.deps?.providerAccess.findCredentials(accountId, provider);
       const { apiKey, baseUrl = '', fetch } = access ?? {};
@@ -88,16 +88,16 @@ it("sends an account's own provider key to its provider only, even if the calls 
       throw new Error('It has answered.');
     },
   };
-  const gateway = await startGateway({ database, env: { SSRF_ALLOW_CIDRS: '127.0.0.1' }, replaced: { models } });
+  const gateway = await startGateway({ database, env: { SSRF_ALLOW_CIDRS: '127.0.0.1' }, overrides: { models } });
   holder.deps = gateway.deps;
   const answers: unknown[] = [];
   const ask = async (query: string, variables?: object) => void answers.push(await gateway.graphql(query, variables));
-  const set =
+  const setProviderKey =
     'mutation ($input: SetProviderKeyInput!) { setProviderKey(input: $input) { __typename ... on Error { message } ... on SetProviderKeyPayload { provider { keySource keyEnding } } } }';
-  await ask(set, { input: { provider: 'openai', apiKey: secret, baseUrl } });
+  await ask(setProviderKey, { input: { provider: 'openai', apiKey: secret, baseUrl } });
   expect(answers).toMatchObject([{ data: { setProviderKey: { provider: { keyEnding: secret.slice(-4) } } } }]);
-  await ask(set, { input: { provider: 'nobody', apiKey: secret } });
-  await ask(set, { input: { provider: 'openai', apiKey: `${secret} `.repeat(2) } });
+  await ask(setProviderKey, { input: { provider: 'nobody', apiKey: secret } });
+  await ask(setProviderKey, { input: { provider: 'openai', apiKey: `${secret} `.repeat(2) } });
   await ask('mutation { testProvider(input: { provider: "openai" }) { __typename } }');
   await ask('{ providers { name keyEnding baseUrl lastError { message } models { model } } }');
   const metrics = await (await gateway.fetch('/metrics')).text();

@@ -16,9 +16,9 @@ import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
 import { SESSION_FIELDS, SESSION_ROOT_FIELDS } from '../../src/http/session-fields.ts';
 import { send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { codesOf, openSocket } from '../helpers/sockets.ts';
+import { errorCodesOf, openSocket } from '../helpers/sockets.ts';
 
-interface Ticket {
+interface SessionTicket {
   readonly token: string;
   readonly conversationId: string;
 }
@@ -28,15 +28,15 @@ const INSTRUCTIONS = 'Answer questions about ChatGraph from its documentation.';
 
 let gateway: TestGateway;
 /** A key that can read everything in the account. */
-let office: string;
-let ticket: Ticket;
+let ownerKey: string;
+let ticket: SessionTicket;
 /** The ids of another conversation with the same chatbot. */
 let foreign: Awaited<ReturnType<typeof send>>;
 
-async function openSession(): Promise<Ticket> {
+async function openSession(): Promise<SessionTicket> {
   const { secret } = gateway.deps.keyring.sessions;
   const headers = { authorization: `Bearer ${secret}` };
-  return (await gateway.fetch('/chat/demo/session', { method: 'POST', headers })).json() as Promise<Ticket>;
+  return (await gateway.fetch('/chat/demo/session', { method: 'POST', headers })).json() as Promise<SessionTicket>;
 }
 
 const ask = <T = Record<string, never>>(query: string, variables: object = {}, token = ticket.token) =>
@@ -49,12 +49,12 @@ beforeAll(async () => {
     .select('account_id')
     .where('id', '=', DEMO_CHATBOT_ID)
     .executeTakeFirstOrThrow();
-  office = await gateway.createKey(account_id, ['READ', 'CHAT', 'MANAGE']);
-  foreign = await send(gateway, { chatbotId: DEMO_CHATBOT_ID, content: 'A secret question' }, office);
+  ownerKey = await gateway.createKey(account_id, ['READ', 'CHAT', 'MANAGE']);
+  foreign = await send(gateway, { chatbotId: DEMO_CHATBOT_ID, content: 'A secret question' }, ownerKey);
   await gateway.graphql(
     'mutation ($input: CaptureLeadInput!) { captureLead(input: $input) { __typename } }',
     { input: { conversationId: foreign.conversationId, email: LEAD } },
-    office,
+    ownerKey,
   );
   ticket = await openSession();
 });
@@ -98,7 +98,7 @@ describe('a session', () => {
       if (name === 'query.viewer') return;
       const query = operationFor(kind, field);
       const socket = openSocket(gateway, { authorization: `Bearer ${ticket.token}` });
-      const answers = [await ask(query), await socket.ask(query)];
+      const answers = [await ask(query), await socket.execute(query)];
       socket.close();
       for (const answer of answers) {
         expect(answer.data ?? undefined).toBeUndefined();
@@ -106,8 +106,8 @@ describe('a session', () => {
           SESSION_ROOT_FIELDS[`${kind.charAt(0).toUpperCase()}${kind.slice(1)}`] ?? {},
           field.name,
         );
-        // A session may read its own chatbot's public fields: see below.
-        expect(codesOf(answer)).toEqual([isListed ? 'NOT_FOUND' : 'FORBIDDEN']);
+        // A session may request these fields, but only for its own conversation: see the next group of tests.
+        expect(errorCodesOf(answer)).toEqual([isListed ? 'NOT_FOUND' : 'FORBIDDEN']);
       }
     },
   );
@@ -122,7 +122,8 @@ describe('a session', () => {
         if (field.args.some(({ type: argType }) => isNonNullType(argType))) continue;
         const selection = isLeafType(getNamedType(field.type)) ? '' : '{ __typename }';
         const query = `{ node(id: "${ticket.conversationId}") { ... on ${type.name} { ${field.name} ${selection} } } }`;
-        expect([type.name, field.name, ...codesOf(await ask(query))]).toEqual([type.name, field.name, 'FORBIDDEN']);
+        const codes = errorCodesOf(await ask(query));
+        expect([type.name, field.name, ...codes]).toEqual([type.name, field.name, 'FORBIDDEN']);
       }
     }
   });
@@ -139,7 +140,7 @@ describe('a session', () => {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` },
       body: JSON.stringify({ query, ...(query.includes('query A') && { operationName: 'A' }) }),
     });
-    expect(codesOf(await response.json())).toEqual(['FORBIDDEN']);
+    expect(errorCodesOf(await response.json())).toEqual(['FORBIDDEN']);
   });
 
   it('gets the same response for ids of other conversations and for unknown ids', async () => {
@@ -180,7 +181,9 @@ describe('a session', () => {
   it('has only existing fields in SESSION_FIELDS and SESSION_ROOT_FIELDS', () => {
     for (const [type, fields] of Object.entries({
       ...SESSION_FIELDS,
-      ...Object.fromEntries(Object.entries(SESSION_ROOT_FIELDS).map(([root, of]) => [root, Object.keys(of)])),
+      ...Object.fromEntries(
+        Object.entries(SESSION_ROOT_FIELDS).map(([root, targetByField]) => [root, Object.keys(targetByField)]),
+      ),
     })) {
       const schemaType = schema.getType(type);
       const hasFields = isObjectType(schemaType) || isInterfaceType(schemaType);
@@ -214,7 +217,7 @@ describe('in its own conversation a session', () => {
     expect(conversation).toEqual({ id: conversationId, channel: 'CHAT_PAGE' });
     const socket = openSocket(gateway, { authorization: `Bearer ${own.token}` });
     expect(
-      await socket.ask(`subscription { messageStream(messageId: "${reply.id}") { cursor conversationId } }`),
+      await socket.execute(`subscription { messageStream(messageId: "${reply.id}") { cursor conversationId } }`),
     ).toMatchObject({ data: { messageStream: { conversationId } } });
     socket.close();
     const mutations = [
@@ -248,7 +251,7 @@ describe('in its own conversation a session', () => {
     expect(read.data.chatbot.name).toBe('ChatGraph guide');
     expect(JSON.stringify(read)).not.toContain(INSTRUCTIONS);
     // Another session has its own conversation, and cannot read this one.
-    expect(codesOf(await ask(`{ conversation(id: "${conversationId}") { id } }`))).toEqual(['NOT_FOUND']);
+    expect(errorCodesOf(await ask(`{ conversation(id: "${conversationId}") { id } }`))).toEqual(['NOT_FOUND']);
   });
 
   it('has only one conversation, however often and concurrently it sends', async () => {
@@ -257,10 +260,10 @@ describe('in its own conversation a session', () => {
     const sent = await Promise.all([1, 2, 3].map(() => ask<Sent>(SEND, { input }, own.token)));
     for (const { data } of sent) expect(data.sendMessage.conversation?.id).toBe(own.conversationId);
     const other = { chatbotId: DEMO_CHATBOT_ID, sessionId: 'mine', content: 'Hello' };
-    expect(codesOf(await ask(SEND, { input: other }, own.token))).toEqual(['NOT_FOUND']);
-    // Even with a chatbot and another session id, the message goes to its own conversation.
-    const key = { conversationId: own.conversationId, chatbotId: DEMO_CHATBOT_ID, sessionId: 'mine', content: 'Hello' };
-    const { data } = await ask<Sent>(SEND, { input: key }, own.token);
+    expect(errorCodesOf(await ask(SEND, { input: other }, own.token))).toEqual(['NOT_FOUND']);
+    // This input also names another conversation, by its chatbot and session id. The message goes to the session's own.
+    const ambiguousInput = { ...other, conversationId: own.conversationId };
+    const { data } = await ask<Sent>(SEND, { input: ambiguousInput }, own.token);
     expect(data.sendMessage.conversation.id).toBe(own.conversationId);
   });
 

@@ -13,8 +13,8 @@ function join(pieces: readonly AnswerSegment[]): AnswerSegment[] {
   return joined;
 }
 
-function readAll(deltas: readonly string[], count = 3): AnswerSegment[] {
-  const reader = createMarkerReader(count);
+function readAll(deltas: readonly string[], sourceCount = 3): AnswerSegment[] {
+  const reader = createMarkerReader(sourceCount);
   return join([...deltas.flatMap((delta) => reader.read(delta)), ...reader.end()]);
 }
 
@@ -46,7 +46,7 @@ const UNSUPPORTED: [string, AnswerSegment[]][] = [
   ['Tea【7†source】.', ['Tea.']],
 ];
 
-const OTHERS = [
+const LOOKALIKES = [
   'Tea [see below], [x], [ ], [] and [',
   'list[1] = 2, a[1], array[12] and f(a[0])',
   '`a [1]` and ``b ` [1]``',
@@ -64,7 +64,7 @@ const OTHERS = [
   '',
 ];
 
-const ALL = [...MARKERS.map(([text]) => text), ...UNSUPPORTED.map(([text]) => text), ...OTHERS];
+const ALL_TEXTS = [...MARKERS.map(([text]) => text), ...UNSUPPORTED.map(([text]) => text), ...LOOKALIKES];
 
 describe('a marker', () => {
   it.each(MARKERS)('becomes the numbers of sources at its position: %s', (text, pieces) => {
@@ -75,7 +75,7 @@ describe('a marker', () => {
     expect(readAll([text])).toEqual(pieces);
   });
 
-  it.each(OTHERS)('is distinguished from text that resembles one: %j', (text) => {
+  it.each(LOOKALIKES)('is distinguished from text that resembles one: %j', (text) => {
     expect(readAll([text])).toEqual(text === '' ? [] : [text]);
   });
 
@@ -86,7 +86,7 @@ describe('a marker', () => {
 
 describe('the marker reader', () => {
   it('returns the same segments wherever a text is split in two', () => {
-    const text = ALL.join('\n\n');
+    const text = ALL_TEXTS.join('\n\n');
     const unsplit = readAll([text]);
     for (let at = 0; at <= text.length; at += 1) expect(readAll([text.slice(0, at), text.slice(at)])).toEqual(unsplit);
   });
@@ -94,7 +94,7 @@ describe('the marker reader', () => {
   it('returns the same segments for random texts, in deltas of any size', () => {
     const random = createRandom(7);
     const parts = [
-      ...ALL,
+      ...ALL_TEXTS,
       ...[
         '[',
         ']',
@@ -141,12 +141,12 @@ describe('the marker reader', () => {
       '`'.repeat(500),
     ]) {
       const reader = createMarkerReader(3);
-      let given = 0;
+      let returned = 0;
       for (const [index, character] of [...text].entries()) {
-        given += reader.read(character).join('').length;
-        expect(index + 1 - given).toBeLessThanOrEqual(MAX_BUFFERED_CHARS);
+        returned += reader.read(character).join('').length;
+        expect(index + 1 - returned).toBeLessThanOrEqual(MAX_BUFFERED_CHARS);
       }
-      expect(given + reader.end().join('').length).toBeLessThanOrEqual(text.length);
+      expect(returned + reader.end().join('').length).toBeLessThanOrEqual(text.length);
     }
   });
 

@@ -4,18 +4,18 @@ import { retrieve } from '../../src/answer/retrieve.ts';
 import { estimateTokens } from '../../src/answer/tokens.ts';
 import { addChatbot, addSource, type SourceFixture } from '../helpers/corpus.ts';
 import { openTestDatabase } from '../helpers/databases.ts';
-import { readAnswer, UNASKED } from '../helpers/models/answers.ts';
+import { QUESTION_DEFAULTS, readAnswer } from '../helpers/models/answers.ts';
 
 const FALLBACK = "I don't know. 我不知道。";
 const engine = createExtractiveEngine({ delayMs: 0 });
-let corpus: Awaited<ReturnType<typeof openTestDatabase>>;
+let database: Awaited<ReturnType<typeof openTestDatabase>>;
 let chatbot: Awaited<ReturnType<typeof addChatbot>>;
 
 beforeEach(async () => {
-  corpus = await openTestDatabase();
-  chatbot = await addChatbot(corpus.db);
+  database = await openTestDatabase();
+  chatbot = await addChatbot(database.db);
 });
-afterEach(() => corpus.close());
+afterEach(() => database.close());
 
 const shop: SourceFixture = {
   title: 'Shop',
@@ -30,11 +30,11 @@ const shop: SourceFixture = {
 };
 
 function add(source: SourceFixture) {
-  return addSource(corpus.db, chatbot.accountId, chatbot.chatbotId, source);
+  return addSource(database.db, chatbot.accountId, chatbot.chatbotId, source);
 }
 
 async function ask(content: string, signal?: AbortSignal) {
-  const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, content, 5);
+  const retrieval = await retrieve(database.db.read, chatbot.accountId, chatbot.chatbotId, content, 5);
   return readAnswer(engine, { content, retrieval, fallbackMessage: FALLBACK }, signal);
 }
 
@@ -82,10 +82,10 @@ describe('an answer', () => {
     const { text, citations, events } = await ask('parcels to Norway');
     expect(citations.length).toBeGreaterThan(1);
     for (const { quote, start, end } of citations) expect(text.slice(start, end)).toBe(quote);
-    let given = '';
+    let emitted = '';
     for (const event of events) {
-      if (event.type === 'delta') given += event.text;
-      if (event.type === 'citation') expect(event.citation.end).toBe(given.length);
+      if (event.type === 'delta') emitted += event.text;
+      if (event.type === 'citation') expect(event.citation.end).toBe(emitted.length);
     }
   });
 
@@ -112,7 +112,7 @@ describe('an answer', () => {
     expect((await ask('Is tea hot?')).text).toBe('Tea is hot.');
   });
 
-  it('prefers the sentence that contains the kind of thing asked for', async () => {
+  it('prefers the sentence that contains what the question asks for, such as a year', async () => {
     await add({
       title: 'Bridge',
       passages: [{ text: 'The bridge was built by many hands with care. The bridge was built in 1932 and is long.' }],
@@ -121,7 +121,7 @@ describe('an answer', () => {
     expect(citations.some(({ quote }) => quote.includes('1932'))).toBe(true);
   });
 
-  it('gives a definition alone if the question asks for one', async () => {
+  it('contains the definition if the question asks for one', async () => {
     await add({
       title: 'Acme',
       passages: [{ text: 'Welcome to Acme. Acme is a parcel service.' }, { text: 'Acme, Acme! Acme says so.' }],
@@ -215,35 +215,35 @@ describe('the stream of an answer', () => {
     let turns = 0;
     const count = () => {
       turns += 1;
-      turn = setImmediate(count);
+      immediate = setImmediate(count);
     };
-    let turn = setImmediate(count);
+    let immediate = setImmediate(count);
     const { deltas } = await ask('?');
-    clearImmediate(turn);
+    clearImmediate(immediate);
     expect(turns).toBeGreaterThanOrEqual(deltas.length);
   });
 
   it('ends at once, without an error or a finish, when the signal aborts during a delay', async () => {
     await add(shop);
     const slow = createExtractiveEngine({ delayMs: 60_000 });
-    const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds', 5);
+    const retrieval = await retrieve(database.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds', 5);
     const controller = new AbortController();
     setImmediate(() => controller.abort());
     const { events } = await readAnswer(slow, { content: 'refunds', retrieval }, controller.signal);
     expect(events).toEqual([]);
   });
 
-  it('is empty when the signal has aborted before', async () => {
+  it('is empty when the signal is already aborted', async () => {
     await add(shop);
     expect((await ask('When are refunds paid?', AbortSignal.abort())).events).toEqual([]);
   });
 
   it('ends midway when the reader aborts', async () => {
     await add(shop);
-    const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds paid', 5);
+    const retrieval = await retrieve(database.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds paid', 5);
     const controller = new AbortController();
     const question = {
-      ...UNASKED,
+      ...QUESTION_DEFAULTS,
       content: 'refunds paid',
       retrieval,
     };

@@ -4,9 +4,9 @@ import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 
 /** Asks two questions in one conversation, and returns the passages that the engine got for the second one. */
-async function findForSecond(provider: string): Promise<string[]> {
+async function retrieveForSecondQuestion(provider: string): Promise<string[]> {
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ replaced: { engines: new Map([[provider, engine]]) } });
+  const gateway = await startGateway({ overrides: { engines: new Map([[provider, engine]]) } });
   onTestFinished(() => gateway.close());
   const { data } = await gateway.graphql<{ createChatbot: { chatbot: { id: string } } }>(
     'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { ... on CreateChatbotPayload { chatbot { id } } } }',
@@ -21,14 +21,14 @@ async function findForSecond(provider: string): Promise<string[]> {
   engine.push(delta('Two days.'), finish, delta('That.'), finish);
   const { conversationId } = await send(gateway, { chatbotId, content: 'How do you send parcels to Norway?' });
   await send(gateway, { conversationId, content: 'And when was that?' });
-  await expect.poll(() => engine.asked).toBe(2);
+  await expect.poll(() => engine.questionCount).toBe(2);
   return engine.questions[1]?.retrieval.hits.map(({ passage }) => passage.text) ?? [];
 }
 
 it('retrieves passages for a model with the previous question too', async () => {
-  expect(await findForSecond('openai')).toEqual(['Parcels to Norway take two days.']);
+  expect(await retrieveForSecondQuestion('openai')).toEqual(['Parcels to Norway take two days.']);
 });
 
 it('retrieves passages for the built-in engine by the question alone', async () => {
-  expect(await findForSecond('builtin')).toEqual(['Somebody asked when that was.']);
+  expect(await retrieveForSecondQuestion('builtin')).toEqual(['Somebody asked when that was.']);
 });

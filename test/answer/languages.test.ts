@@ -17,21 +17,21 @@ Papier kommt in die blaue Tonne. Der Restmüll wird jeden Dienstag geleert.
 Die Kaution beträgt drei Monatsmieten. Sie wird sechs Monate nach dem Auszug zurückgezahlt.
 `;
 
-const RULES = `# Le jardin partagé
+const GARDEN = `# Le jardin partagé
 
 Le jardin est ouvert tous les jours de 8 heures à 20 heures.
 
 Les chiens sont interdits dans le jardin, sauf les chiens guides.
 `;
 
-const FAQ = `# Ovens
+const OVENS = `# Ovens
 
 The display shows a code when something is wrong. E07 is a broken temperature sensor.
 
 Heating up to 200 degrees takes about nine minutes.
 `;
 
-const QUESTIONS = `Q: What are your opening hours?
+const SHOP = `Q: What are your opening hours?
 A: We are open Monday to Friday from 9 to 18.
 
 Q: Do you ship abroad?
@@ -46,7 +46,7 @@ describe('a document of one page', () => {
 
   beforeAll(async () => {
     gateway = await startGateway();
-    for (const [name, text] of Object.entries({ HOUSE_RULES, RULES, FAQ, QUESTIONS })) {
+    for (const [name, text] of Object.entries({ HOUSE_RULES, GARDEN, OVENS, SHOP })) {
       chatbots[name] = await createChatbot(gateway, { name, sources: [text] });
     }
   });
@@ -66,23 +66,23 @@ describe('a document of one page', () => {
     ['HOUSE_RULES', 'Wie hoch ist die Kaution?', 'drei Monatsmieten'],
     ['HOUSE_RULES', 'Wann wird der Restmüll geleert?', 'jeden Dienstag'],
     ['HOUSE_RULES', 'Wo kommt das Papier hin?', 'blaue Tonne'],
-    ['RULES', 'Quand est-ce que le jardin est ouvert ?', '8 heures'],
-    ['RULES', 'Les chiens sont-ils interdits ?', 'sauf les chiens guides'],
-    ['FAQ', 'What does E07 mean?', 'broken temperature sensor'],
-    ['FAQ', 'How long does heating up take?', 'nine minutes'],
+    ['GARDEN', 'Quand est-ce que le jardin est ouvert ?', '8 heures'],
+    ['GARDEN', 'Les chiens sont-ils interdits ?', 'sauf les chiens guides'],
+    ['OVENS', 'What does E07 mean?', 'broken temperature sensor'],
+    ['OVENS', 'How long does heating up take?', 'nine minutes'],
   ])('is quoted in answer to a question: %s, %s', async (chatbot, question, quote) => {
     expect(await ask(chatbot, question)).toContain(quote);
   });
 
   it('is quoted without the labels of questions and answers', async () => {
-    expect(await ask('QUESTIONS', 'What are the opening hours?')).toBe('We are open Monday to Friday from 9 to 18.');
-    expect(await ask('QUESTIONS', 'Do you ship abroad?')).toBe('We ship to all of Europe within five days.');
+    expect(await ask('SHOP', 'What are the opening hours?')).toBe('We are open Monday to Friday from 9 to 18.');
+    expect(await ask('SHOP', 'Do you ship abroad?')).toBe('We ship to all of Europe within five days.');
   });
 
   it.each([
     ['HOUSE_RULES', 'Wer hat die Weltmeisterschaft gewonnen?'],
-    ['RULES', 'Quelle est la capitale du Pérou ?'],
-    ['FAQ', 'Who was the first president of France?'],
+    ['GARDEN', 'Quelle est la capitale du Pérou ?'],
+    ['OVENS', 'Who was the first president of France?'],
   ])('is not quoted in answer to a question about something else: %s, %s', async (chatbot, question) => {
     expect(await ask(chatbot, question)).toBe(FALLBACK);
   });

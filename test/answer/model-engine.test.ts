@@ -4,22 +4,22 @@ import type { AnswerTool, Question } from '../../src/answer/engine.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { createModelEngine } from '../../src/answer/model-engine.ts';
 import type { ModelCall, ModelStep } from '../../src/models/model-types.ts';
-import { readAnswer, UNASKED } from '../helpers/models/answers.ts';
-import { createScriptedModels, type ModelScript, type ScriptedModels } from '../helpers/models/models.ts';
-import { createHit, createRetrieval } from '../helpers/webhooks/hits.ts';
+import { QUESTION_DEFAULTS, readAnswer } from '../helpers/models/answers.ts';
+import { createHit, createRetrieval } from '../helpers/models/hits.ts';
+import { createScriptedModels, type ModelScript, type ScriptedModels } from '../helpers/models/scripted-models.ts';
 
 const USAGE = { inputTokens: 100, cachedTokens: 0, outputTokens: 10, reasoningTokens: 0, isEstimated: false };
 const text = (words: string): ModelStep => ({ type: 'text', text: words });
 const end: ModelStep = { type: 'finish', reason: 'STOP', usage: USAGE };
 const endWithTools: ModelStep = { type: 'finish', reason: 'TOOLS', usage: USAGE };
-const use = (toolName: string, input: object = {}): ModelStep => ({
+const callTool = (toolName: string, input: object = {}): ModelStep => ({
   type: 'tool',
   call: { type: 'tool-call', toolCallId: toolName, toolName, input: JSON.stringify(input) },
 });
 
 const retrieval = createRetrieval([createHit('Refunds are paid within ten days.')], 0.9);
 
-/** Asks the engine with its models, and returns all events. */
+/** Asks an engine with scripted models, and returns its answer and its events. */
 async function ask(
   models: ScriptedModels,
   question: Partial<Question> = {},
@@ -28,10 +28,10 @@ async function ask(
   const settings = { totalMs: 60_000, maxOutputTokens: 100, fallsBackToBuiltin };
   const builtin = createExtractiveEngine({ delayMs: 0 });
   const engine = createModelEngine({ models, builtin, settings, logger: pino({ level: 'silent' }) });
-  const author = { provider: 'openai', model: 'first' };
+  const answeringModel = { provider: 'openai', model: 'first' };
   const answer = await readAnswer(
     engine,
-    { content: 'When are refunds paid?', retrieval, author, ...question },
+    { content: 'When are refunds paid?', retrieval, answeringModel, ...question },
     signal,
   );
   const finish = answer.events.find(({ type }) => type === 'finish');
@@ -64,23 +64,23 @@ describe('an answer in several rounds', () => {
   it('starts a new paragraph for each round that writes text', async () => {
     const { tool } = createTool('escalate');
     const models = createScriptedModels(
-      [text('One moment.'), use('escalate'), endWithTools],
+      [text('One moment.'), callTool('escalate'), endWithTools],
       [text('\n A person'), text(' will come.'), end],
     );
     const { text: answer, finish } = await ask(models, { tools: [tool] });
     expect(answer).toBe('One moment.\n\nA person will come.');
     expect(finish).toMatchObject({ reason: 'STOP', usage: { inputTokens: 200, outputTokens: 20 } });
-    expect(models.closed).toBe(2);
+    expect(models.closedCount).toBe(2);
   });
 
   it("shows the tool's notice if the model then fails, times out or writes nothing", async () => {
-    for (const second of [
+    for (const secondRound of [
       ['PROVIDER_UNAVAILABLE'],
       [end],
       [{ type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
     ]) {
       const { tool, inputs } = createTool('escalate', { notice: 'A person will come.' });
-      const models = createScriptedModels([use('escalate'), endWithTools], second as ModelScript);
+      const models = createScriptedModels([callTool('escalate'), endWithTools], secondRound as ModelScript);
       const { text: answer, finish } = await ask(models, { tools: [tool] });
       expect([answer, inputs.length]).toEqual(['A person will come.', 1]);
       expect(finish).toMatchObject({ reason: 'STOP' });
@@ -90,22 +90,22 @@ describe('an answer in several rounds', () => {
   it('runs each tool once, however often it is called, and at most four calls in a round', async () => {
     const { tool, inputs } = createTool('capture');
     const models = createScriptedModels(
-      [...Array.from({ length: 6 }, () => use('capture')), endWithTools],
-      [use('capture'), endWithTools],
+      [...Array.from({ length: 6 }, () => callTool('capture')), endWithTools],
+      [callTool('capture'), endWithTools],
       [text('All done.'), end],
     );
     const { text: answer } = await ask(models, { tools: [tool] });
     expect([answer, inputs.length]).toEqual(['All done.', 1]);
     expect(resultsOf(models.calls[1])).toContain('Too many tools at once.');
-    expect(resultsOf(models.calls[2])).toContain('That was done already');
+    expect(resultsOf(models.calls[2])).toContain('This tool has succeeded already');
   });
 
   it('lets a model retry a refused call, and allows no tools in the last round', async () => {
     const { tool, inputs } = createTool('capture', { refusals: 1 });
     const models = createScriptedModels(
-      [use('capture', { email: 'nobody' }), endWithTools],
-      [use('capture', { email: 'ada@example.com' }), endWithTools],
-      [text('Thank you.'), use('capture'), endWithTools],
+      [callTool('capture', { email: 'nobody' }), endWithTools],
+      [callTool('capture', { email: 'ada@example.com' }), endWithTools],
+      [text('Thank you.'), callTool('capture'), endWithTools],
     );
     const { text: answer, finish } = await ask(models, { tools: [tool] });
     expect(inputs).toEqual([{ email: 'nobody' }, { email: 'ada@example.com' }]);
@@ -113,25 +113,25 @@ describe('an answer in several rounds', () => {
     expect(models.calls.map(({ toolChoice }) => toolChoice)).toEqual([undefined, undefined, 'none']);
   });
 
-  it('runs no tool of a round that broke off', async () => {
+  it('runs no tool of a round that ends early', async () => {
     const { tool, inputs } = createTool('capture');
     const models = createScriptedModels([
       text('I keep that'),
-      use('capture'),
+      callTool('capture'),
       { type: 'finish', reason: 'LENGTH', usage: USAGE },
     ]);
     const { finish } = await ask(models, { tools: [tool] });
     expect([inputs, finish]).toMatchObject([[], { reason: 'LENGTH' }]);
   });
 
-  it('runs no further tool once it is stopped', async () => {
+  it('runs no further tool once the answer is stopped', async () => {
     const stop = new AbortController();
     const first = createTool('first');
     const second = createTool('second');
     const run = first.tool.run;
     const tools = [{ ...first.tool, run: (input: unknown) => run(input).finally(() => stop.abort()) }, second.tool];
     const { text: answer, finish } = await ask(
-      createScriptedModels([use('first'), use('second'), endWithTools]),
+      createScriptedModels([callTool('first'), callTool('second'), endWithTools]),
       { tools },
       { signal: stop.signal },
     );
@@ -140,7 +140,7 @@ describe('an answer in several rounds', () => {
 });
 
 describe('a model that fails', () => {
-  const answering = { ...UNASKED.answering, fallbackModels: [{ provider: 'google', model: 'second' }] };
+  const answering = { ...QUESTION_DEFAULTS.answering, fallbackModels: [{ provider: 'google', model: 'second' }] };
 
   it('is replaced by the next model if it has written only white space and reasoning', async () => {
     const models = createScriptedModels(
@@ -153,7 +153,7 @@ describe('a model that fails', () => {
     expect(events.filter(({ type }) => type === 'discarded')).toMatchObject([{ usage: { isEstimated: true } }]);
   });
 
-  it('is replaced if it wrote reasoning only, whose usage counts', async () => {
+  it('is replaced if it wrote only reasoning, and its usage counts', async () => {
     const thoughts: ModelScript = [
       { type: 'reasoning', text: 'Hm.' },
       { type: 'finish', reason: 'LENGTH', usage: USAGE },
@@ -165,7 +165,7 @@ describe('a model that fails', () => {
 
   it('is replaced if it called an unknown tool', async () => {
     const models = createScriptedModels(
-      [use('nothing'), endWithTools],
+      [callTool('nothing'), endWithTools],
       ['PROVIDER_UNAVAILABLE'],
       [text('Ten days.'), end],
     );
@@ -175,20 +175,20 @@ describe('a model that fails', () => {
   it('fails the answer if it has already written a word', async () => {
     const models = createScriptedModels([text('Ten'), 'PROVIDER_UNAVAILABLE'], [text('Ten days.'), end]);
     await expect(ask(models, { answering })).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
-    expect([models.calls.length, models.closed]).toEqual([1, 1]);
+    expect([models.calls.length, models.closedCount]).toEqual([1, 1]);
   });
 
-  it('is followed by the built-in engine if the settings allow it, and otherwise by the last failure', async () => {
-    const failing = () => createScriptedModels(['PROVIDER_RATE_LIMITED'], ['CONTEXT_TOO_LONG']);
-    const { text: answer } = await ask(failing(), { answering }, { fallsBackToBuiltin: true });
+  it('is replaced by the built-in engine if the settings allow it; otherwise the last failure is thrown', async () => {
+    const createFailingModels = () => createScriptedModels(['PROVIDER_RATE_LIMITED'], ['CONTEXT_TOO_LONG']);
+    const { text: answer } = await ask(createFailingModels(), { answering }, { fallsBackToBuiltin: true });
     expect(answer).toBe('Refunds are paid within ten days.');
-    await expect(ask(failing(), { answering })).rejects.toMatchObject({ code: 'CONTEXT_TOO_LONG' });
+    await expect(ask(createFailingModels(), { answering })).rejects.toMatchObject({ code: 'CONTEXT_TOO_LONG' });
   });
 });
 
 it('limits each round to the characters that earlier rounds have left', async () => {
   const { tool } = createTool('capture');
-  const models = createScriptedModels([text('x'.repeat(1_000)), use('capture'), endWithTools], [text('y'), end]);
+  const models = createScriptedModels([text('x'.repeat(1_000)), callTool('capture'), endWithTools], [text('y'), end]);
   await ask(models, { tools: [tool] });
   expect(models.calls.map(({ maxChars }) => maxChars)).toEqual([200_000, 199_000]);
 });

@@ -3,21 +3,21 @@ import { retrieve } from '../../src/answer/retrieve.ts';
 import { addChatbot, addSource, type SourceFixture } from '../helpers/corpus.ts';
 import { openTestDatabase } from '../helpers/databases.ts';
 
-let corpus: Awaited<ReturnType<typeof openTestDatabase>>;
+let database: Awaited<ReturnType<typeof openTestDatabase>>;
 let ours: Awaited<ReturnType<typeof addChatbot>>;
 
 beforeEach(async () => {
-  corpus = await openTestDatabase();
-  ours = await addChatbot(corpus.db);
+  database = await openTestDatabase();
+  ours = await addChatbot(database.db);
 });
-afterEach(() => corpus.close());
+afterEach(() => database.close());
 
 function add(source: SourceFixture, chatbot = ours) {
-  return addSource(corpus.db, chatbot.accountId, chatbot.chatbotId, source);
+  return addSource(database.db, chatbot.accountId, chatbot.chatbotId, source);
 }
 
 function ask(question: string, limit = 5) {
-  return retrieve(corpus.db.read, ours.accountId, ours.chatbotId, question, limit);
+  return retrieve(database.db.read, ours.accountId, ours.chatbotId, question, limit);
 }
 
 async function findTexts(question: string) {
@@ -95,7 +95,7 @@ it('finds Thai by a word inside a sentence', async () => {
   expect((await findTexts('คืนเงินกี่วัน'))[0]).toBe('การคืนเงินใช้เวลาสิบวัน');
 });
 
-it('returns no hits and no confidence if no word of the question occurs, or it has none', async () => {
+it('returns no hits and no confidence if no word of the question occurs, or the question has no words', async () => {
   await add({ title: 'A', passages: [{ text: 'tea' }] });
   expect(await ask('submarine')).toMatchObject({ hits: [], confidence: 0 });
   expect(await ask('😀')).toMatchObject({ hits: [], confidence: 0 });
@@ -105,8 +105,8 @@ it("does not depend on another chatbot's words", async () => {
   await add({ title: 'A', passages: [{ text: 'green tea' }, { text: 'black tea' }, { text: 'green leaves' }] });
   const before = await ask('green tea leaves');
   const texts = Array.from({ length: 200 }, () => ({ text: 'green green green' }));
-  await add({ title: 'tea', passages: texts }, await addChatbot(corpus.db));
-  await add({ title: 'tea', passages: texts }, await addChatbot(corpus.db, ours.accountId));
+  await add({ title: 'tea', passages: texts }, await addChatbot(database.db));
+  await add({ title: 'tea', passages: texts }, await addChatbot(database.db, ours.accountId));
   expect(await ask('green tea leaves')).toEqual(before);
 });
 

@@ -49,7 +49,7 @@ it('estimates 0 for an empty text, and 1 for the shortest', () => {
   expect(estimateTokens(' ')).toBe(1);
 });
 
-it('counts all of a prompt, with an overhead for each message', () => {
+it('counts all parts of a prompt, with an overhead for each message', () => {
   const call = { type: 'tool-call', toolCallId: '1', toolName: 'capture_lead', input: { name: 'Ada' } } as const;
   const messages: LanguageModelV4Message[] = [
     { role: 'system', content: 'Be kind.' },

@@ -17,7 +17,7 @@ const PARAGRAPH = {
 
 const QUESTION = { tree: 'shop', question: 'When are refunds paid?', pages: ['refunds.md'], mustContain: ['10 days'] };
 
-/** Runs the script, and returns the cells of its table without the header rows. */
+/** Runs the script, and returns the first line of its output and the cells of its table, without the header rows. */
 async function runEval(folder: string | undefined, ...args: string[]) {
   const { EVAL_DATA, ...env } = process.env;
   const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, ...args], {
@@ -39,7 +39,7 @@ async function makeFolder(files: Record<string, string>) {
   return folder;
 }
 
-it('prints "no data" for each data set that is missing, or without EVAL_DATA', async () => {
+it('prints "no data" for a missing data set, and for every data set without EVAL_DATA', async () => {
   const missing = ['squad-sample', 'xquad', 'banking77', 'docs'].map((name) => [name, '', 'no data', '']);
   expect(await runEval(undefined)).toEqual({ title: 'npm run eval', rows: missing });
   expect(await runEval('/nowhere', 'xquad')).toEqual({ title: 'npm run eval -- xquad', rows: missing.slice(1, 2) });
@@ -49,7 +49,7 @@ it('rejects an unknown data set', async () => {
   await expect(runEval('/nowhere', 'trivia')).rejects.toMatchObject({ code: 2 });
 });
 
-it('measures articles with off-topic questions', async () => {
+it('measures a data set of articles and off-topic questions', async () => {
   const folder = await makeFolder({});
   await cp(ARTICLES, join(folder, 'squad-sample.json'));
   const { rows } = await runEval(folder, 'squad-sample');

@@ -1,21 +1,23 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { monthOf } from '../../src/domain/time.ts';
-import { countReserved } from '../../src/store/usage.ts';
+import { countReservedReplies } from '../../src/store/usage.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { waitForReaders } from '../helpers/conversations.ts';
-import { describeEngines } from '../helpers/databases.ts';
+import { describeDatabases } from '../helpers/databases.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate, openGateway } from '../schema/support.ts';
 
-const used = ({ deps, accountId }: TestGateway) => countReserved(deps.db.read, accountId, monthOf(deps.clock.now()));
+const messagesUsed = ({ deps, accountId }: TestGateway) =>
+  countReservedReplies(deps.db.read, accountId, monthOf(deps.clock.now()));
 
-describeEngines('deleting a chatbot', (engineOf) => {
+describeDatabases('deleting a chatbot', (databaseEngine) => {
   async function open() {
     const engine = createScriptedEngine();
-    const gateway = await openGateway({ engine: engineOf, replaced: { engines: new Map([['builtin', engine]]) } });
+    const overrides = { engines: new Map([['builtin', engine]]) };
+    const gateway = await openGateway({ engine: databaseEngine, overrides });
     onTestFinished(() => engine.push(finish, finish, finish));
     return { gateway, engine, chatbotId: await createChatbot(gateway) };
   }
@@ -28,6 +30,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     readers.push(restEvents.subscribe(gateway, { conversationId }));
     await waitForReaders(gateway, readers.length);
     engine.push(delta('A part'));
+    // Every third reader follows the conversation.
     await Promise.all(
       readers.filter((_, i) => i % 3 === 0).map((reader) => reader.until(() => reader.text === 'A part')),
     );
@@ -49,20 +52,20 @@ describeEngines('deleting a chatbot', (engineOf) => {
 
   it('answers a waiting REST chat with 404', async () => {
     const { gateway, engine, chatbotId } = await open();
-    const answered = gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
+    const pendingResponse = gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
       method: 'POST',
       headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
       body: '{"message":"Well?"}',
     });
-    await vi.waitFor(() => expect(engine.asked).toBe(1));
+    await vi.waitFor(() => expect(engine.questionCount).toBe(1));
     engine.push(delta('A part'));
     await waitForReaders(gateway, 1);
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
-    const response = await answered;
+    const response = await pendingResponse;
     expect([response.status, await response.json()]).toEqual([404, { detail: 'Not Found' }]);
   });
 
-  it('returns to the quota only the replies of which no character was produced', async () => {
+  it('refunds the quota only for replies without text', async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
     const reader = webSocket.subscribe(gateway, { messageId: first.replyId });
@@ -72,20 +75,22 @@ describeEngines('deleting a chatbot', (engineOf) => {
     await send(gateway, { chatbotId, content: 'Begun?' });
     const other = await createChatbot(gateway, { name: 'Other' });
     await send(gateway, { chatbotId: other, content: 'Mine?' });
-    expect(await used(gateway)).toBe(4);
+    expect(await messagesUsed(gateway)).toBe(4);
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
-    await vi.waitFor(async () => expect(await used(gateway)).toBe(2), 10_000);
+    await vi.waitFor(async () => expect(await messagesUsed(gateway)).toBe(2), 10_000);
     await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(1), 10_000);
-    expect(await used(gateway)).toBe(2);
+    expect(await messagesUsed(gateway)).toBe(2);
   });
 
-  it('ends the sessions of its chat page only', async () => {
+  it('ends only the sessions of its own chat page', async () => {
     const { gateway, chatbotId } = await open();
     const { sessions } = gateway.deps.keyring;
     const other = await createChatbot(gateway, { name: 'Other' });
-    const [gone, kept] = [chatbotId, other].map((id) => sessions.open({ id, accountId: gateway.accountId }));
+    const [deletedSession, otherSession] = [chatbotId, other].map((id) =>
+      sessions.open({ id, accountId: gateway.accountId }),
+    );
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
     const ask = (token = '') => gateway.graphql('{ viewer { kind } }', {}, token);
-    expect([(await ask(gone?.token)).status, (await ask(kept?.token)).status]).toEqual([401, 200]);
+    expect([(await ask(deletedSession?.token)).status, (await ask(otherSession?.token)).status]).toEqual([401, 200]);
   });
 });

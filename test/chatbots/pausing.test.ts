@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { describeEngines, type TestDatabase } from '../helpers/databases.ts';
+import { describeDatabases, type TestDatabase } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, webSocket } from '../helpers/streams.ts';
@@ -13,20 +13,21 @@ const NOTICE = 'A person has taken over this conversation and will reply here.';
 
 async function open(database: TestDatabase, identity: { key?: string } = {}) {
   const engine = createScriptedEngine();
-  const started = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+  const started = await startGateway({ database, overrides: { engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => started.close());
   onTestFinished(() => engine.push(...Array(4).fill(finish)));
   const { key = started.key } = identity;
-  const graphql: TestGateway['graphql'] = (query, variables, other = key) => started.graphql(query, variables, other);
+  const graphql: TestGateway['graphql'] = (query, variables, requestKey = key) =>
+    started.graphql(query, variables, requestKey);
   return { engine, gateway: { ...started, key, graphql } };
 }
 
 const setActive = (gateway: TestGateway, id: string, isActive: boolean) =>
   mutate(gateway, 'updateChatbot', { id, isActive });
 
-describeEngines('a paused chatbot', (kind) => {
+describeDatabases('a paused chatbot', (databaseEngine) => {
   it('accepts a visitor message only during a handoff', LIMIT, async () => {
-    const { gateway, engine } = await open(await createDatabase(kind));
+    const { gateway, engine } = await open(await createDatabase(databaseEngine));
     const chatbotId = await createChatbot(gateway);
     engine.push(delta('Hello.'), finish);
     const first = await send(gateway, { chatbotId, sessionId: 'here', content: 'Hi' });
@@ -44,9 +45,9 @@ describeEngines('a paused chatbot', (kind) => {
       });
       return [response.status, await response.json()];
     };
-    const noticed = { userMessage: { status: 'COMPLETED' }, reply: null, notice: NOTICE };
-    expect(await ask('sendMessage', { chatbotId, sessionId: 'here', content: 'Ada?' })).toMatchObject(noticed);
-    expect(await ask('editMessage', { messageId: first.messageId, content: 'Hi, Ada' })).toMatchObject(noticed);
+    const handoffResult = { userMessage: { status: 'COMPLETED' }, reply: null, notice: NOTICE };
+    expect(await ask('sendMessage', { chatbotId, sessionId: 'here', content: 'Ada?' })).toMatchObject(handoffResult);
+    expect(await ask('editMessage', { messageId: first.messageId, content: 'Hi, Ada' })).toMatchObject(handoffResult);
     expect(await chat('here')).toEqual([200, { response: NOTICE }]);
     expect(await ask('sendMessage', { chatbotId, sessionId: 'there', content: 'Ada?' })).toMatchObject({
       code: 'CHATBOT_PAUSED',
@@ -56,18 +57,18 @@ describeEngines('a paused chatbot', (kind) => {
     expect(used.messages).toBe(1);
     await mutate(gateway, 'handBackConversation', { conversationId: first.conversationId });
     expect(await chat('here')).toEqual([400, { detail: 'Chatbot is not active.' }]);
-    expect(engine.asked).toBe(1);
+    expect(engine.questionCount).toBe(1);
   });
 
   it('starts no queued reply until it is active again, even after a restart', LIMIT, async () => {
-    const database = await createDatabase(kind);
+    const database = await createDatabase(databaseEngine);
     const before = await open(database);
     const chatbotId = await createChatbot(before.gateway);
     const running = await send(before.gateway, { chatbotId, sessionId: 'one', content: 'One?' });
     const waiting = await send(before.gateway, { chatbotId, sessionId: 'one', content: 'Two?' });
     const lost = await send(before.gateway, { chatbotId, sessionId: 'two', content: 'Lost?' });
     const behind = await send(before.gateway, { chatbotId, sessionId: 'two', content: 'Behind?' });
-    await vi.waitFor(() => expect(before.engine.asked).toBe(2), SOON);
+    await vi.waitFor(() => expect(before.engine.questionCount).toBe(2), SOON);
     await setActive(before.gateway, chatbotId, false);
     before.engine.push(finish, finish);
     for (const { replyId } of [running, lost]) {
@@ -86,17 +87,17 @@ describeEngines('a paused chatbot', (kind) => {
     const other = await createChatbot(gateway, { name: 'Other' });
     const first = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'First?' });
     const second = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'Second?' });
-    // Simulates a second reply that no gateway has started: once the watcher starts it, it has checked the others.
+    // Leaves the start of the second reply to the watcher, which by then has also checked the paused chatbot's replies.
     await update(first.replyId, { status: 'INTERRUPTED', finish_reason: 'ABORTED' });
     engine.push(finish, delta('Second.'), finish);
     await webSocket.subscribe(gateway, { messageId: second.replyId }).ended;
-    const read = async () =>
+    const readStatuses = async () =>
       Promise.all([waiting, lost, behind].map(async ({ replyId }) => (await readMessage(gateway, replyId)).status));
-    expect(await read()).toEqual(['QUEUED', 'STREAMING', 'QUEUED']);
+    expect(await readStatuses()).toEqual(['QUEUED', 'STREAMING', 'QUEUED']);
     await mutate(gateway, 'stopMessage', { messageId: behind.replyId });
 
     await setActive(gateway, chatbotId, true);
     engine.push(delta('Later.'), finish, delta('Later.'), finish);
-    await vi.waitFor(async () => expect(await read()).toEqual(['COMPLETED', 'COMPLETED', 'STOPPED']), SOON);
+    await vi.waitFor(async () => expect(await readStatuses()).toEqual(['COMPLETED', 'COMPLETED', 'STOPPED']), SOON);
   });
 });

@@ -5,15 +5,15 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { removeChatbotPart } from '../../src/store/chatbot-removal.ts';
 import { markChatbotDeleted } from '../../src/store/deleted-chatbots.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
+import { SECRET_KEY, storeDelivery, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate, openGateway } from '../schema/support.ts';
 
-/** The number of messages of a large chatbot; `DELETED_MESSAGES=100000` runs the long form. */
-const MESSAGES = Number(process.env.DELETED_MESSAGES ?? 6_000);
-const TABLES = [
+/** The number of messages of a large chatbot; `DELETED_MESSAGES=100000` makes a long run. */
+const MESSAGE_COUNT = Number(process.env.DELETED_MESSAGES ?? 6_000);
+const CHATBOT_TABLES = [
   'chatbots',
   'conversations',
   'messages',
@@ -22,10 +22,10 @@ const TABLES = [
   'passages',
   'conversation_events',
 ] as const;
-const OTHERS = ['idempotency_keys', 'webhook_subscriptions', 'webhook_deliveries', 'search_entries'] as const;
+const OTHER_TABLES = ['idempotency_keys', 'webhook_subscriptions', 'webhook_deliveries', 'search_entries'] as const;
 
 /** Creates a chatbot with one row of everything; returns the ids that a client can query. */
-async function fill(gateway: TestGateway) {
+async function createFullChatbot(gateway: TestGateway) {
   const chatbotId = await createChatbot(gateway, { sources: ['Towers are tall.'] });
   const { conversationId, messageId, replyId } = await send(gateway, {
     chatbotId,
@@ -35,7 +35,7 @@ async function fill(gateway: TestGateway) {
   await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   await mutate(gateway, 'captureLead', { conversationId, email: 'a@example.com' });
   const subscription = await subscribe(gateway, { chatbotId });
-  const delivery = await writeDelivery(gateway, subscription.id);
+  const delivery = await storeDelivery(gateway, subscription.id);
   const { read } = gateway.deps.db;
   const idsOf = async (table: 'sources' | 'passages' | 'leads') =>
     (await read.selectFrom(table).select('id').execute()).map(({ id }) => id);
@@ -44,10 +44,10 @@ async function fill(gateway: TestGateway) {
   return { chatbotId, conversationId, replyId, ids };
 }
 
-/** Counts the remaining rows that belong to a chatbot. */
+/** Counts the remaining rows of all tables whose rows belong to a chatbot. */
 async function countRows({ deps }: TestGateway): Promise<number> {
   let count = 0;
-  for (const table of [...TABLES, ...OTHERS]) {
+  for (const table of [...CHATBOT_TABLES, ...OTHER_TABLES]) {
     count += (
       await deps.db.read
         .selectFrom(table as 'messages')
@@ -58,12 +58,12 @@ async function countRows({ deps }: TestGateway): Promise<number> {
   return count;
 }
 
-describeEngines('a deleted chatbot', (engine) => {
+describeDatabases('a deleted chatbot', (engine) => {
   const open = (given: TestEngine) => openGateway({ engine: given, env: { SECRET_KEY } });
 
   it('is not found by any query before its rows are removed, and its slug is free', async () => {
     const gateway = await open(engine);
-    const { chatbotId, conversationId, replyId, ids } = await fill(gateway);
+    const { chatbotId, conversationId, replyId, ids } = await createFullChatbot(gateway);
     const { db, clock } = gateway.deps;
     const before = await gateway.graphql<{ nodes: { id: string }[] }>(
       'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
@@ -85,8 +85,8 @@ describeEngines('a deleted chatbot', (engine) => {
       code: 'NOT_FOUND',
     });
     expect(await mutate(gateway, 'deleteChatbot', { id: chatbotId })).toMatchObject({ code: 'NOT_FOUND' });
-    for (const of of [{ conversationId }, { chatbotId }, { messageId: replyId }]) {
-      const reader = webSocket.subscribe(gateway, of);
+    for (const target of [{ conversationId }, { chatbotId }, { messageId: replyId }]) {
+      const reader = webSocket.subscribe(gateway, target);
       await reader.ended;
       expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
     }
@@ -105,7 +105,7 @@ describeEngines('a deleted chatbot', (engine) => {
     const database = await engine.create();
     onTestFinished(() => database.drop());
     const first = await startGateway({ database, env: { SECRET_KEY } });
-    const { chatbotId } = await fill(first);
+    const { chatbotId } = await createFullChatbot(first);
     const { db, clock } = first.deps;
     const chatbot = { id: chatbotId, accountId: first.accountId };
     await db.transaction((trx) => markChatbotDeleted(trx, chatbot, toTimestamp(clock.now())));
@@ -119,20 +119,20 @@ describeEngines('a deleted chatbot', (engine) => {
 
   it('is removed in short transactions between which other requests are answered', { timeout: 300_000 }, async () => {
     const gateway = await open(engine);
-    const { chatbotId, conversationId } = await fill(gateway);
+    const { chatbotId, conversationId } = await createFullChatbot(gateway);
     const { db } = gateway.deps;
     const row = await db.read.selectFrom('messages').selectAll().limit(1).executeTakeFirstOrThrow();
-    for (let remaining = MESSAGES; remaining > 0; remaining -= 500) {
+    for (let remaining = MESSAGE_COUNT; remaining > 0; remaining -= 500) {
       const rows = Array.from({ length: Math.min(remaining, 500) }, () => ({ ...row, id: createId('message') }));
       await db.transaction((trx) => trx.insertInto('messages').values(rows).execute());
     }
-    let slowest = 0;
+    let slowestMs = 0;
     let isDeleting = true;
     const asking = (async () => {
       while (isDeleting) {
         const startedAt = performance.now();
         expect((await gateway.graphql('{ chatbots { nodes { id } } }')).status).toBe(200);
-        slowest = Math.max(slowest, performance.now() - startedAt);
+        slowestMs = Math.max(slowestMs, performance.now() - startedAt);
       }
     })();
     const deleted = await mutate(gateway, 'deleteChatbot', { id: chatbotId }, { selection: 'deletedId' });
@@ -143,6 +143,6 @@ describeEngines('a deleted chatbot', (engine) => {
     await expect.poll(() => countRows(gateway), { timeout: 240_000 }).toBe(0);
     isDeleting = false;
     await asking;
-    expect(slowest).toBeLessThan(2_000);
+    expect(slowestMs).toBeLessThan(2_000);
   });
 });

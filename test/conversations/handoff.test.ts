@@ -2,16 +2,16 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createManualClock } from '../helpers/clock.ts';
-import { describeEvents, readLog, stageOf } from '../helpers/conversations.ts';
+import { describeEvents, readGaplessLog, waitForMessageEvent } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { distinct, mutate, mutation, runAsOtherAccount } from '../schema/support.ts';
+import { mutate, mutation, removeDuplicates, runForForeignAndUnknownIds } from '../schema/support.ts';
 
 const HOUR_MS = 3_600_000;
-const STATE = 'id status answeredBy silentUntil assignee escalatedAt escalationReason unreadCount';
+const CONVERSATION_FIELDS = 'id status answeredBy silentUntil assignee escalatedAt escalationReason unreadCount';
 
-interface State {
+interface ConversationState {
   readonly status: string;
   readonly answeredBy: string;
   readonly silentUntil: string | null;
@@ -21,22 +21,22 @@ interface State {
   readonly unreadCount: number;
 }
 
-interface Sent {
+interface SendResult {
   readonly userMessage: { id: string; status: string };
   readonly reply: { id: string; status: string } | null;
   readonly notice: string | null;
-  readonly conversation: State & { id: string };
+  readonly conversation: ConversationState & { id: string };
 }
 
-interface SentByAgent extends Pick<Sent, 'conversation'> {
+interface AgentSendResult extends Pick<SendResult, 'conversation'> {
   readonly agentMessage: { id: string; status: string };
 }
 
-/** Opens a gateway with a conversation whose only question was answered. */
+/** Opens a gateway with a conversation whose only question is answered. */
 async function open() {
   const clock = createManualClock();
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
+  const gateway = await startGateway({ overrides: { clock, engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
   // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish, finish, finish, finish));
@@ -45,37 +45,40 @@ async function open() {
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hi' });
   await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
-  const act = async (verb: string, input: object = {}, key = gateway.key) => {
-    const answer = await mutate<{ conversation: State }>(
+  const changeConversation = async (mutationName: string, input: object = {}, key = gateway.key) => {
+    const answer = await mutate<{ conversation: ConversationState }>(
       gateway,
-      verb,
+      mutationName,
       { conversationId, ...input },
-      { selection: `conversation { ${STATE} }`, key },
+      { selection: `conversation { ${CONVERSATION_FIELDS} }`, key },
     );
     return answer.conversation;
   };
-  const say = (content: string, input: object = {}, key = gateway.key) =>
-    mutate<SentByAgent>(
+  const sendAsAgent = (content: string, input: object = {}, key = gateway.key) =>
+    mutate<AgentSendResult>(
       gateway,
       'sendAgentMessage',
       { conversationId, content, ...input },
-      { selection: `agentMessage { id status } conversation { ${STATE} }`, key },
+      { selection: `agentMessage { id status } conversation { ${CONVERSATION_FIELDS} }`, key },
     );
-  const ask = (content: string, input: object = {}) =>
-    mutate<Sent>(
+  const sendAsVisitor = (content: string, input: object = {}) =>
+    mutate<SendResult>(
       gateway,
       'sendMessage',
       { conversationId, content, ...input },
-      { selection: `userMessage { id status } reply { id status } notice conversation { ${STATE} }` },
+      { selection: `userMessage { id status } reply { id status } notice conversation { ${CONVERSATION_FIELDS} }` },
     );
-  const read = async () => {
-    const { data } = await gateway.graphql<{ conversation: State }>(
-      `query ($id: ID!) { conversation(id: $id) { ${STATE} } }`,
+  const readConversation = async () => {
+    const { data } = await gateway.graphql<{ conversation: ConversationState }>(
+      `query ($id: ID!) { conversation(id: $id) { ${CONVERSATION_FIELDS} } }`,
       { id: conversationId },
     );
     return data.conversation;
   };
-  return { gateway, clock, engine, chatbotId, conversationId, replyId, act, say, ask, read };
+  return {
+    ...{ gateway, clock, engine, chatbotId, conversationId, replyId },
+    ...{ changeConversation, sendAsAgent, sendAsVisitor, readConversation },
+  };
 }
 
 async function messagesUsed(gateway: TestGateway): Promise<number> {
@@ -87,40 +90,40 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 
 describe('sendAgentMessage', () => {
   it('silences the chatbot: the next message is stored and gets the handoff message, but no reply', async () => {
-    const { gateway, chatbotId, say, ask, read } = await open();
+    const { gateway, chatbotId, sendAsAgent, sendAsVisitor, readConversation } = await open();
     await mutate(gateway, 'updateChatbot', { id: chatbotId, handoffMessage: 'Ada is here.' });
-    const said = await say('This is Ada.', { authorName: 'Ada' });
-    expect(said.conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON', unreadCount: 0 });
-    expect(said.conversation.silentUntil).toBe('2026-03-16T10:30:00.000Z');
-    const used = await messagesUsed(gateway);
-    const sent = await ask('Are you there?');
+    const takeover = await sendAsAgent('This is Ada.', { authorName: 'Ada' });
+    expect(takeover.conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON', unreadCount: 0 });
+    expect(takeover.conversation.silentUntil).toBe('2026-03-16T10:30:00.000Z');
+    const usageBefore = await messagesUsed(gateway);
+    const sent = await sendAsVisitor('Are you there?');
     expect(sent).toMatchObject({ reply: null, notice: 'Ada is here.', userMessage: { status: 'COMPLETED' } });
-    expect(await messagesUsed(gateway)).toBe(used);
-    expect((await read()).unreadCount).toBe(1);
+    expect(await messagesUsed(gateway)).toBe(usageBefore);
+    expect((await readConversation()).unreadCount).toBe(1);
   });
 
-  it('returns the handoff message again when a client retries a message, whatever has been sent since', async () => {
-    const { say, ask } = await open();
-    await say('This is Ada.');
-    const first = await ask('Are you there?', { clientMessageId: 'a' });
-    await ask('Hello?');
-    await say('Yes.');
-    const again = await ask('Are you there?', { clientMessageId: 'a' });
-    expect(again.userMessage).toEqual(first.userMessage);
-    expect([again.reply, again.notice]).toEqual([null, first.notice]);
+  it('returns the handoff message again when a client retries a message, even after later messages', async () => {
+    const { sendAsAgent, sendAsVisitor } = await open();
+    await sendAsAgent('This is Ada.');
+    const first = await sendAsVisitor('Are you there?', { clientMessageId: 'a' });
+    await sendAsVisitor('Hello?');
+    await sendAsAgent('Yes.');
+    const retried = await sendAsVisitor('Are you there?', { clientMessageId: 'a' });
+    expect(retried.userMessage).toEqual(first.userMessage);
+    expect([retried.reply, retried.notice]).toEqual([null, first.notice]);
   });
 
   it('silences the chatbot for 24 hours after the last message of a human agent', async () => {
-    const { gateway, clock, engine, say, ask, read } = await open();
-    await say('One');
-    clock.turn(23 * HOUR_MS);
-    await say('Two');
-    clock.turn(24 * HOUR_MS - 1);
-    expect((await ask('Now?')).reply).toBeNull();
-    expect(await read()).toMatchObject({ answeredBy: 'PERSON' });
-    clock.turn(1);
-    expect(await read()).toMatchObject({ answeredBy: 'AI', silentUntil: null });
-    const { reply, notice } = await ask('And now?');
+    const { gateway, clock, engine, sendAsAgent, sendAsVisitor, readConversation } = await open();
+    await sendAsAgent('One');
+    clock.advance(23 * HOUR_MS);
+    await sendAsAgent('Two');
+    clock.advance(24 * HOUR_MS - 1);
+    expect((await sendAsVisitor('Now?')).reply).toBeNull();
+    expect(await readConversation()).toMatchObject({ answeredBy: 'PERSON' });
+    clock.advance(1);
+    expect(await readConversation()).toMatchObject({ answeredBy: 'AI', silentUntil: null });
+    const { reply, notice } = await sendAsVisitor('And now?');
     expect(notice).toBeNull();
     engine.push(delta('Yes.'), finish);
     await webSocket.subscribe(gateway, { messageId: reply?.id ?? '' }).ended;
@@ -134,14 +137,14 @@ describe('sendAgentMessage', () => {
   });
 
   it('stops the reply that is being generated, and never starts the queued ones', async () => {
-    const { gateway, engine, conversationId, say } = await open();
+    const { gateway, engine, conversationId, sendAsAgent } = await open();
     const running = await send(gateway, { conversationId, content: 'One?' });
     const waiting = await send(gateway, { conversationId, content: 'Two?' });
     engine.push(delta('A part'));
     const reader = webSocket.subscribe(gateway, { conversationId });
     await reader.until(({ text }) => text === 'A part');
-    const { agentMessage } = await say('I take over.');
-    await stageOf(reader, 'MessageStopped', running.replyId);
+    const { agentMessage } = await sendAsAgent('I take over.');
+    await waitForMessageEvent(reader, 'MessageStopped', running.replyId);
     expect(await readMessage(gateway, running.replyId)).toMatchObject({ status: 'STOPPED', content: 'A part' });
     expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(2);
@@ -149,44 +152,45 @@ describe('sendAgentMessage', () => {
     const events = describeEvents(reader.events, names);
     expect(events).toContain('HandoffChanged OPEN PERSON');
     expect(events.indexOf('MessageStopped waiting')).toBeLessThan(events.indexOf('MessageCreated agent'));
-    expect(engine.asked).toBe(2);
-    await readLog(gateway, conversationId);
-    reader.leave();
+    expect(engine.questionCount).toBe(2);
+    await readGaplessLog(gateway, conversationId);
+    reader.unsubscribe();
   });
 
   it('sends one message for each clientMessageId', async () => {
-    const { gateway, conversationId, say } = await open();
-    const [one, two] = await Promise.all([1, 2].map(() => say('Once', { clientMessageId: 'a' })));
-    expect(one?.agentMessage.id).toBe(two?.agentMessage.id);
-    expect(await say('Other', { clientMessageId: 'a' })).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
-    expect((await readLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged')).toHaveLength(1);
+    const { gateway, conversationId, sendAsAgent } = await open();
+    const [first, second] = await Promise.all([1, 2].map(() => sendAsAgent('Once', { clientMessageId: 'a' })));
+    expect(first?.agentMessage.id).toBe(second?.agentMessage.id);
+    expect(await sendAsAgent('Other', { clientMessageId: 'a' })).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+    const log = await readGaplessLog(gateway, conversationId);
+    expect(log.filter(({ type }) => type === 'HandoffChanged')).toHaveLength(1);
   });
 
   it('reopens a closed conversation, and rejects invalid content', async () => {
-    const { act, say } = await open();
-    expect(await act('closeConversation')).toMatchObject({ status: 'CLOSED' });
-    expect((await say('Back')).conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON' });
-    expect(await say(' ')).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['content'] }] });
-    expect(await say('A', { authorName: '' })).toMatchObject({
+    const { changeConversation, sendAsAgent } = await open();
+    expect(await changeConversation('closeConversation')).toMatchObject({ status: 'CLOSED' });
+    expect((await sendAsAgent('Back')).conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON' });
+    expect(await sendAsAgent(' ')).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['content'] }] });
+    expect(await sendAsAgent('A', { authorName: '' })).toMatchObject({
       code: 'INVALID_INPUT',
       fields: [{ path: ['authorName'] }],
     });
   });
 
-  it('rejects a viewer without the scope, and changes nothing', async () => {
-    const { gateway, conversationId, read } = await open();
+  it('rejects a viewer without MANAGE, and changes nothing', async () => {
+    const { gateway, conversationId, readConversation } = await open();
     const key = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
     const input = { conversationId, content: 'No' };
     const answer = await gateway.graphql(mutation('sendAgentMessage'), { input }, key);
     expect(answer.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
-    expect(await read()).toMatchObject({ answeredBy: 'AI' });
+    expect(await readConversation()).toMatchObject({ answeredBy: 'AI' });
   });
 
   it('rejects regenerateMessage during a handoff, and returns the handoff message for an edited question', async () => {
-    const { gateway, replyId, say, ask } = await open();
-    await say('Here');
+    const { gateway, replyId, sendAsAgent, sendAsVisitor } = await open();
+    await sendAsAgent('Here');
     expect(await mutate(gateway, 'regenerateMessage', { messageId: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
-    const { userMessage } = await ask('So?');
+    const { userMessage } = await sendAsVisitor('So?');
     const selection = 'userMessage { id } reply { id } notice';
     expect(
       await mutate(gateway, 'editMessage', { messageId: userMessage.id, content: 'So!' }, { selection }),
@@ -204,7 +208,7 @@ describe('sendAgentMessage', () => {
         headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
         body: JSON.stringify({ message, session_id: 'rest' }),
       });
-    const { conversation } = await mutate<Sent>(
+    const { conversation } = await mutate<SendResult>(
       gateway,
       'sendMessage',
       { chatbotId, sessionId: 'rest', content: 'Hi' },
@@ -220,32 +224,34 @@ describe('sendAgentMessage', () => {
 });
 
 describe('escalateConversation', () => {
-  it('escalates once, keeps the first time, and lets the chatbot answer until a person replies', async () => {
-    const { gateway, clock, conversationId, act, ask } = await open();
-    expect(await act('escalateConversation', { reason: ' No answer ' })).toMatchObject({
+  it('escalates once, keeps the first escalation time, and lets the chatbot answer until a person does', async () => {
+    const { gateway, clock, conversationId, changeConversation, sendAsVisitor } = await open();
+    expect(await changeConversation('escalateConversation', { reason: ' No answer ' })).toMatchObject({
       status: 'ESCALATED',
       answeredBy: 'AI',
       escalatedAt: '2026-03-15T10:30:00.000Z',
       escalationReason: 'No answer',
     });
-    clock.turn(HOUR_MS);
-    expect(await act('escalateConversation', { reason: 'Again' })).toMatchObject({ escalationReason: 'No answer' });
-    expect((await ask('Hello?')).reply).not.toBeNull();
-    const changes = async () =>
-      (await readLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged').length;
-    expect(await changes()).toBe(1);
-    await act('handBackConversation');
-    expect(await act('escalateConversation')).toMatchObject({
+    clock.advance(HOUR_MS);
+    expect(await changeConversation('escalateConversation', { reason: 'Again' })).toMatchObject({
+      escalationReason: 'No answer',
+    });
+    expect((await sendAsVisitor('Hello?')).reply).not.toBeNull();
+    const countChanges = async () =>
+      (await readGaplessLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged').length;
+    expect(await countChanges()).toBe(1);
+    await changeConversation('handBackConversation');
+    expect(await changeConversation('escalateConversation')).toMatchObject({
       escalatedAt: '2026-03-15T10:30:00.000Z',
       escalationReason: null,
     });
-    expect(await changes()).toBe(3);
+    expect(await countChanges()).toBe(3);
   });
 
   it('reopens a closed conversation, and rejects a reason that is too long', async () => {
-    const { act, gateway, conversationId } = await open();
-    await act('closeConversation');
-    expect(await act('escalateConversation')).toMatchObject({ status: 'ESCALATED' });
+    const { changeConversation, gateway, conversationId } = await open();
+    await changeConversation('closeConversation');
+    expect(await changeConversation('escalateConversation')).toMatchObject({ status: 'ESCALATED' });
     const input = { conversationId, reason: 'x'.repeat(1_001) };
     expect(await mutate(gateway, 'escalateConversation', input)).toMatchObject({ code: 'INVALID_INPUT' });
   });
@@ -253,63 +259,63 @@ describe('escalateConversation', () => {
 
 describe('a conversation in handoff', () => {
   it('can be assigned, handed back and closed, and emits one event for each change', async () => {
-    const { gateway, conversationId, act, say, ask, engine } = await open();
-    expect(await act('assignConversation', { assignee: 'ada@example.com' })).toMatchObject({
+    const { gateway, conversationId, changeConversation, sendAsAgent, sendAsVisitor, engine } = await open();
+    expect(await changeConversation('assignConversation', { assignee: 'ada@example.com' })).toMatchObject({
       assignee: 'ada@example.com',
     });
-    await act('assignConversation', { assignee: 'ada@example.com' });
-    await act('escalateConversation');
-    await say('Here');
-    expect(await act('handBackConversation')).toMatchObject({
+    await changeConversation('assignConversation', { assignee: 'ada@example.com' });
+    await changeConversation('escalateConversation');
+    await sendAsAgent('Here');
+    expect(await changeConversation('handBackConversation')).toMatchObject({
       status: 'OPEN',
       answeredBy: 'AI',
       silentUntil: null,
       assignee: null,
     });
-    await act('handBackConversation');
-    const { reply } = await ask('Chatbot?');
+    await changeConversation('handBackConversation');
+    const { reply } = await sendAsVisitor('Chatbot?');
     engine.push(delta('Yes.'), finish);
     await webSocket.subscribe(gateway, { messageId: reply?.id ?? '' }).ended;
-    expect(await act('closeConversation')).toMatchObject({ status: 'CLOSED' });
-    await act('closeConversation');
-    const log = await readLog(gateway, conversationId);
+    expect(await changeConversation('closeConversation')).toMatchObject({ status: 'CLOSED' });
+    await changeConversation('closeConversation');
+    const log = await readGaplessLog(gateway, conversationId);
     expect(log.filter(({ type }) => type === 'HandoffChanged')).toHaveLength(5);
-    expect((await ask('Again?')).conversation).toMatchObject({ status: 'OPEN' });
-    const reopened = (await readLog(gateway, conversationId)).slice(log.length).map(({ type }) => type);
+    expect((await sendAsVisitor('Again?')).conversation).toMatchObject({ status: 'OPEN' });
+    const reopened = (await readGaplessLog(gateway, conversationId)).slice(log.length).map(({ type }) => type);
     expect(reopened).toEqual(['MessageCreated', 'HandoffChanged', 'MessageCreated']);
-    expect(await act('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
+    expect(await changeConversation('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
   });
 
-  it('counts the unread messages of the visitor', async () => {
-    const { act, ask, say, read } = await open();
-    expect((await read()).unreadCount).toBe(1);
-    await ask('Two', { whenBusy: 'ENQUEUE' });
-    expect((await read()).unreadCount).toBe(2);
-    expect(await act('markConversationRead')).toMatchObject({ unreadCount: 0 });
-    await ask('Three');
-    expect((await read()).unreadCount).toBe(1);
-    await say('A note', { isPrivate: true });
-    expect((await read()).unreadCount).toBe(1);
-    await say('Here');
-    expect((await read()).unreadCount).toBe(0);
+  it("counts the visitor's messages that no agent has read", async () => {
+    const { changeConversation, sendAsVisitor, sendAsAgent, readConversation } = await open();
+    expect((await readConversation()).unreadCount).toBe(1);
+    await sendAsVisitor('Two', { whenBusy: 'ENQUEUE' });
+    expect((await readConversation()).unreadCount).toBe(2);
+    expect(await changeConversation('markConversationRead')).toMatchObject({ unreadCount: 0 });
+    await sendAsVisitor('Three');
+    expect((await readConversation()).unreadCount).toBe(1);
+    await sendAsAgent('A note', { isPrivate: true });
+    expect((await readConversation()).unreadCount).toBe(1);
+    await sendAsAgent('Here');
+    expect((await readConversation()).unreadCount).toBe(0);
   });
 
   it.each(TRANSPORTS)(
-    'streams its changes to an inbox over $name, which resumes after a reconnect',
+    'streams its changes over $name to an inbox, which resumes after a reconnect',
     async ({ subscribe }) => {
-      const { gateway, chatbotId, act } = await open();
+      const { gateway, chatbotId, changeConversation } = await open();
       const inbox = subscribe(gateway, { chatbotId });
       await expect.poll(() => gateway.deps.bus.size).toBe(1);
-      await act('escalateConversation');
+      await changeConversation('escalateConversation');
       const { cursor } = await inbox.until(({ conversation }) => conversation?.status === 'ESCALATED');
-      inbox.vanish();
-      await act('assignConversation', { assignee: 'Ada' });
-      await act('closeConversation');
-      const again = subscribe(gateway, { chatbotId, after: cursor });
-      await expect.poll(() => again.events.length).toBe(2);
-      expect(again.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
-      expect(again.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
-      again.leave();
+      inbox.disconnect();
+      await changeConversation('assignConversation', { assignee: 'Ada' });
+      await changeConversation('closeConversation');
+      const resumed = subscribe(gateway, { chatbotId, after: cursor });
+      await expect.poll(() => resumed.events.length).toBe(2);
+      expect(resumed.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
+      expect(resumed.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
+      resumed.unsubscribe();
     },
   );
 
@@ -322,86 +328,90 @@ describe('a conversation in handoff', () => {
     'sendAgentMessage',
     'setTyping',
   ])("%s returns the same error for another account's id as for an unknown id", async (name) => {
-    const { gateway, conversationId, read } = await open();
-    const before = await read();
+    const { gateway, conversationId, readConversation } = await open();
+    const before = await readConversation();
     const otherFields = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation(name),
       id: conversationId,
       kind: 'conversation',
       variables: (id) => ({ input: { conversationId: id, ...otherFields } }),
     });
-    expect(distinct(answers.map(({ data }) => data))).toHaveLength(1);
+    expect(removeDuplicates(answers.map(({ data }) => data))).toHaveLength(1);
     expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });
-    expect(await read()).toEqual(before);
+    expect(await readConversation()).toEqual(before);
   });
 });
 
 describe('a private note', () => {
   it.each(TRANSPORTS)('is streamed over $name to viewers with MANAGE only', async ({ subscribe }) => {
-    const { gateway, chatbotId, conversationId, engine, say } = await open();
-    const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
-    const readers = (key: string) => [
+    const { gateway, chatbotId, conversationId, engine, sendAsAgent } = await open();
+    const visitorKey = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    const subscribeBoth = (key: string) => [
       subscribe(gateway, { conversationId, key }),
       subscribe(gateway, { chatbotId, key }),
     ];
-    const managing = readers(gateway.key);
-    const others = readers(visitor);
+    const managerReaders = subscribeBoth(gateway.key);
+    const visitorReaders = subscribeBoth(visitorKey);
     await expect.poll(() => gateway.deps.bus.size).toBe(4);
-    // More than one read returns, so that a reader has to get past a batch without visible events.
+    // More notes than one read returns, so that the visitor's readers must skip a batch without visible events.
     const notes = [];
-    for (let n = 0; n < 120; n++) notes.push((await say(`Note ${n}`, { isPrivate: true })).agentMessage.id);
+    for (let n = 0; n < 120; n++) notes.push((await sendAsAgent(`Note ${n}`, { isPrivate: true })).agentMessage.id);
     const { messageId, replyId } = await send(gateway, { conversationId, content: 'Hello?' });
     engine.push(delta('Yes.'), finish);
-    for (const reader of [...managing, ...others]) await stageOf(reader, 'MessageCompleted', replyId);
-    const messageIdsOf = (reader: (typeof managing)[number]) => [
+    for (const reader of [...managerReaders, ...visitorReaders]) {
+      await waitForMessageEvent(reader, 'MessageCompleted', replyId);
+    }
+    const messageIdsOf = (reader: (typeof managerReaders)[number]) => [
       ...new Set(reader.events.flatMap(({ message }) => message?.id ?? [])),
     ];
-    for (const reader of managing) expect(messageIdsOf(reader)).toEqual([...notes, messageId, replyId]);
-    for (const reader of others) expect(messageIdsOf(reader)).toEqual([messageId, replyId]);
+    for (const reader of managerReaders) expect(messageIdsOf(reader)).toEqual([...notes, messageId, replyId]);
+    for (const reader of visitorReaders) expect(messageIdsOf(reader)).toEqual([messageId, replyId]);
 
-    const late = subscribe(gateway, { conversationId, key: visitor, after: others[0]?.events[0]?.cursor });
-    await stageOf(late, 'MessageCompleted', replyId);
-    expect(messageIdsOf(late)).toEqual([replyId]);
-    for (const reader of [...managing, ...others, late]) reader.leave();
+    const after = visitorReaders[0]?.events[0]?.cursor;
+    const resumed = subscribe(gateway, { conversationId, key: visitorKey, after });
+    await waitForMessageEvent(resumed, 'MessageCompleted', replyId);
+    expect(messageIdsOf(resumed)).toEqual([replyId]);
+    for (const reader of [...managerReaders, ...visitorReaders, resumed]) reader.unsubscribe();
   });
 
   it('is returned by every query to viewers with MANAGE only', async () => {
-    const { gateway, conversationId, replyId, say } = await open();
-    const { agentMessage: note } = await say('Difficult customer', { isPrivate: true });
+    const { gateway, conversationId, replyId, sendAsAgent } = await open();
+    const { agentMessage: note } = await sendAsAgent('Difficult customer', { isPrivate: true });
     const query = `query ($conversation: ID!, $note: ID!, $reply: ID!) {
       node(id: $note) { id }
       nodes(ids: [$note]) { id }
       reply: node(id: $reply) { ... on Message { siblings { id } conversation { lastMessage { id } } } }
       conversation(id: $conversation) { lastMessage { id } messages { nodes { id isPrivate } } }
     }`;
-    const look = async (key: string) => {
+    const countMentions = async (key: string) => {
       const variables = { conversation: conversationId, note: note.id, reply: replyId };
       return JSON.stringify((await gateway.graphql(query, variables, key)).data).split(note.id).length - 1;
     };
-    expect(await look(gateway.key)).toBe(5);
-    const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
-    expect(await look(visitor)).toBe(0);
+    expect(await countMentions(gateway.key)).toBe(5);
+    const visitorKey = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    expect(await countMentions(visitorKey)).toBe(0);
 
-    for (const [verb, otherFields] of [
+    for (const [mutationName, otherFields] of [
       ['rateMessage', { rating: 'UP' }],
       ['stopMessage', {}],
       ['regenerateMessage', {}],
       ['editMessage', { content: 'No' }],
       ['selectBranch', {}],
     ] as const) {
-      const ask = (messageId: string) => mutate(gateway, verb, { messageId, ...otherFields }, { key: visitor });
+      const ask = (messageId: string) =>
+        mutate(gateway, mutationName, { messageId, ...otherFields }, { key: visitorKey });
       expect(await ask(note.id)).toMatchObject({ code: 'NOT_FOUND' });
       expect(await ask(note.id)).toEqual(await ask(createId('message')));
     }
-    const follower = webSocket.subscribe(gateway, { messageId: note.id, key: visitor });
+    const follower = webSocket.subscribe(gateway, { messageId: note.id, key: visitorKey });
     await follower.ended;
     expect(follower.errors).toEqual(['NOT_FOUND']);
   });
 
   it('belongs to no branch: it is not in the history, and stays when another branch is selected', async () => {
-    const { gateway, engine, conversationId, replyId, say } = await open();
-    await say('A note', { isPrivate: true });
+    const { gateway, engine, conversationId, replyId, sendAsAgent } = await open();
+    await sendAsAgent('A note', { isPrivate: true });
     const { reply } = await mutate<{ reply: { id: string } }>(
       gateway,
       'regenerateMessage',

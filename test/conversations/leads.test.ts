@@ -1,57 +1,62 @@
 import { describe, expect, it } from 'vitest';
-import { startConversation } from '../helpers/conversations.ts';
+import { startGatewayWithCompletedReply } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
-import { distinct, mutate, mutation, runAsOtherAccount } from '../schema/support.ts';
+import { mutate, mutation, removeDuplicates, runForForeignAndUnknownIds } from '../schema/support.ts';
 
 const LEAD = 'id name email phone customData createdAt conversation { id }';
 
-interface Captured {
+interface CaptureResult {
   readonly lead: { id: string; name: string | null; email: string | null; phone: string | null; customData: object };
   readonly code?: string;
   readonly fields?: readonly { path: string[]; message: string }[];
 }
 
 const capture = (gateway: TestGateway, input: object) =>
-  mutate<Captured>(gateway, 'captureLead', input, { selection: `lead { ${LEAD} }` });
+  mutate<CaptureResult>(gateway, 'captureLead', input, { selection: `lead { ${LEAD} }` });
 
 describe('captureLead', () => {
   it('stores the given fields, lists leads newest first, and finds a lead by its id', async () => {
-    const { gateway, chatbotId, conversationId } = await startConversation();
-    const one = await capture(gateway, {
+    const { gateway, chatbotId, conversationId } = await startGatewayWithCompletedReply();
+    const first = await capture(gateway, {
       conversationId,
       email: ' ada@example.com ',
       name: 'Ada',
       phone: '+49 (30) 12-34',
     });
-    expect(one.lead).toMatchObject({ name: 'Ada', email: 'ada@example.com', phone: '+49 (30) 12-34', customData: {} });
-    const two = await capture(gateway, { conversationId, email: 'bob@example.com', customData: { plan: 'pro' } });
-    expect(two.lead).toMatchObject({ name: null, phone: null, customData: { plan: 'pro' } });
+    expect(first.lead).toMatchObject({
+      name: 'Ada',
+      email: 'ada@example.com',
+      phone: '+49 (30) 12-34',
+      customData: {},
+    });
+    const second = await capture(gateway, { conversationId, email: 'bob@example.com', customData: { plan: 'pro' } });
+    expect(second.lead).toMatchObject({ name: null, phone: null, customData: { plan: 'pro' } });
     const { data } = await gateway.graphql<{ chatbot: { leads: { nodes: object[] } }; node: object }>(
       `query ($chatbot: ID!, $lead: ID!) {
         chatbot(id: $chatbot) { leads { nodes { ${LEAD} } } }
         node(id: $lead) { ... on Lead { ${LEAD} } }
       }`,
-      { chatbot: chatbotId, lead: one.lead.id },
+      { chatbot: chatbotId, lead: first.lead.id },
     );
-    expect(data.chatbot.leads.nodes).toEqual([two.lead, one.lead]);
-    expect(data.node).toEqual(one.lead);
+    expect(data.chatbot.leads.nodes).toEqual([second.lead, first.lead]);
+    expect(data.node).toEqual(first.lead);
   });
 
   it.each(TRANSPORTS)('emits an event to the conversation and to the inbox over $name', async ({ subscribe }) => {
-    const { gateway, chatbotId, conversationId } = await startConversation();
+    const { gateway, chatbotId, conversationId } = await startGatewayWithCompletedReply();
     const readers = [subscribe(gateway, { conversationId }), subscribe(gateway, { chatbotId })];
     await expect.poll(() => gateway.deps.bus.size).toBe(2);
     const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
     for (const reader of readers) {
       const event = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
       expect(event.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
-      reader.leave();
+      reader.unsubscribe();
     }
   });
 
   it('requires the required fields of the lead form', async () => {
-    const { gateway, chatbotId, conversationId } = await startConversation();
+    const { gateway, chatbotId, conversationId } = await startGatewayWithCompletedReply();
     const leadForm = {
       title: 'Call me',
       fields: [
@@ -69,9 +74,9 @@ describe('captureLead', () => {
     const fields = leadForm.fields.map((field) => ({ isRequired: false, ...field }));
     expect(updated.chatbot).toEqual({ leadForm: { title: 'Call me', fields } });
 
-    const refused = await capture(gateway, { conversationId, email: 'ada@example.com', customData: { company: ' ' } });
-    expect(refused.code).toBe('INVALID_INPUT');
-    expect(refused.fields?.map(({ path }) => path)).toEqual([['phone'], ['customData', 'company']]);
+    const rejected = await capture(gateway, { conversationId, email: 'ada@example.com', customData: { company: ' ' } });
+    expect(rejected.code).toBe('INVALID_INPUT');
+    expect(rejected.fields?.map(({ path }) => path)).toEqual([['phone'], ['customData', 'company']]);
     const { lead } = await capture(gateway, { conversationId, phone: '12345', customData: { company: 'ACME' } });
     expect(lead.customData).toEqual({ company: 'ACME' });
   });
@@ -85,7 +90,7 @@ describe('captureLead', () => {
     [{ email: 'a@example.com', customData: [] }, ['customData']],
     [{ email: 'a@example.com', customData: { a: 'x'.repeat(20_000) } }, ['customData']],
   ])('rejects %j', async (input, path) => {
-    const { gateway, conversationId } = await startConversation();
+    const { gateway, conversationId } = await startGatewayWithCompletedReply();
     expect(await capture(gateway, { conversationId, ...input })).toMatchObject({
       code: 'INVALID_INPUT',
       fields: [{ path }],
@@ -93,21 +98,21 @@ describe('captureLead', () => {
   });
 
   it('rejects an empty lead even if the form requires no field', async () => {
-    const { gateway, chatbotId, conversationId } = await startConversation();
+    const { gateway, chatbotId, conversationId } = await startGatewayWithCompletedReply();
     const leadForm = { title: 'Call me', fields: [{ name: 'phone', label: 'Phone' }] };
     await mutate(gateway, 'updateChatbot', { id: chatbotId, leadForm });
     expect(await capture(gateway, { conversationId })).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [] }] });
   });
 
   it("returns the same error for another account's id as for an unknown id", async () => {
-    const { gateway, conversationId } = await startConversation();
-    const answers = await runAsOtherAccount(gateway, {
+    const { gateway, conversationId } = await startGatewayWithCompletedReply();
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation('captureLead'),
       id: conversationId,
       kind: 'conversation',
       variables: (id) => ({ input: { conversationId: id, email: 'ada@example.com' } }),
     });
-    expect(distinct(answers.map(({ data }) => data))).toHaveLength(1);
+    expect(removeDuplicates(answers.map(({ data }) => data))).toHaveLength(1);
     expect(answers[0]?.data).toMatchObject({ captureLead: { code: 'NOT_FOUND' } });
   });
 });
@@ -124,7 +129,7 @@ describe('a lead form', () => {
       ['leadForm', 'fields'],
     ],
   ])('rejects %j', async (leadForm, path) => {
-    const { gateway, chatbotId } = await startConversation();
+    const { gateway, chatbotId } = await startGatewayWithCompletedReply();
     expect(await mutate(gateway, 'updateChatbot', { id: chatbotId, leadForm })).toMatchObject({
       code: 'INVALID_INPUT',
       fields: [{ path }],

@@ -3,12 +3,12 @@ import { createId } from '../../src/domain/ids.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createManualClock } from '../helpers/clock.ts';
 import { waitForReaders } from '../helpers/conversations.ts';
-import { writeUnsigned } from '../helpers/cursors.ts';
+import { encodeUnsignedCursor } from '../helpers/cursors.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
-import { byModel, startBilled } from '../helpers/models/billed.ts';
-import { codesOf, openSocket } from '../helpers/sockets.ts';
+import { eventsOfModel, startBilledGateway } from '../helpers/models/billed-gateway.ts';
+import { errorCodesOf, openSocket } from '../helpers/sockets.ts';
 import { type Reader, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { keyWith, mutate } from '../schema/support.ts';
+import { createKeyWith, mutate } from '../schema/support.ts';
 
 const MONTH_MS = 31 * 86_400_000;
 const SUBSCRIBE = 'subscription ($after: String) { quotaWarnings(after: $after) { cursor } }';
@@ -16,21 +16,22 @@ const WARNINGS = `query ($month: String) { viewer { account { usage(month: $mont
   warnings { cursor at month percent used limit }
 } } } }`;
 
-/** Opens a gateway whose account has a quota of five replies in March 2026. */
-async function openFive(limit = 5) {
+/** Opens a gateway whose account has a monthly quota of replies, by default five. The clock stands in March 2026. */
+async function openWithLimit(limit = 5) {
   const clock = createManualClock();
-  const billed = await startBilled({ env: { MONTHLY_MESSAGE_LIMIT: String(limit) }, replaced: { clock } });
-  const use = async (count: number) => {
-    for (let i = 0; i < count; i++) await billed.ask(byModel('gpt-4.1'));
+  const billed = await startBilledGateway({ env: { MONTHLY_MESSAGE_LIMIT: String(limit) }, overrides: { clock } });
+  const useReplies = async (count: number) => {
+    for (let i = 0; i < count; i++) await billed.sendAndComplete(eventsOfModel('gpt-4.1'));
   };
-  return { ...billed, clock, use };
+  return { ...billed, clock, useReplies };
 }
 
 const percentsOf = ({ events }: Reader) => events.map(({ percent }) => percent);
-const next = (reader: Reader, count: number) => vi.waitFor(() => expect(percentsOf(reader)).toHaveLength(count));
-const subscribe = async (gateway: TestGateway, after: string, key = gateway.key) => {
+const waitForWarnings = (reader: Reader, count: number) =>
+  vi.waitFor(() => expect(percentsOf(reader)).toHaveLength(count));
+const requestSubscription = async (gateway: TestGateway, after: string, key = gateway.key) => {
   const socket = openSocket(gateway, { 'x-api-key': key });
-  return socket.ask(SUBSCRIBE, { after }).finally(() => socket.close());
+  return socket.execute(SUBSCRIBE, { after }).finally(() => socket.close());
 };
 const listWarnings = async (gateway: TestGateway, month = '2026-03') => {
   const { data } = await gateway.graphql<{ viewer: { account: { usage: { warnings: { percent: number }[] } } } }>(
@@ -41,111 +42,113 @@ const listWarnings = async (gateway: TestGateway, month = '2026-03') => {
 };
 
 describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
-  it('warns at 80 and at 100 percent, once each, when the reply is reserved', async () => {
-    const { gateway, use } = await openFive();
+  it('warns once at 80 and once at 100 percent of the quota, when the reply that reaches it is reserved', async () => {
+    const { gateway, useReplies } = await openWithLimit();
     const reader = subscribe(gateway, {});
     await waitForReaders(gateway, 1);
-    await use(4);
-    await next(reader, 1);
-    await use(1);
-    await next(reader, 2);
-    const march = { __typename: 'QuotaWarning', cursor: expect.any(String), month: '2026-03', limit: 5 };
+    await useReplies(4);
+    await waitForWarnings(reader, 1);
+    await useReplies(1);
+    await waitForWarnings(reader, 2);
+    const warning = { __typename: 'QuotaWarning', cursor: expect.any(String), month: '2026-03', limit: 5 };
     const at = '2026-03-15T10:30:00.000Z';
     expect(reader.events).toEqual([
-      { ...march, at, percent: 80, used: 4 },
-      { ...march, at, percent: 100, used: 5 },
+      { ...warning, at, percent: 80, used: 4 },
+      { ...warning, at, percent: 100, used: 5 },
     ]);
-    const refused = await gateway.graphql(
+    const rejected = await gateway.graphql(
       'mutation ($id: ID!) { sendMessage(input: { chatbotId: $id, content: "?" }) { __typename } }',
       { id: (await gateway.deps.db.read.selectFrom('chatbots').select('id').executeTakeFirstOrThrow()).id },
     );
-    expect(refused.data).toEqual({ sendMessage: { __typename: 'QuotaExceededError' } });
+    expect(rejected.data).toEqual({ sendMessage: { __typename: 'QuotaExceededError' } });
     expect(await listWarnings(gateway)).toEqual(reader.events.map(({ __typename, ...warning }) => warning));
-    reader.leave();
+    reader.unsubscribe();
     await waitForReaders(gateway, 0);
   });
 
   it('resumes after any cursor without loss or repetition', async () => {
-    const { gateway, use, clock } = await openFive();
-    await use(5);
+    const { gateway, useReplies, clock } = await openWithLimit();
+    await useReplies(5);
     const uninterrupted = subscribe(gateway, {});
-    await next(uninterrupted, 2);
+    await waitForWarnings(uninterrupted, 2);
     const readers = uninterrupted.events.map(({ cursor }) => subscribe(gateway, { after: cursor }));
     await waitForReaders(gateway, 3);
-    clock.turn(MONTH_MS);
-    await use(4);
+    clock.advance(MONTH_MS);
+    await useReplies(4);
     await Promise.all([uninterrupted, ...readers].map((reader) => reader.until(({ month }) => month === '2026-04')));
     expect([uninterrupted, ...readers].map(percentsOf)).toEqual([[80, 100, 80], [100, 80], [80]]);
-    // Without a cursor the stream starts with the month.
+    // Without a cursor, the stream starts with the warnings of the current month.
     const late = subscribe(gateway, {});
-    await next(late, 1);
+    await waitForWarnings(late, 1);
     expect(late.events).toEqual(uninterrupted.events.slice(2));
-    for (const reader of [uninterrupted, late, ...readers]) reader.leave();
+    for (const reader of [uninterrupted, late, ...readers]) reader.unsubscribe();
   });
 
   it('ends when the API key that opened it is revoked', async () => {
-    const { gateway, use } = await openFive();
-    const key = await keyWith(gateway, 'MANAGE');
+    const { gateway, useReplies } = await openWithLimit();
+    const key = await createKeyWith(gateway, 'MANAGE');
     const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
-    const doomed = subscribe(gateway, { key });
+    const revokedReader = subscribe(gateway, { key });
     const reader = subscribe(gateway, {});
     await waitForReaders(gateway, 2);
     await mutate(gateway, 'revokeApiKey', { id: data.viewer.apiKey.id });
-    await doomed.ended;
-    await use(5);
-    await next(reader, 2);
-    expect(percentsOf(doomed)).toEqual([]);
-    reader.leave();
+    await revokedReader.ended;
+    await useReplies(5);
+    await waitForWarnings(reader, 2);
+    expect(percentsOf(revokedReader)).toEqual([]);
+    reader.unsubscribe();
   });
 
   it('rejects a viewer without MANAGE', async () => {
-    const { gateway } = await openFive();
-    const reader = subscribe(gateway, { key: await keyWith(gateway, 'READ', 'CHAT') });
+    const { gateway } = await openWithLimit();
+    const reader = subscribe(gateway, { key: await createKeyWith(gateway, 'READ', 'CHAT') });
     await reader.ended;
     expect(reader.errors).toEqual(['FORBIDDEN']);
   });
 });
 
 describe('quotaWarnings', () => {
-  it('contain warnings of the own account only', async () => {
-    const { gateway, use, ask } = await openFive();
-    const stranger = await gateway.createTenant();
-    const reader = webSocket.subscribe(gateway, { key: stranger.key });
-    const own = webSocket.subscribe(gateway, {});
+  it("contain only the account's own warnings", async () => {
+    const { gateway, useReplies, sendAndComplete } = await openWithLimit();
+    const otherTenant = await gateway.createTenant();
+    const otherReader = webSocket.subscribe(gateway, { key: otherTenant.key });
+    const ownReader = webSocket.subscribe(gateway, {});
     await waitForReaders(gateway, 2);
-    await use(5);
-    await next(own, 2);
-    const chatbotId = await createChatbot(gateway, { key: stranger.key });
-    for (let i = 0; i < 4; i++) await ask(byModel('gpt-4.1'), { chatbotId, key: stranger.key });
-    await next(reader, 1);
-    expect([percentsOf(reader), percentsOf(own)]).toEqual([[80], [80, 100]]);
-    const [cursor = ''] = own.events.map((event) => event.cursor);
-    expect(codesOf(await subscribe(gateway, cursor, stranger.key))).toEqual(['BAD_USER_INPUT']);
-    for (const one of [reader, own]) one.leave();
+    await useReplies(5);
+    await waitForWarnings(ownReader, 2);
+    const chatbotId = await createChatbot(gateway, { key: otherTenant.key });
+    for (let i = 0; i < 4; i++) await sendAndComplete(eventsOfModel('gpt-4.1'), { chatbotId, key: otherTenant.key });
+    await waitForWarnings(otherReader, 1);
+    expect([percentsOf(otherReader), percentsOf(ownReader)]).toEqual([[80], [80, 100]]);
+    const [cursor = ''] = ownReader.events.map((event) => event.cursor);
+    expect(errorCodesOf(await requestSubscription(gateway, cursor, otherTenant.key))).toEqual(['BAD_USER_INPUT']);
+    for (const reader of [otherReader, ownReader]) reader.unsubscribe();
   });
 
-  it('reject a foreign or malformed cursor', async () => {
-    const { gateway } = await openFive();
+  it('reject a malformed cursor, and a cursor of another stream or account', async () => {
+    const { gateway } = await openWithLimit();
     const id = gateway.accountId;
     const { cursors } = gateway.deps;
-    const others = [cursors.of('chatbot', id, id), cursors.of('quota', id, createId('account'))];
-    const wrong = [
+    const otherStreams = [cursors.forStream('chatbot', id, id), cursors.forStream('quota', id, createId('account'))];
+    const invalidCursors = [
       ...['1_0', '-1_0', '1', '', '\0'].map((position) => `2q_${position}_${'A'.repeat(14)}`),
-      ...['-1_0', '1', '', '\0'].map((position) => cursors.of('quota', id, id).write(position)),
-      ...others.map((other) => other.write('0_0')),
-      writeUnsigned(`q:${id}:0`),
+      ...['-1_0', '1', '', '\0'].map((position) => cursors.forStream('quota', id, id).write(position)),
+      ...otherStreams.map((stream) => stream.write('0_0')),
+      encodeUnsignedCursor(`q:${id}:0`),
     ];
-    for (const after of wrong) expect(codesOf(await subscribe(gateway, after))).toEqual(['BAD_USER_INPUT']);
-    expect(codesOf(await subscribe(gateway, ''))).toEqual(['BAD_USER_INPUT']);
+    for (const after of invalidCursors) {
+      expect(errorCodesOf(await requestSubscription(gateway, after))).toEqual(['BAD_USER_INPUT']);
+    }
+    expect(errorCodesOf(await requestSubscription(gateway, ''))).toEqual(['BAD_USER_INPUT']);
   });
 });
 
 describe('a quota warning', () => {
-  it('is not repeated when a reply returns to the quota and is used again', async () => {
-    const { gateway, use, ask } = await openFive();
-    await use(3);
-    for (let i = 0; i < 3; i++) await ask([new Error('Gone.')]);
-    await use(2);
+  it('is not repeated when the usage reaches its percentage again after a refund', async () => {
+    const { gateway, useReplies, sendAndComplete } = await openWithLimit();
+    await useReplies(3);
+    for (let i = 0; i < 3; i++) await sendAndComplete([new Error('Gone.')]);
+    await useReplies(2);
     expect(await listWarnings(gateway)).toMatchObject([
       { percent: 80, used: 4 },
       { percent: 100, used: 5 },
@@ -153,20 +156,20 @@ describe('a quota warning', () => {
   });
 
   it('is sent for both percentages when the quota is one reply', async () => {
-    const { gateway, use } = await openFive(1);
-    await use(1);
+    const { gateway, useReplies } = await openWithLimit(1);
+    await useReplies(1);
     expect(await listWarnings(gateway)).toMatchObject([
       { percent: 80, used: 1, limit: 1 },
       { percent: 100, used: 1, limit: 1 },
     ]);
   });
 
-  it('is not sent without a limit, and belongs to one month', async () => {
-    const { gateway, use } = await openFive(0);
-    await use(3);
+  it('is not sent without a limit, and is listed only for its month', async () => {
+    const { gateway, useReplies } = await openWithLimit(0);
+    await useReplies(3);
     expect(await listWarnings(gateway)).toEqual([]);
-    const five = await openFive();
-    await five.use(5);
-    expect(await listWarnings(five.gateway, '2026-02')).toEqual([]);
+    const limited = await openWithLimit();
+    await limited.useReplies(5);
+    expect(await listWarnings(limited.gateway, '2026-02')).toEqual([]);
   });
 });

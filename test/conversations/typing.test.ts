@@ -1,22 +1,22 @@
 import { describe, expect, it, vi } from 'vitest';
-import { describeEvents, startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { describeEvents, startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate, mutation } from '../schema/support.ts';
 
 describe('setTyping', () => {
   it.each(TRANSPORTS)(
-    'streams each change of an indicator once over $name, and stores nothing',
+    'streams each change of a typing indicator once over $name, and stores nothing',
     async ({ subscribe }) => {
-      const { gateway, conversationId } = await startConversation();
+      const { gateway, conversationId } = await startGatewayWithCompletedReply();
       const reader = subscribe(gateway, { conversationId });
       await waitForReaders(gateway, 1);
-      const type = (input: object) => mutate(gateway, 'setTyping', { conversationId, ...input });
-      await type({ isTyping: true });
+      const setTyping = (input: object) => mutate(gateway, 'setTyping', { conversationId, ...input });
+      await setTyping({ isTyping: true });
       await reader.until(({ isTyping }) => isTyping === true);
-      await type({ isTyping: true });
-      await type({ isTyping: true, role: 'AGENT' });
+      await setTyping({ isTyping: true });
+      await setTyping({ isTyping: true, role: 'AGENT' });
       await reader.until(({ role }) => role === 'AGENT');
-      await type({ isTyping: false });
+      await setTyping({ isTyping: false });
       await reader.until(({ isTyping }) => isTyping === false);
       expect(describeEvents(reader.events)).toEqual([
         'TypingChanged USER true',
@@ -26,18 +26,18 @@ describe('setTyping', () => {
       const rows = await gateway.deps.db.read.selectFrom('conversation_events').select('type').execute();
       expect(rows.map(({ type }) => type)).not.toContain('TypingChanged');
 
-      // A client that resumes gets the changes since its cursor, and nothing else.
-      const same = subscribe(gateway, { conversationId, after: reader.events.at(-1)?.cursor });
-      const earlier = subscribe(gateway, { conversationId, after: reader.events[0]?.cursor });
-      await earlier.until(({ isTyping }) => isTyping === true);
-      expect(describeEvents(earlier.events)).toEqual(['TypingChanged USER false', 'TypingChanged AGENT true']);
-      expect(same.events).toEqual([]);
-      for (const one of [reader, same, earlier]) one.leave();
+      // A client that resumes receives only the indicators that have changed since the event of its cursor.
+      const resumedAtEnd = subscribe(gateway, { conversationId, after: reader.events.at(-1)?.cursor });
+      const resumedAtStart = subscribe(gateway, { conversationId, after: reader.events[0]?.cursor });
+      await resumedAtStart.until(({ isTyping }) => isTyping === true);
+      expect(describeEvents(resumedAtStart.events)).toEqual(['TypingChanged USER false', 'TypingChanged AGENT true']);
+      expect(resumedAtEnd.events).toEqual([]);
+      for (const subscriber of [reader, resumedAtEnd, resumedAtStart]) subscriber.unsubscribe();
     },
   );
 
-  it('expires the indicator, and clears it when the message arrives', async () => {
-    const { gateway, conversationId } = await startConversation();
+  it('clears the indicator when a message arrives, and after 6 seconds without a renewal', async () => {
+    const { gateway, conversationId } = await startGatewayWithCompletedReply();
     const reader = webSocket.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     await mutate(gateway, 'setTyping', { conversationId, isTyping: true, role: 'AGENT' });
@@ -48,17 +48,17 @@ describe('setTyping', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     try {
       await mutate(gateway, 'setTyping', { conversationId, isTyping: true });
-      expect([...gateway.deps.typing.of(conversationId)]).toEqual(['USER']);
+      expect([...gateway.deps.typing.rolesTyping(conversationId)]).toEqual(['USER']);
       vi.advanceTimersByTime(6_000);
-      expect([...gateway.deps.typing.of(conversationId)]).toEqual([]);
+      expect([...gateway.deps.typing.rolesTyping(conversationId)]).toEqual([]);
     } finally {
       vi.useRealTimers();
     }
-    reader.leave();
+    reader.unsubscribe();
   });
 
   it('requires MANAGE for an agent and CHAT for a visitor', async () => {
-    const { gateway, conversationId } = await startConversation();
+    const { gateway, conversationId } = await startGatewayWithCompletedReply();
     for (const [scope, role, allowed] of [
       ['CHAT', 'USER', true],
       ['CHAT', 'AGENT', false],

@@ -1,31 +1,31 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createMemoryBus } from '../../src/coordination/live-bus.ts';
-import { hasRedis, type Node, openNodes } from '../helpers/nodes.ts';
+import { type CoordinationNode, hasRedis, openCoordinationNodes } from '../helpers/nodes.ts';
 
 const logs: unknown[] = [];
 const logger = { error: (_fields: unknown, msg?: string) => void logs.push(msg) };
-const openShared = async () => {
-  const [node] = (await openNodes(1)) as [Node];
+const openOverRedis = async () => {
+  const [node] = (await openCoordinationNodes(1)) as [CoordinationNode];
   return { bus: node.bus, messages: () => node.logs.map(({ msg }) => msg) };
 };
 const VARIANTS = [
   {
     name: 'in memory',
-    openLogged: async () => ({ bus: createMemoryBus(logger as never), messages: () => logs }),
+    openWithLogs: async () => ({ bus: createMemoryBus(logger as never), messages: () => logs }),
     canRun: true,
     isShared: false,
   },
-  { name: 'over Redis', openLogged: openShared, canRun: hasRedis, isShared: true },
-].map((variant) => ({ ...variant, open: async () => (await variant.openLogged()).bus }));
+  { name: 'over Redis', openWithLogs: openOverRedis, canRun: hasRedis, isShared: true },
+].map((variant) => ({ ...variant, open: async () => (await variant.openWithLogs()).bus }));
 
-describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isShared }) => {
+describe.each(VARIANTS)('the live bus $name', ({ open, openWithLogs, canRun, isShared }) => {
   it.runIf(canRun)('wakes all listeners of the topic, and no others', async () => {
     const bus = await open();
     const [first, second, other] = [vi.fn(), vi.fn(), vi.fn()];
     bus.subscribe('a', first);
     bus.subscribe('a', second);
     bus.subscribe('b', other);
-    // A listener that also receives signals from other processes is woken once when its subscription starts.
+    // The bus over Redis wakes each new listener once when its subscription starts.
     if (isShared) await vi.waitFor(() => expect(Math.min(...countCalls(first, second, other))).toBe(1));
     for (const listener of [first, second, other]) listener.mockClear();
     for (let count = 0; count < 100; count++) bus.publish('a');
@@ -45,9 +45,9 @@ describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isSha
   });
 
   it.runIf(canRun)('continues when a listener throws, and logs the error once', async () => {
-    const { bus, messages } = await openLogged();
+    const { bus, messages } = await openWithLogs();
     const failing = vi.fn(() => {
-      throw new Error('A listener that fails.');
+      throw new Error('This listener fails.');
     });
     const [before, after, other] = [vi.fn(), vi.fn(), vi.fn()];
     for (const listener of [before, failing, after]) bus.subscribe('a', listener);
@@ -61,23 +61,23 @@ describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isSha
     expect(messages()).toEqual(['a listener failed; continuing']);
   });
 
-  it.runIf(canRun)('wakes no unsubscribed listener', async () => {
+  it.runIf(canRun)('does not wake an unsubscribed listener', async () => {
     const bus = await open();
-    const [gone, stays] = [vi.fn(), vi.fn()];
-    bus.subscribe('a', stays);
-    const unsubscribe = bus.subscribe('a', gone);
+    const [unsubscribed, subscribed] = [vi.fn(), vi.fn()];
+    bus.subscribe('a', subscribed);
+    const unsubscribe = bus.subscribe('a', unsubscribed);
     bus.publish('a');
     unsubscribe();
     unsubscribe();
-    await vi.waitFor(() => expect(stays).toHaveBeenCalled());
-    expect(gone).not.toHaveBeenCalled();
+    await vi.waitFor(() => expect(subscribed).toHaveBeenCalled());
+    expect(unsubscribed).not.toHaveBeenCalled();
   });
 
-  it.runIf(canRun)('counts its listeners, and reports how long to wait without a signal', async () => {
+  it.runIf(canRun)('counts its listeners, and reports the longest time to wait for a signal', async () => {
     const bus = await open();
-    const leave = ['a', 'a', 'b'].map((topic) => bus.subscribe(topic, () => {}));
+    const unsubscribes = ['a', 'a', 'b'].map((topic) => bus.subscribe(topic, () => {}));
     expect(bus.size).toBe(3);
-    for (const unsubscribe of [...leave, ...leave]) unsubscribe();
+    for (const unsubscribe of [...unsubscribes, ...unsubscribes]) unsubscribe();
     expect(bus.size).toBe(0);
     expect([1_000, 5_000]).toContain(bus.maxWaitMs);
   });

@@ -46,7 +46,7 @@ describe('the live bus', () => {
     expect(listener).toHaveBeenCalledTimes(3);
   });
 
-  it('wakes no unsubscribed listener, not even between the signal and its delivery', () => {
+  it('does not wake a listener that unsubscribes between the signal and its delivery', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     const unsubscribe = bus.subscribe('a', listener);
@@ -56,7 +56,7 @@ describe('the live bus', () => {
     expect(listener).not.toHaveBeenCalled();
   });
 
-  it('wakes no listener that another has unsubscribed in the same delivery', () => {
+  it('does not wake a listener that another listener has unsubscribed in the same delivery', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     bus.subscribe('a', () => unsubscribe());
@@ -89,11 +89,11 @@ describe('the live bus', () => {
 
   it('counts its listeners', () => {
     const bus = createMemoryBus();
-    const leave = ['a', 'a', 'b'].map((topic) => bus.subscribe(topic, () => {}));
+    const unsubscribes = ['a', 'a', 'b'].map((topic) => bus.subscribe(topic, () => {}));
     expect(bus.size).toBe(3);
-    leave[0]?.();
+    unsubscribes[0]?.();
     expect(bus.size).toBe(2);
-    for (const unsubscribe of leave) unsubscribe();
+    for (const unsubscribe of unsubscribes) unsubscribe();
     expect(bus.size).toBe(0);
   });
 
@@ -102,7 +102,7 @@ describe('the live bus', () => {
     { takesMs: 10, pauseMs: 10 },
     { takesMs: 200, pauseMs: 50 },
   ])('pauses for $pauseMs ms after a delivery that took $takesMs ms', ({ takesMs, pauseMs }) => {
-    const loop = createLoop();
+    const loop = createFakeEventLoop();
     const bus = createMemoryBus();
     const deliveries: number[] = [];
     bus.subscribe('a', () => {
@@ -111,13 +111,13 @@ describe('the live bus', () => {
       bus.publish('a');
     });
     bus.publish('a');
-    while (deliveries.length < 20) loop.turn();
+    while (deliveries.length < 20) loop.runNextTask();
     const gaps = deliveries.slice(1).map((at, index) => at - (deliveries[index] ?? 0));
     expect(new Set(gaps)).toEqual(new Set([takesMs + pauseMs]));
   });
 
   it('counts the work that its listeners start as part of the delivery', () => {
-    const loop = createLoop();
+    const loop = createFakeEventLoop();
     const bus = createMemoryBus();
     const deliveries: number[] = [];
     bus.subscribe('a', () => {
@@ -126,13 +126,13 @@ describe('the live bus', () => {
       bus.publish('a');
     });
     bus.publish('a');
-    while (deliveries.length < 3) loop.turn();
+    while (deliveries.length < 3) loop.runNextTask();
     expect(deliveries).toEqual([0, 60, 120]);
   });
 });
 
-/** A fake event loop whose time passes only by waiting and by work. */
-function createLoop() {
+/** A fake event loop. Its time advances only when it waits for a task and when a task works. */
+function createFakeEventLoop() {
   const queue: { at: number; run: () => void }[] = [];
   let time = 0;
   const add = (run: () => void, ms = 0) => void queue.push({ at: time + ms, run });
@@ -146,7 +146,7 @@ function createLoop() {
       time += ms;
     },
     /** Runs the next due task. */
-    turn(): void {
+    runNextTask(): void {
       queue.sort((a, b) => a.at - b.at);
       const next = queue.shift();
       time = Math.max(time, next?.at ?? time);

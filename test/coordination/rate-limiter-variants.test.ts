@@ -2,18 +2,18 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { createMemoryRateLimiter, type RateLimiter } from '../../src/coordination/rate-limiter.ts';
 import { systemClock } from '../../src/domain/time.ts';
-import { hasRedis, openLimiter } from '../helpers/nodes.ts';
+import { hasRedis, openRedisRateLimiter } from '../helpers/nodes.ts';
 import { createRandom } from '../helpers/random.ts';
 
 const WINDOW_MS = 600;
 
 const VARIANTS = [
   { name: 'in memory', open: async () => createMemoryRateLimiter(systemClock, WINDOW_MS), canRun: true },
-  { name: 'over Redis', open: () => openLimiter({ windowMs: WINDOW_MS }), canRun: hasRedis },
+  { name: 'over Redis', open: () => openRedisRateLimiter({ windowMs: WINDOW_MS }), canRun: hasRedis },
 ];
 
-/** Sends a request, and returns the times between which it was allowed. */
-async function ask(limiter: RateLimiter, limit: number, cost: number) {
+/** Consumes requests of this cost, and returns the result with the times before and after the call. */
+async function consumeTimed(limiter: RateLimiter, limit: number, cost: number) {
   const from = performance.now();
   const result = await limiter.consume('key', limit, cost);
   return { ...result, from, to: performance.now() };
@@ -24,28 +24,28 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
     const limiter = await open();
     const random = createRandom(seed);
     const [limit, maxCost] = [20, 1 + random.below(5)];
-    const passed: { from: number; to: number }[] = [];
-    const until = performance.now() + 4 * WINDOW_MS;
-    while (performance.now() < until) {
+    const allowedRequests: { from: number; to: number }[] = [];
+    const endsAt = performance.now() + 4 * WINDOW_MS;
+    while (performance.now() < endsAt) {
       const costs = Array.from({ length: 1 + random.below(6) }, () => 1 + random.below(maxCost));
-      const results = await Promise.all(costs.map((cost) => ask(limiter, limit, cost)));
+      const results = await Promise.all(costs.map((cost) => consumeTimed(limiter, limit, cost)));
       for (const [index, { isAllowed, remaining, resetMs, retryAfterMs, from, to }] of results.entries()) {
-        if (isAllowed) passed.push(...Array(costs[index]).fill({ from, to }));
+        if (isAllowed) allowedRequests.push(...Array(costs[index]).fill({ from, to }));
         expect(isAllowed).toBe(retryAfterMs === 0);
         expect(remaining).toBeGreaterThanOrEqual(0);
         expect(Math.max(resetMs, retryAfterMs)).toBeLessThanOrEqual(WINDOW_MS);
       }
       await wait(random.below(40));
     }
-    expect(passed.length).toBeGreaterThan(2 * limit);
+    expect(allowedRequests.length).toBeGreaterThan(2 * limit);
     // Of `limit` + 1 consecutive allowed requests, the first and the last are at least one window apart.
-    for (const [index, { to }] of passed.entries()) {
-      const first = passed[index - limit];
+    for (const [index, { to }] of allowedRequests.entries()) {
+      const first = allowedRequests[index - limit];
       if (first) expect(to - first.from).toBeGreaterThan(WINDOW_MS - 2);
     }
   });
 
-  it.runIf(canRun)('consumes a cost entirely or not at all', async () => {
+  it.runIf(canRun)('consumes a cost as a whole or not at all', async () => {
     const limiter = await open();
     expect(await limiter.consume('key', 10, 8)).toMatchObject({
       isAllowed: true,

@@ -10,8 +10,8 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A wire between a client and the gateway that can be cut. */
-async function openWire(target: URL) {
+/** Starts a proxy between a client and the gateway. A test can break the proxy's connections. */
+async function startProxy(target: URL) {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const gateway = connect(Number(target.port), target.hostname);
@@ -28,22 +28,22 @@ async function openWire(target: URL) {
     return (server.address() as AddressInfo).port;
   };
   const port = await listen(0);
-  const cut = () => {
+  const disconnect = () => {
     for (const socket of sockets) socket.destroy();
     sockets.clear();
   };
   onTestFinished(() => {
-    cut();
+    disconnect();
     server.close();
   });
-  return { port, cut };
+  return { port, disconnect };
 }
 
-/** The client of docs/graphql.md, unchanged except for its address and key. */
+/** Loads the client code of docs/graphql.md, unchanged except for its address and key. */
 async function loadClient(port: number, key: string) {
   const page = await readFile(join(ROOT, 'docs/graphql.md'), 'utf8');
   const code = /```js\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
-  // The file is inside the project, so that Node finds `graphql-ws`.
+  // The file must be inside the project, so that Node finds `graphql-ws`.
   const dir = await mkdtemp(join(ROOT, 'node_modules/.client-'));
   onTestFinished(() => rm(dir, { recursive: true }));
   const path = join(dir, 'client.mjs');
@@ -51,12 +51,12 @@ async function loadClient(port: number, key: string) {
   return (await import(path)) as { followReply(id: string, show: (text: string) => void): Promise<string> };
 }
 
-it('follows an answer through cut connections, and shows every word once', async () => {
+it('follows an answer despite lost connections, and shows every word once', async () => {
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+  const gateway = await startGateway({ overrides: { engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
-  const wire = await openWire(new URL(gateway.url));
-  const { followReply } = await loadClient(wire.port, gateway.key);
+  const proxy = await startProxy(new URL(gateway.url));
+  const { followReply } = await loadClient(proxy.port, gateway.key);
   const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
 
   const shown: string[] = [];
@@ -64,10 +64,10 @@ it('follows an answer through cut connections, and shows every word once', async
   const answer = followReply(replyId, (text) => shown.push(text));
   engine.push(delta('One. '));
   await expectShown('One. ');
-  wire.cut();
+  proxy.disconnect();
   engine.push(delta('Two. '));
   await expectShown('One. Two. ');
-  wire.cut();
+  proxy.disconnect();
   engine.push(delta('Three.'), finish);
   expect(await answer).toBe('One. Two. Three.');
   expect(shown.every((text, index) => text.startsWith(shown[index - 1] ?? ''))).toBe(true);

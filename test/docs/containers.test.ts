@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parse } from 'yaml';
 import packageJson from '../../package.json' with { type: 'json' };
 import { readConfig, SETTINGS } from '../../src/config.ts';
-import { findPort } from '../helpers/network.ts';
+import { findFreePort } from '../helpers/network.ts';
 import { createDataDir } from '../helpers/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,9 +28,9 @@ const instructions = read('Dockerfile')
     return { name, rest };
   })
   .filter(({ name }) => name !== '');
-const last = (wanted: string) => instructions.findLast(({ name }) => name === wanted)?.rest ?? '';
+const lastArguments = (instruction: string) => instructions.findLast(({ name }) => name === instruction)?.rest ?? '';
 const imageEnv = Object.fromEntries(
-  last('ENV')
+  lastArguments('ENV')
     .split(' ')
     .map((pair) => pair.split('=') as [string, string]),
 );
@@ -38,7 +38,7 @@ const imageEnv = Object.fromEntries(
 const copied = instructions
   .filter(({ name, rest }) => name === 'COPY' && !rest.startsWith('--from'))
   .flatMap(({ rest }) => rest.split(' ').slice(0, -1));
-const healthCheck = JSON.parse(/CMD (\[.*\])/.exec(last('HEALTHCHECK'))?.[1] ?? '[]') as string[];
+const healthCheck = JSON.parse(/CMD (\[.*\])/.exec(lastArguments('HEALTHCHECK'))?.[1] ?? '[]') as string[];
 
 describe('the Dockerfile', () => {
   it('uses a Node that the project runs on, with the C library that better-sqlite3 has a binary for', () => {
@@ -53,13 +53,13 @@ describe('the Dockerfile', () => {
   });
 
   it('copies only files that exist and that .dockerignore does not exclude', () => {
-    const passed = read('.dockerignore').match(/^!.+$/gm) ?? [];
+    const included = read('.dockerignore').match(/^!.+$/gm) ?? [];
     expect(read('.dockerignore')).toMatch(/^\*$/m);
     for (const path of copied) {
       expect(existsSync(join(ROOT, path)), path).toBe(true);
-      expect(passed).toContain(`!${path}`);
+      expect(included).toContain(`!${path}`);
     }
-    expect(passed.map((line) => line.slice(1)).sort()).toEqual([...new Set(copied)].sort());
+    expect(included.map((line) => line.slice(1)).sort()).toEqual([...new Set(copied)].sort());
   });
 
   it('installs every package that the program imports', () => {
@@ -77,11 +77,11 @@ describe('the Dockerfile', () => {
   });
 
   it('runs as an unprivileged user, keeps its data in a volume, and receives the stop signal itself', () => {
-    expect(last('USER')).toBe('node');
-    expect(last('VOLUME')).toBe(imageEnv.DATA_DIR);
-    expect(last('EXPOSE')).toBe(imageEnv.PORT);
-    expect(JSON.parse(last('ENTRYPOINT'))).toEqual(['node', packageJson.bin.chatgraph]);
-    expect(JSON.parse(last('CMD'))).toEqual(['start']);
+    expect(lastArguments('USER')).toBe('node');
+    expect(lastArguments('VOLUME')).toBe(imageEnv.DATA_DIR);
+    expect(lastArguments('EXPOSE')).toBe(imageEnv.PORT);
+    expect(JSON.parse(lastArguments('ENTRYPOINT'))).toEqual(['node', packageJson.bin.chatgraph]);
+    expect(JSON.parse(lastArguments('CMD'))).toEqual(['start']);
     expect(readConfig(imageEnv)).toMatchObject({ host: '0.0.0.0', isProduction: true });
   });
 
@@ -92,7 +92,7 @@ describe('the Dockerfile', () => {
       await cp(join(ROOT, path), join(app, path), { recursive: true });
     }
     await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
-    const env = { ...imageEnv, PORT: `${await findPort()}`, DATA_DIR: await createDataDir() };
+    const env = { ...imageEnv, PORT: `${await findFreePort()}`, DATA_DIR: await createDataDir() };
     const run = ([command = '', ...args]: string[]) => {
       expect(command).toBe('node');
       const child = spawn(process.execPath, args, { cwd: app, env, stdio: 'ignore' });
@@ -100,7 +100,7 @@ describe('the Dockerfile', () => {
       return { child, code: once(child, 'exit').then(([code]) => code) };
     };
     expect(await run(healthCheck).code).toBe(1);
-    const gateway = run([...JSON.parse(last('ENTRYPOINT')), ...JSON.parse(last('CMD'))]);
+    const gateway = run([...JSON.parse(lastArguments('ENTRYPOINT')), ...JSON.parse(lastArguments('CMD'))]);
     await vi.waitFor(async () => expect(await run(healthCheck).code).toBe(0), { timeout: 50_000 });
     gateway.child.kill('SIGTERM');
     expect(await gateway.code).toBe(0);
@@ -125,7 +125,7 @@ interface Service {
   readonly stop_grace_period?: string;
 }
 
-/** Replaces variables as Compose does: by their default, or by a value that the operator must set. */
+/** Replaces variables as Compose does: by their default, or by an example of the value that the operator must set. */
 const substitute = (text: string) =>
   text.replaceAll(/\$\{\w+:([-?])([^}]*)\}/g, (_, kind, value) => (kind === '-' ? value : 'a1'.repeat(32)));
 

@@ -11,12 +11,14 @@ import { runProgram } from '../helpers/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/*.md', { cwd: ROOT })];
+/** All pages in docs, including its folders. */
 const DOCS = globSync('docs/**/*.md', { cwd: ROOT });
-const LINKED = [...new Set([...PAGES, ...DOCS, 'CHANGELOG.md'])];
+/** The pages whose links are checked. */
+const LINKING_PAGES = [...new Set([...PAGES, ...DOCS, 'CHANGELOG.md'])];
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
-/** Names in capitals that are not settings of the gateway. */
-const OTHERS = [
+/** Names in capitals that are not settings, but may occur in the docs. */
+const OTHER_NAMES = [
   ...['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'POSTGRES_PASSWORD', 'SITE_ADDRESS', 'CHATGRAPH_KEY', 'CHROMIUM_PATH'],
   ...['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'RANDOM_MINUTES', 'RANDOM_REPORT', 'EVAL_DATA'],
   ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'],
@@ -29,7 +31,7 @@ const TIMES = [
   ['src/replies/reply-watcher.ts', 'HEARTBEAT_INTERVAL_MS = 2_000'],
   ['src/replies/node-leases.ts', 'LEASE_MS = 12_000'],
   ['src/replies/checkpoint.ts', 'SAVE_INTERVAL_MS = 1_000'],
-  ['src/store/engines/retry.ts', 'LONGEST_PAUSE_MS = 2_000'],
+  ['src/store/engines/retry.ts', 'MAX_PAUSE_MS = 2_000'],
   ['src/coordination/live-bus.ts', 'POLL_INTERVAL_MS = 1_000'],
   ['src/coordination/redis/link.ts', 'MAX_BACKOFF_MS = 2_000'],
   ['src/store/engines/postgres.ts', 'FOREIGN_WRITE_POLL_MS = 250'],
@@ -46,7 +48,7 @@ const anchorOf = (heading: string) =>
     .trim()
     .replaceAll(' ', '-');
 
-/** The headings of a page, without lines in code blocks. */
+/** The anchors of a page's headings. Lines in code blocks are not headings. */
 const anchorsIn = (path: string) =>
   [
     ...read(path)
@@ -54,7 +56,7 @@ const anchorsIn = (path: string) =>
       .matchAll(/^#+ (.+)$/gm),
   ].map(([, heading = '']) => anchorOf(heading));
 
-it.each(LINKED)('%s links only to pages and headings that exist', (page) => {
+it.each(LINKING_PAGES)('%s links only to pages and headings that exist', (page) => {
   for (const [, target = '', anchor] of read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
     const path = target === '' ? page : join(dirname(page), target);
     expect(existsSync(join(ROOT, path)), target).toBe(true);
@@ -62,7 +64,7 @@ it.each(LINKED)('%s links only to pages and headings that exist', (page) => {
   }
 });
 
-it('docs/README.md links every page of docs, and README.md links it', () => {
+it('docs/README.md links every page of docs, and README.md links docs/README.md', () => {
   const index = read('docs/README.md');
   const pages = DOCS.filter((page) => page !== 'docs/README.md');
   expect(pages.length).toBeGreaterThan(15);
@@ -81,7 +83,7 @@ it('docs/troubleshooting.md has a row for each error code with its status, and f
   const statuses = [...table.matchAll(/^\| (`[^|]+`) \|[^|]+\| (\d{3}) \|/gm)].flatMap(([, names = '', status]) =>
     [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => [name, Number(status)] as const),
   );
-  // GraphQL itself has two more codes.
+  // The GraphQL library adds two more codes.
   const own = statuses.filter(([name]) => !name.startsWith('GRAPHQL_'));
   const expected = Object.entries(ERRORS).map(([name, { status }]) => [name, status]);
   expect(own.toSorted()).toEqual(expected.toSorted());
@@ -93,9 +95,9 @@ it('docs/troubleshooting.md quotes messages and log lines that the program write
   const program = globSync(['src/**/*.ts', 'bin/*.js', 'node_modules/kysely/dist/migration/migrator.js'], { cwd: ROOT })
     .map(read)
     .join('\n');
-  const [, starts = ''] = read('docs/troubleshooting.md').split('\n## The start fails\n');
-  const [quoting = ''] = starts.split('\n## Webhooks\n');
-  const quoted = [...quoting.matchAll(/^\| `([^`]+)` \|/gm)]
+  const [, fromStart = ''] = read('docs/troubleshooting.md').split('\n## The start fails\n');
+  const [logSections = ''] = fromStart.split('\n## Webhooks\n');
+  const quoted = [...logSections.matchAll(/^\| `([^`]+)` \|/gm)]
     .map(([, text = '']) => text)
     .filter((text) => text !== 'msg');
   expect(quoted.length).toBeGreaterThan(30);
@@ -130,25 +132,25 @@ it.each(PAGES)('%s names only source files, scripts and settings that exist', (p
   for (const [, file = ''] of text.matchAll(/docker compose -f (\S+)/g))
     expect(existsSync(join(ROOT, file))).toBe(true);
   const names = [...text.matchAll(/\b[A-Z]{3,}_[A-Z_]*[A-Z]\b(?==| |`)/g)].map(([name]) => name);
-  const expectedNames = new Set([...Object.keys(SETTINGS.shape), ...OTHERS]);
-  const ofTheGraph = read('schema/schema.graphql') + read('src/domain/errors.ts');
-  expect(names.filter((name) => !expectedNames.has(name) && !ofTheGraph.includes(name))).toEqual([]);
+  const expectedNames = new Set([...Object.keys(SETTINGS.shape), ...OTHER_NAMES]);
+  const schemaText = read('schema/schema.graphql') + read('src/domain/errors.ts');
+  expect(names.filter((name) => !expectedNames.has(name) && !schemaText.includes(name))).toEqual([]);
 });
 
 it('GraphQL in the docs is valid for the schema', () => {
-  const graph = buildSchema(read('schema/schema.graphql'));
+  const schema = buildSchema(read('schema/schema.graphql'));
   const blocks = PAGES.flatMap((page) =>
     [...read(page).matchAll(/```graphql\n([\s\S]*?)```/g)].map(([, block = '']) => block),
   );
   expect(blocks.length).toBeGreaterThan(5);
-  for (const block of blocks) expect(validate(graph, parse(block)), block).toEqual([]);
+  for (const block of blocks) expect(validate(schema, parse(block)), block).toEqual([]);
 });
 
-it.each(TIMES)('docs/scaling.md states the times of %s correctly: %s', (file, line) => {
+it.each(TIMES)('%s still defines a time as docs/scaling.md states it: %s', (file, line) => {
   expect(read(file)).toContain(line);
 });
 
-it('lists in docs/operations.md the commands that the program lists', async () => {
+it('docs/operations.md lists the commands that the program lists', async () => {
   const { stdout } = await runProgram({ args: ['--help'] });
   const expectedNames = [...stdout.matchAll(/^ {2}(?!-)(\S.*?)(?: {2,}| --name|$)/gm)].map(([, name]) => name);
   const [, section = ''] = read('docs/operations.md').split('\n## Accounts and keys\n');

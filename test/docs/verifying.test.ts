@@ -20,16 +20,19 @@ interface Case {
   readonly body: string;
 }
 
-/** How to run a language's code: on a file of cases, for each of which it prints `[standard, contract]`. */
+/**
+ * How to run a language's code on a file of cases. For each case the program prints `[standard, insiteChat]`: whether
+ * the code accepts the Standard Webhooks signature, and whether it accepts `X-InsiteChat-Signature`.
+ */
 interface Language {
   readonly name: string;
   readonly fence: string;
-  /** The program, and the arguments that check whether it is installed. */
+  /** The program, and its argument that prints its version, which checks whether the program is installed. */
   readonly program: string;
   readonly version: string;
-  /** The file that the page's code is written to, unchanged. */
+  /** The file to which the page's code is written, unchanged. */
   readonly file: string;
-  /** The code that calls it. */
+  /** The files of the program that calls the page's code. */
   readonly caller: Readonly<Record<string, string>>;
   readonly args: readonly string[];
 }
@@ -43,10 +46,10 @@ const LANGUAGES: readonly Language[] = [
     file: 'verify.mjs',
     caller: {
       'main.mjs': `import { readFileSync } from 'node:fs';
-import { verifyContract, verifyStandard } from './verify.mjs';
-const told = JSON.parse(readFileSync('cases.json')).map(({ secret, headers, body }) =>
-  [verifyStandard, verifyContract].map((verify) => verify(secret, headers, Buffer.from(body))));
-console.log(JSON.stringify(told));`,
+import { verifyInsiteChat, verifyStandard } from './verify.mjs';
+const results = JSON.parse(readFileSync('cases.json')).map(({ secret, headers, body }) =>
+  [verifyStandard, verifyInsiteChat].map((verify) => verify(secret, headers, Buffer.from(body))));
+console.log(JSON.stringify(results));`,
     },
     args: ['main.mjs'],
   },
@@ -58,9 +61,9 @@ console.log(JSON.stringify(told));`,
     file: 'verify.py',
     caller: {
       'main.py': `import json
-from verify import verify_contract, verify_standard
-cases = [(one["secret"], one["headers"], one["body"].encode()) for one in json.load(open("cases.json", "rb"))]
-print(json.dumps([[verify(*case) for verify in (verify_standard, verify_contract)] for case in cases]))`,
+from verify import verify_insitechat, verify_standard
+cases = [(c["secret"], c["headers"], c["body"].encode()) for c in json.load(open("cases.json", "rb"))]
+print(json.dumps([[verify(*case) for verify in (verify_standard, verify_insitechat)] for case in cases]))`,
     },
     args: ['main.py'],
   },
@@ -78,13 +81,13 @@ func main() {
 	var cases []struct { Secret, Body string; Headers map[string]string }
 	text, _ := os.ReadFile("cases.json")
 	if err := json.Unmarshal(text, &cases); err != nil { panic(err) }
-	told := [][]bool{}
-	for _, one := range cases {
-		headers, body := http.Header{}, []byte(one.Body)
-		for name, value := range one.Headers { headers.Set(name, value) }
-		told = append(told, []bool{webhooks.VerifyStandard(one.Secret, headers, body), webhooks.VerifyContract(one.Secret, headers, body)})
+	results := [][]bool{}
+	for _, c := range cases {
+		headers, body := http.Header{}, []byte(c.Body)
+		for name, value := range c.Headers { headers.Set(name, value) }
+		results = append(results, []bool{webhooks.VerifyStandard(c.Secret, headers, body), webhooks.VerifyInsiteChat(c.Secret, headers, body)})
 	}
-	json.NewEncoder(os.Stdout).Encode(told)
+	json.NewEncoder(os.Stdout).Encode(results)
 }`,
     },
     args: ['run', '.'],
@@ -98,9 +101,9 @@ func main() {
     caller: {
       'main.rb': `require "json"
 require_relative "verify"
-puts JSON.generate(JSON.parse(File.read("cases.json", encoding: "UTF-8")).map { |one|
-  given = [one["secret"], one["headers"], one["body"].b]
-  [verify_standard(*given), verify_contract(*given)]
+puts JSON.generate(JSON.parse(File.read("cases.json", encoding: "UTF-8")).map { |c|
+  args = [c["secret"], c["headers"], c["body"].b]
+  [verify_standard(*args), verify_insitechat(*args)]
 })`,
     },
     args: ['main.rb'],
@@ -115,7 +118,7 @@ puts JSON.generate(JSON.parse(File.read("cases.json", encoding: "UTF-8")).map { 
       'main.php': `<?php
 require 'verify.php';
 echo json_encode(array_map(
-    fn ($one) => [verify_standard($one['secret'], $one['headers'], $one['body']), verify_contract($one['secret'], $one['headers'], $one['body'])],
+    fn ($case) => [verify_standard($case['secret'], $case['headers'], $case['body']), verify_insitechat($case['secret'], $case['headers'], $case['body'])],
     json_decode(file_get_contents('cases.json'), true)
 ));`,
     },
@@ -123,12 +126,14 @@ echo json_encode(array_map(
   },
 ];
 
-const isHere = async ({ program, version }: Language) =>
+const isInstalled = async ({ program, version }: Language) =>
   run(program, [version]).then(
     () => true,
     () => false,
   );
-const here = new Map(await Promise.all(LANGUAGES.map(async (one) => [one.name, await isHere(one)] as const)));
+const installed = new Map(
+  await Promise.all(LANGUAGES.map(async (language) => [language.name, await isInstalled(language)] as const)),
+);
 
 /** Runs the page's code on cases. */
 async function verify({ fence, program, file, caller, args }: Language, cases: readonly Case[]): Promise<boolean[][]> {
@@ -143,7 +148,7 @@ async function verify({ fence, program, file, caller, args }: Language, cases: r
   return JSON.parse(stdout);
 }
 
-/** A delivery that an endpoint really received. */
+/** Delivers an event to an endpoint, and returns the request that the endpoint received. */
 async function receive(): Promise<Case> {
   const gateway = await startWebhookGateway();
   const receiver = await startReceiver();
@@ -155,23 +160,27 @@ async function receive(): Promise<Case> {
   return { secret, headers: headers as Record<string, string>, body };
 }
 
-/** The same delivery, signed at another time or with more secrets. */
+/** Signs the same delivery at another time or with more secrets. */
 function signAgain(real: Case, { ageSeconds = 0, secrets = [real.secret] }): Case {
   const timestamp = Math.floor(Date.now() / 1_000) - ageSeconds;
   const signed = signDelivery({ id: real.headers['webhook-id'] ?? '', timestamp, body: real.body, secrets });
-  const lowered = Object.entries(signed).map(([name, value]) => [name.toLowerCase(), value]);
-  return { ...real, headers: { ...real.headers, ...Object.fromEntries(lowered) } };
+  const lowercase = Object.entries(signed).map(([name, value]) => [name.toLowerCase(), value]);
+  return { ...real, headers: { ...real.headers, ...Object.fromEntries(lowercase) } };
 }
 
 describe.each(LANGUAGES)('docs/webhooks.md: the code for $name', (language) => {
-  it.skipIf(!here.get(language.name))(
+  it.skipIf(!installed.get(language.name))(
     'accepts what the gateway has signed, and nothing else',
     { timeout: 120_000 },
     async () => {
       const real = await receive();
       const { 'webhook-timestamp': timestamp = '', 'webhook-signature': signature = '' } = real.headers;
       const withHeaders = (headers: Record<string, string>) => ({ ...real, headers: { ...real.headers, ...headers } });
-      const cases: [what: string, of: Case, isTaken: readonly [standard: boolean, contract: boolean]][] = [
+      const cases: [
+        description: string,
+        delivery: Case,
+        isAccepted: readonly [standard: boolean, insiteChat: boolean],
+      ][] = [
         ['unchanged', real, [true, true]],
         ['another body', { ...real, body: real.body.replace('Åse', 'Ase') }, [false, false]],
         ['a longer body', { ...real, body: `${real.body} ` }, [false, false]],
@@ -190,13 +199,15 @@ describe.each(LANGUAGES)('docs/webhooks.md: the code for $name', (language) => {
         ['signed a while ago', signAgain(real, { ageSeconds: 240 }), [true, true]],
         ['signed too long ago', signAgain(real, { ageSeconds: 310 }), [false, true]],
         ['signed in the future', signAgain(real, { ageSeconds: -420 }), [false, true]],
-        ['by the old secret too', signAgain(real, { secrets: [createSecret(), real.secret] }), [true, false]],
+        ['signed with two secrets', signAgain(real, { secrets: [createSecret(), real.secret] }), [true, false]],
       ];
-      const told = await verify(
+      const results = await verify(
         language,
-        cases.map(([, one]) => one),
+        cases.map(([, delivery]) => delivery),
       );
-      expect(cases.map(([what], index) => [what, told[index]])).toEqual(cases.map(([what, , taken]) => [what, taken]));
+      expect(cases.map(([description], index) => [description, results[index]])).toEqual(
+        cases.map(([description, , isAccepted]) => [description, isAccepted]),
+      );
     },
   );
 });

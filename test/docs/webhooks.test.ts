@@ -4,12 +4,12 @@ import { expect, it } from 'vitest';
 import { toJson } from '../../src/domain/json.ts';
 import { WEBHOOK_EVENTS, type WebhookEventName } from '../../src/domain/webhooks.ts';
 import { buildDefaultBody } from '../../src/webhooks/body.ts';
-import { sampleContext, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
+import { displayedSampleContext, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 
 const readPage = () => readFile(fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url)), 'utf8');
 const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
-it('lists every event with its fields', async () => {
+it('docs/webhooks.md lists every event with its fields', async () => {
   const rows = [...(await readPage()).matchAll(/^\| `(\w+\.\w+)` \|.*\| (`.*`) \|$/gm)];
   const listed = rows.map(([, name, fields = '']) => [
     name,
@@ -18,9 +18,9 @@ it('lists every event with its fields', async () => {
   expect(listed).toEqual(NAMES.map((name) => [WEBHOOK_EVENTS[name], Object.keys(WEBHOOK_SAMPLES[name].data)]));
 });
 
-it('shows a body exactly as it is sent', async () => {
+it('docs/webhooks.md shows a body exactly as the gateway sends it', async () => {
   const [, shown = ''] = /```json\n([\s\S]*?)```/.exec(await readPage()) ?? [];
   const data = toJson(WEBHOOK_SAMPLES.LEAD_CAPTURED.data);
-  const sent = buildDefaultBody({ name: 'LEAD_CAPTURED', ...sampleContext('LEAD_CAPTURED'), data });
+  const sent = buildDefaultBody({ name: 'LEAD_CAPTURED', ...displayedSampleContext('LEAD_CAPTURED'), data });
   expect(JSON.stringify(JSON.parse(shown))).toBe(sent);
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { generateKey, hashKey, isKeyForm } from '../../src/domain/key-form.ts';
+import { generateKey, hashKey, hasKeyFormat } from '../../src/domain/key-form.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 
 /** CRC-32 (IEEE) bit by bit, as an implementation independent of the tested one. */
@@ -19,18 +19,18 @@ function toBase62(number: number): string {
   return text + digits[number % 62];
 }
 
-const checked = (body: string) => `ic_${body}${toBase62(crc32(`ic_${body}`)).padStart(6, '0')}`;
+const addChecksum = (body: string) => `ic_${body}${toBase62(crc32(`ic_${body}`)).padStart(6, '0')}`;
 
 describe('the form of a key', () => {
-  it('uses a CRC32 that gives the published value', () => {
+  it('has a checksum that these tests compute with a correct CRC32', () => {
     expect(crc32('123456789')).toBe(0xcbf43926);
   });
 
-  it('is ic_, 36 random characters, and their CRC32 in base62', () => {
+  it('is ic_, 36 random characters, and the CRC32 of both in base62', () => {
     for (let i = 0; i < 500; i++) {
       const key = generateKey();
       expect(key).toMatch(/^ic_[0-9A-Za-z]{42}$/);
-      expect(key).toBe(checked(key.slice(3, 39)));
+      expect(key).toBe(addChecksum(key.slice(3, 39)));
     }
   });
 
@@ -40,22 +40,22 @@ describe('the form of a key', () => {
     'ic_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA2aTlt0',
     'ic_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ2exDmd',
     'ic_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa207002YCU',
-  ])('is valid for %s, but for none of its single-character changes', (key) => {
-    expect(isKeyForm(key)).toBe(true);
+  ])('accepts %s, but rejects it with any single character changed', (key) => {
+    expect(hasKeyFormat(key)).toBe(true);
     for (let i = 0; i < key.length; i++) {
-      const other = key.slice(0, i) + (key[i] === 'x' ? 'y' : 'x') + key.slice(i + 1);
-      expect(isKeyForm(other)).toBe(false);
+      const changed = key.slice(0, i) + (key[i] === 'x' ? 'y' : 'x') + key.slice(i + 1);
+      expect(hasKeyFormat(changed)).toBe(false);
     }
   });
 
   it.each(['', 'ic_', `${generateKey()} `, ` ${generateKey()}`, `${generateKey()}\n`, generateKey().slice(3)])(
-    'is not valid for %j',
+    'rejects %j',
     (text) => {
-      expect(isKeyForm(text)).toBe(false);
+      expect(hasKeyFormat(text)).toBe(false);
     },
   );
 
-  it('is stored as its SHA-256', () => {
+  it('is hashed with SHA-256 for storage', () => {
     expect(hashKey('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   });
 });
@@ -68,13 +68,13 @@ describe('a key with a wrong checksum', () => {
   afterAll(() => gateway.close());
 
   it('is rejected without a database query, and does not count as a failed attempt', async () => {
-    const lookUp = vi.spyOn(gateway.deps.keyring, 'find');
+    const findKey = vi.spyOn(gateway.deps.keyring, 'find');
     const last = gateway.key.at(-1) === 'a' ? 'b' : 'a';
     for (let i = 0; i < 5; i++) {
       expect((await gateway.graphql('{__typename}', {}, gateway.key.slice(0, -1) + last)).status).toBe(401);
     }
-    expect(lookUp).not.toHaveBeenCalled();
+    expect(findKey).not.toHaveBeenCalled();
     expect((await gateway.graphql('{__typename}')).status).toBe(200);
-    expect(lookUp).toHaveBeenCalledExactlyOnceWith(createHash('sha256').update(gateway.key).digest('hex'));
+    expect(findKey).toHaveBeenCalledExactlyOnceWith(createHash('sha256').update(gateway.key).digest('hex'));
   });
 });

@@ -8,8 +8,8 @@ it.each([
   ['a short IPv6 address in capitals', '2001:DB8::1', '2001:db8:0:0::/64'],
   ['an IPv6 address with a zone', 'fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['the IPv6 loopback', '::1', '0:0:0:0::/64'],
-  ['no address', 'unknown', 'unknown'],
-  ['nothing', '', ''],
+  ['a text that is not an address', 'unknown', 'unknown'],
+  ['an empty text', '', ''],
 ])('names the network of %s', (_name, address, network) => {
   expect(networkOf(address)).toBe(network);
 });

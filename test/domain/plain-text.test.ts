@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { line } from '../../src/domain/input.ts';
+import { singleLine } from '../../src/domain/input.ts';
 import { toPlainLine, toPlainLines } from '../../src/domain/plain-text.ts';
 
 const CONTROLS = [
@@ -11,12 +11,12 @@ const HARMLESS = ['Zoë', '東京', 'مرحبا', 'a b', '👩\u200d💻', 'می
 describe('a line of text', () => {
   it('is rejected if it contains terminal or text direction controls', () => {
     for (const control of [...CONTROLS, '\n', '\t', '\0']) {
-      expect([control, line(1, 9).safeParse(`a${control}b`).success]).toEqual([control, false]);
+      expect([control, singleLine(1, 9).safeParse(`a${control}b`).success]).toEqual([control, false]);
     }
   });
 
   it('may be in any language', () => {
-    for (const text of HARMLESS) expect(line(1, 9).parse(text)).toBe(text);
+    for (const text of HARMLESS) expect(singleLine(1, 9).parse(text)).toBe(text);
   });
 });
 

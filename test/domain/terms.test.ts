@@ -26,7 +26,7 @@ describe('toTerms', () => {
     for (const term of toTerms(hostile)) expect(term).toMatch(/^[\p{L}\p{M}\p{N}]+$/u);
   });
 
-  it('cuts endless words without splitting a character', () => {
+  it('truncates very long words without splitting a character', () => {
     const terms = toTerms(`${'a'.repeat(10_000)} ${'𝒳𞤀'.repeat(1_000)}`);
     expect(terms.every((term) => term.length <= 64 && term.isWellFormed())).toBe(true);
     expect(terms).toHaveLength(2);
@@ -34,7 +34,7 @@ describe('toTerms', () => {
 });
 
 describe('toQueryTerms', () => {
-  it('leaves stop words out', () => {
+  it('omits stop words', () => {
     expect(toQueryTerms("What's the capital of the country?")).toEqual(['capit', 'countri']);
   });
 

@@ -8,7 +8,7 @@ const FLAGS =
 
 const { CHROMIUM_PATH, PATH = '' } = process.env;
 
-/** The path of Chromium; undefined if none is installed, so that the tests that need it are skipped. */
+/** The path of Chromium; undefined if it is not installed. Tests that need a browser are then skipped. */
 export const browserPath =
   CHROMIUM_PATH ||
   PATH.split(delimiter)
@@ -18,13 +18,13 @@ export const browserPath =
 /** A browser page with its own cookies and storage. */
 export interface OpenedPage {
   readonly page: Page;
-  /** The hosts it has sent requests to, as `host:port`. */
+  /** The hosts that the page has sent requests to, as `host:port`. */
   readonly hosts: ReadonlySet<string>;
   /** Uncaught exceptions, and errors in the console. */
   readonly problems: readonly string[];
 }
 
-// All tests of a process share one browser, which ends with the process: starting it takes longer than most tests.
+// All tests of a process share one browser, because starting it takes longer than most tests. It ends with the process.
 let launching: Promise<Browser> | undefined;
 
 /** Opens a page without cookies or storage, and records the hosts it contacts. */

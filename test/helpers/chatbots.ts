@@ -21,7 +21,7 @@ export async function createChatbot(
   return id;
 }
 
-/** Fields that differ from the default chatbot, and the key it is created with. */
+/** The fields in which a chatbot differs from the default, its sources, and the API key that creates the chatbot. */
 export interface ChatbotOptions {
   readonly key?: string;
   readonly name?: string;

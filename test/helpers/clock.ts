@@ -2,8 +2,8 @@ import type { Clock } from '../../src/domain/time.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface ManualClock extends Clock {
-  /** Lets time pass; a negative value only sets the wall clock back. */
-  turn(ms: number): void;
+  /** Moves the wall clock and the monotonic clock forward; a negative value sets only the wall clock back. */
+  advance(ms: number): void;
   /** Sets the wall clock forward or back, while the monotonic clock stands still. */
   jump(ms: number): void;
 }
@@ -15,7 +15,7 @@ export function createManualClock(): ManualClock {
   return {
     now: () => now,
     monotonicMs: () => elapsedMs,
-    turn(ms) {
+    advance(ms) {
       now += ms;
       elapsedMs += Math.max(ms, 0);
     },

@@ -3,7 +3,7 @@ import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import type { TestGateway } from './gateway.ts';
 import { finish } from './models/engines.ts';
-import { type Reader, type StreamEvent, startReply, textOf, webSocket } from './streams.ts';
+import { joinDeltas, type Reader, type StreamEvent, startGatewayWithOpenReply, webSocket } from './streams.ts';
 
 /** Describes each event in one line for comparison; `names` replaces ids. */
 export function describeEvents(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
@@ -30,7 +30,7 @@ export function describeMessageEvents(
 /** The texts received, by message, joined at the offsets of the deltas. */
 export function collectTexts(events: readonly StreamEvent[]): Record<string, string> {
   const ids = new Set(events.flatMap(({ messageId }) => messageId ?? []));
-  return Object.fromEntries([...ids].map((id) => [id, textOf(events.filter(({ messageId }) => messageId === id))]));
+  return Object.fromEntries([...ids].map((id) => [id, joinDeltas(events.filter(({ messageId }) => messageId === id))]));
 }
 
 /** The titles of the citations received, by message. */
@@ -44,7 +44,7 @@ export function collectCitations(events: readonly StreamEvent[]): Record<string,
 }
 
 /** Resolves with the reader's first event of a type for a message. */
-export function stageOf(reader: Reader, type: string, messageId: string): Promise<StreamEvent> {
+export function waitForMessageEvent(reader: Reader, type: string, messageId: string): Promise<StreamEvent> {
   return reader.until(({ __typename, message }) => __typename === type && message?.id === messageId);
 }
 
@@ -55,20 +55,20 @@ export function endsMessage({ __typename, message }: StreamEvent, id: string): b
   return message?.id === id && END_TYPES.has(__typename);
 }
 
-/** Resolves when exactly `count` readers listen for changes. */
+/** Resolves when the gateway has exactly `count` subscribed readers. */
 export async function waitForReaders({ deps }: TestGateway, count: number): Promise<void> {
   await vi.waitFor(() => expect(deps.bus.size).toBe(count), 10_000);
 }
 
 /** A citation event for the first `end` characters of the answer. */
-export function cite(title: string, end: number): AnswerEvent {
+export function citationEvent(title: string, end: number): AnswerEvent {
   const ids = { passageId: createId('passage'), sourceId: createId('source') };
   return { type: 'citation', citation: { ...ids, title, url: null, quote: 'Words.', start: 0, end } };
 }
 
 /** Starts a gateway with a conversation whose only reply is completed. */
-export async function startConversation(options?: Parameters<typeof startReply>[0]) {
-  const started = await startReply(options);
+export async function startGatewayWithCompletedReply(options?: Parameters<typeof startGatewayWithOpenReply>[0]) {
+  const started = await startGatewayWithOpenReply(options);
   const { gateway, engine, replyId } = started;
   engine.push(finish);
   await webSocket.subscribe(gateway, { messageId: replyId }).ended;
@@ -76,7 +76,7 @@ export async function startConversation(options?: Parameters<typeof startReply>[
 }
 
 /** Checks that the event numbers of every log have no gaps, and returns one conversation's events in order. */
-export async function readLog(gateway: TestGateway, conversationId: string) {
+export async function readGaplessLog(gateway: TestGateway, conversationId: string) {
   const rows = await gateway.deps.db.read.selectFrom('conversation_events').selectAll().execute();
   for (const [owner, number] of [
     ['conversation_id', 'number'],

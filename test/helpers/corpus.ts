@@ -17,20 +17,20 @@ export interface SourceFixture {
   passages: readonly { headingPath?: readonly string[]; text: string }[];
 }
 
-/** Inserts a chatbot, in a new account unless `owner` is given. */
-export async function addChatbot(db: Database, owner = createId('account')) {
+/** Inserts a chatbot into an account, which is created if it does not exist; by default into a new account. */
+export async function addChatbot(db: Database, accountId = createId('account')) {
   const chatbotId = createId('chatbot');
   await db.transaction(async (trx) => {
     await trx
       .insertInto('accounts')
-      .values({ id: owner, name: owner, created_at: NOW })
+      .values({ id: accountId, name: accountId, created_at: NOW })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
     await trx
       .insertInto('chatbots')
       .values({
         id: chatbotId,
-        account_id: owner,
+        account_id: accountId,
         name: 'Test',
         slug: chatbotId,
         provider: 'builtin',
@@ -47,7 +47,7 @@ export async function addChatbot(db: Database, owner = createId('account')) {
       })
       .execute();
   });
-  return { accountId: owner, chatbotId };
+  return { accountId, chatbotId };
 }
 
 /** Inserts a source with its passages, and indexes them. */

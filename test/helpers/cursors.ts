@@ -2,24 +2,24 @@ import { encodePosition, positionAt } from '../../src/conversations/log-position
 import { findLastEvent } from '../../src/store/events.ts';
 import type { TestGateway } from './gateway.ts';
 
-/** An unsigned cursor, as an earlier version of the gateway wrote it. */
-export function writeUnsigned(position: string): string {
+/** Encodes an unsigned cursor, as an earlier version of the gateway wrote it. */
+export function encodeUnsignedCursor(position: string): string {
   return Buffer.from(position, 'latin1').toString('base64url');
 }
 
 /** Writes a cursor for any position, valid or not, with a valid signature. */
 export function signPosition({ deps, accountId }: TestGateway, conversationId: string, position: string): string {
-  return deps.cursors.of('conversation', accountId, conversationId).write(position);
+  return deps.cursors.forStream('conversation', accountId, conversationId).write(position);
 }
 
 /** The cursor after the last event of a conversation without an open reply. */
-export async function cursorOfNow(gateway: TestGateway, conversationId: string): Promise<string> {
+export async function latestCursor(gateway: TestGateway, conversationId: string): Promise<string> {
   const { deps, accountId } = gateway;
   const last = await findLastEvent(deps.db.read, accountId, 'conversations', conversationId);
   return signPosition(gateway, conversationId, `${last && encodePosition(positionAt(last))}__0`);
 }
 
-/** A cursor with one character changed. */
-export function alter(cursor: string, at: number): string {
+/** Changes one character of a cursor. */
+export function alterCharacter(cursor: string, at: number): string {
   return `${cursor.slice(0, at)}${cursor[at] === '1' ? '2' : '1'}${cursor.slice(at + 1)}`;
 }

@@ -11,7 +11,7 @@ import { isReachable, TEST_DATABASE_URL as SERVER } from './servers.ts';
 export interface TestDatabase {
   /** A value for `DATABASE_URL`. */
   readonly url: string;
-  /** Removes the database, even if connections to it are open. */
+  /** Removes the database or empties it for reuse, even if connections to it are open. */
   drop(): Promise<void>;
 }
 
@@ -42,34 +42,34 @@ export const SQLITE: TestEngine = {
 };
 
 /**
- * Postgres: databases on the server at `TEST_DATABASE_URL`, by default on this machine. Creating one takes a tenth of a
- * second, emptying one a few milliseconds: databases are reused, and dropped at the end of the run.
+ * Postgres: databases on the server at `TEST_DATABASE_URL`, by default on this machine. Creating a database takes a
+ * tenth of a second, emptying it a few milliseconds. Databases are therefore reused, and dropped at the end of the run.
  */
 export const POSTGRES: TestEngine = {
   name: 'Postgres',
   async create() {
-    const name = spare.pop() ?? (await createOnServer(`template ${inject('templates').postgres}`));
+    const name = reusableNames.pop() ?? (await createOnServer(`template ${inject('templates').postgres}`));
     return {
       url: urlOf(name),
       async drop() {
-        await askServer(EMPTY, name);
-        spare.push(name);
+        await executeSql(DELETE_ALL_ROWS, name);
+        reusableNames.push(name);
       },
     };
   },
   async createEmpty() {
     const name = await createOnServer();
-    return { url: urlOf(name), drop: () => askServer(`drop database ${name} with (force)`) };
+    return { url: urlOf(name), drop: () => executeSql(`drop database ${name} with (force)`) };
   },
 };
 
-const spare: string[] = [];
+const reusableNames: string[] = [];
 
 /**
- * Ends all other connections, and deletes all rows without checking foreign keys. It polls for the end of connections,
- * because the server's own wait takes a tenth of a second.
+ * Ends all other connections, and deletes all rows without checking foreign keys. The statement polls until the
+ * connections have ended, because the server's own wait takes a tenth of a second.
  */
-const EMPTY = `
+const DELETE_ALL_ROWS = `
   set session_replication_role = replica;
   do $$ declare name text; begin
     perform pg_terminate_backend(pid) from pg_stat_activity
@@ -87,17 +87,17 @@ const EMPTY = `
   end $$`;
 
 /** Creates a database without tables, which is dropped at the end of the test, and returns its URL. */
-export async function createBarePostgres(): Promise<string> {
+export async function createEmptyPostgres(): Promise<string> {
   const name = await createOnServer();
-  onTestFinished(() => askServer(`drop database ${name} with (force)`));
+  onTestFinished(() => executeSql(`drop database ${name} with (force)`));
   return urlOf(name);
 }
 
 async function createOnServer(options = ''): Promise<string> {
   const name = `${inject('templates').prefix}${randomUUID().slice(-12)}`;
-  await askServer(`create database ${name} ${options}`);
-  // No test crashes the server, but every test would have to wait for its disk.
-  await askServer(`alter database ${name} set synchronous_commit = off`);
+  await executeSql(`create database ${name} ${options}`);
+  // No test crashes the Postgres server, so commits need not wait for the disk.
+  await executeSql(`alter database ${name} set synchronous_commit = off`);
   return name;
 }
 
@@ -107,11 +107,11 @@ function urlOf(name: string): string {
   return url.href;
 }
 
-/** Runs a statement on a connection of the test's own, in the database `name`, by default the one in `SERVER`. */
-export async function askServer(statement: string, name?: string): Promise<void> {
+/** Runs a statement on a new connection to the database `name`, by default the one in `SERVER`. */
+export async function executeSql(statement: string, name?: string): Promise<void> {
   const connectionString = name === undefined ? SERVER : urlOf(name);
   const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
-  // If another statement ends the connection, the query rejects too.
+  // If another connection terminates this one, the query rejects, so the error event needs no other handling.
   client.on('error', () => {});
   await client.connect();
   try {
@@ -140,8 +140,8 @@ export async function openTestDatabase(engine: TestEngine = STACK_ENGINE) {
   };
 }
 
-/** Runs the same tests on every engine; without Postgres, its tests are reported as skipped. */
-export function describeEngines(name: string, run: (engine: TestEngine) => void): void {
+/** Runs the same tests on both engines; the Postgres tests are reported as skipped if there is no Postgres. */
+export function describeDatabases(name: string, run: (engine: TestEngine) => void): void {
   describe(`${name} on SQLite`, () => run(SQLITE));
   describe.skipIf(!hasPostgres)(`${name} on Postgres`, () => run(POSTGRES));
 }

@@ -8,7 +8,7 @@ export interface ServerSentEvent {
   readonly comment?: string;
 }
 
-/** Reads a response's events until it ends; leaving the loop closes it. Throws if the connection breaks. */
+/** Yields a response's events until it ends; leaving the loop closes the response. Throws if the connection breaks. */
 export async function* readEventStream(response: Response): AsyncGenerator<ServerSentEvent, void, void> {
   let remaining = '';
   for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {

@@ -9,7 +9,7 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { createLogger } from '../../src/logger.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { STACK_ENGINE, type TestDatabase, type TestEngine } from './databases.ts';
-import { createPrefix } from './redis.ts';
+import { createRedisPrefix } from './redis.ts';
 import { TEST_REDIS_URL } from './servers.ts';
 
 /** An account, and an API key of it. */
@@ -24,10 +24,10 @@ export interface TestGateway extends Tenant {
   readonly deps: Deps;
   /** The parsed log lines. */
   readonly logs: readonly Record<string, unknown>[];
-  /** Sends an HTTP request unchanged. */
+  /** Sends an HTTP request to a path of the gateway, without adding a key. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Runs a GraphQL operation over HTTP with a key, by default that of the first account. */
-  graphql<T = Record<string, never>>(query: string, variables?: object, key?: string): Promise<GraphQLAnswer<T>>;
+  graphql<T = Record<string, never>>(query: string, variables?: object, key?: string): Promise<GraphQLResponse<T>>;
   /** Creates another account with a key. */
   createTenant(scopes?: readonly Scope[]): Promise<Tenant>;
   /** Creates a key for an account. */
@@ -36,7 +36,7 @@ export interface TestGateway extends Tenant {
 }
 
 /** A GraphQL response; the type of its data is not checked. */
-export interface GraphQLAnswer<T> {
+export interface GraphQLResponse<T> {
   readonly status: number;
   readonly headers: Headers;
   readonly data: T;
@@ -48,30 +48,30 @@ export interface GatewayOptions {
   /** Environment variables, as an operator would set them. */
   readonly env?: Readonly<Record<string, string>>;
   /** Parts to replace, such as the clock or the engines. */
-  readonly replaced?: Partial<Deps>;
-  /** An existing database, which the test removes; by default a new one, which closing the gateway removes. */
+  readonly overrides?: Partial<Deps>;
+  /** An existing database, which the test removes. By default the gateway gets a new one, which `close` removes. */
   readonly database?: TestDatabase;
-  /** The engine of a new database; by default that of the stack. */
+  /** The engine of a new database; by default `STACK_ENGINE`. */
   readonly engine?: TestEngine;
 }
 
-/** Creates a database that several gateways of a test can use in turn; dropped after the test. */
+/** Creates a database that several gateways of a test can use in turn. The database is dropped after the test. */
 export async function createDatabase(engine: TestEngine = STACK_ENGINE): Promise<TestDatabase> {
   const database = await engine.create();
   onTestFinished(() => database.drop());
   return database;
 }
 
-/** The settings for Redis. The long timeout keeps a Redis on a busy machine from failing tests of other things. */
-const onRedis = () => ({
+/** The settings for Redis. The long timeout keeps a slow Redis on a busy machine from failing unrelated tests. */
+const redisSettings = () => ({
   REDIS_URL: TEST_REDIS_URL,
-  REDIS_PREFIX: createPrefix(),
+  REDIS_PREFIX: createRedisPrefix(),
   REDIS_RATE_LIMIT_TIMEOUT_MS: '10000',
 });
 
 /** Starts a real gateway on a free port with an empty account, no demo, and an engine without delays. */
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
-  const { env = {}, replaced = {}, engine = STACK_ENGINE } = options;
+  const { env = {}, overrides = {}, engine = STACK_ENGINE } = options;
   const database = options.database ?? (await engine.create());
   const logs: Record<string, unknown>[] = [];
   const logger = createLogger('debug', { write: (line: string) => void logs.push(JSON.parse(line)) });
@@ -82,12 +82,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     BUILTIN_DELAY_MS: '0',
     RATE_LIMIT_PER_MINUTE: '100000',
     GRAPHQL_JIT: process.env.GRAPHQL_JIT,
-    ...(process.env.TEST_STACK === 'scale' && onRedis()),
+    ...(process.env.TEST_STACK === 'scale' && redisSettings()),
     ...env,
   });
-  // Queries are compiled at their first use, or never: tests run most queries only once.
+  // Queries are compiled at their first use, or never if GRAPHQL_JIT is off, because tests run most queries only once.
   const compileAtUse = Math.min(config.compileAtUse, 1);
-  const gateway = await start({ ...config, compileAtUse }, { logger, ...replaced });
+  const gateway = await start({ ...config, compileAtUse }, { logger, ...overrides });
   const { deps, url } = gateway;
 
   async function createKey(accountId: string, scopes: readonly Scope[]): Promise<string> {
@@ -118,7 +118,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     createKey,
     createTenant,
     fetch: (path, init) => fetch(`${url}${path}`, init),
-    graphql: (query, variables, key = first.key) => askGraphQL({ url, key }, query, variables),
+    graphql: (query, variables, key = first.key) => requestGraphQL({ url, key }, query, variables),
     close: () => {
       closing ??= close();
       return closing;
@@ -127,16 +127,16 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 }
 
 /** Runs a GraphQL operation over HTTP. */
-export async function askGraphQL<T>(
+export async function requestGraphQL<T>(
   { url, key }: Pick<TestGateway, 'url' | 'key'>,
   query: string,
   variables: object = {},
-): Promise<GraphQLAnswer<T>> {
+): Promise<GraphQLResponse<T>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
     body: JSON.stringify({ query, variables }),
   });
-  const body = (await response.json()) as Pick<GraphQLAnswer<T>, 'data' | 'errors'>;
+  const body = (await response.json()) as Pick<GraphQLResponse<T>, 'data' | 'errors'>;
   return { status: response.status, headers: response.headers, ...body };
 }

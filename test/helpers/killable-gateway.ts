@@ -1,8 +1,8 @@
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/store/database.ts';
-import { askGraphQL, type GraphQLAnswer } from './gateway.ts';
-import { awaitGateway, createDataDir, type Running, type RunningGateway, startProgram } from './process.ts';
+import { type GraphQLResponse, requestGraphQL } from './gateway.ts';
+import { awaitGateway, createDataDir, type RunningGateway, type RunningProgram, startProgram } from './process.ts';
 
 /** The address and the API key of a running gateway. */
 export interface GatewayAddress {
@@ -10,21 +10,21 @@ export interface GatewayAddress {
   readonly key: string;
 }
 
-/** One process of a gateway. Times are Unix times in milliseconds. */
+/** One run of the gateway's process. Times are Unix times in milliseconds. */
 export interface ProcessRun {
   readonly startedAt: number;
   /** Absent if the process was killed before it was ready. */
   readyAt?: number;
   killedAt?: number;
-  /** The database as the process left it. */
-  left?: StoredState;
+  /** The rows in the database right after the kill. */
+  storedAtKill?: StoredState;
 }
 
 /** All stored rows about conversations. */
 export type StoredState = Awaited<ReturnType<typeof readStore>>;
 
-/** The number of processes that are preloaded: loading takes longer than a process lives. */
-const SPARES = 2;
+/** How many processes load their modules in advance. Loading takes longer than a test lets a process run. */
+const PRELOADED_PROCESSES = 2;
 
 /** A gateway that a test kills and restarts with the same data. */
 export type KillableGateway = Awaited<ReturnType<typeof createKillableGateway>>;
@@ -34,62 +34,62 @@ export async function createKillableGateway(env: Readonly<Record<string, string>
   const dataDir = await createDataDir();
   const cache = await createDataDir();
   const settings = { PORT: '0', SEED_DEMO: 'false', NODE_COMPILE_CACHE: cache, ...env, DATA_DIR: dataDir };
-  const spares = Array.from({ length: SPARES }, preload);
-  const lives: ProcessRun[] = [];
-  let next = Promise.withResolvers<GatewayAddress>();
-  let running: Running;
+  const preloaded = Array.from({ length: PRELOADED_PROCESSES }, preload);
+  const runs: ProcessRun[] = [];
+  let ready = Promise.withResolvers<GatewayAddress>();
+  let running: RunningProgram;
   let key = '';
 
-  function preload(): Running {
-    return startProgram({ env: settings, isHeld: true });
+  function preload(): RunningProgram {
+    return startProgram({ env: settings, isPreloaded: true });
   }
 
-  /** Resolves when the process has started; `ready` resolves when it serves. */
+  /** Resolves when the process has started; the returned `ready` resolves when the gateway serves requests. */
   async function start(): Promise<{ ready: Promise<void> }> {
-    spares.push(preload());
-    running = spares.shift() ?? preload();
-    await running.until('stderr', /^held$/m);
-    const life: ProcessRun = { startedAt: Date.now() };
-    lives.push(life);
-    running.release();
-    return { ready: prepare(running, life, next) };
+    preloaded.push(preload());
+    running = preloaded.shift() ?? preload();
+    await running.waitForOutput('stderr', /^preloaded$/m);
+    const run: ProcessRun = { startedAt: Date.now() };
+    runs.push(run);
+    running.runPreloaded();
+    return { ready: waitUntilReady(running, run, ready) };
   }
 
-  async function prepare(started: Running, life: ProcessRun, { resolve }: typeof next): Promise<void> {
+  async function waitUntilReady(started: RunningProgram, run: ProcessRun, { resolve }: typeof ready): Promise<void> {
     const gateway: RunningGateway | undefined = await awaitGateway(started).catch(() => undefined);
-    if (gateway === undefined || life.killedAt !== undefined) return;
-    life.readyAt = Date.now();
+    if (gateway === undefined || run.killedAt !== undefined) return;
+    run.readyAt = Date.now();
     key ||= gateway.key;
     resolve({ url: gateway.url, key });
   }
 
   await (await start()).ready;
   return {
-    lives,
+    runs,
     start,
     databaseUrl: urlOf(dataDir),
     /** The number of kills. */
-    get breaks(): number {
-      return lives.filter(({ killedAt }) => killedAt !== undefined).length;
+    get faultCount(): number {
+      return runs.filter(({ killedAt }) => killedAt !== undefined).length;
     },
-    /** Resolves with the running gateway, as soon as there is one. */
-    get current(): Promise<GatewayAddress> {
-      return next.promise;
+    /** Resolves with the running gateway as soon as it is ready. */
+    get liveGateway(): Promise<GatewayAddress> {
+      return ready.promise;
     },
     /** Runs a GraphQL operation on the running gateway; rejects if the gateway is killed meanwhile. */
-    async graphql<T>(query: string, variables: object = {}): Promise<GraphQLAnswer<T>> {
-      return askGraphQL<T>(await next.promise, query, variables);
+    async graphql<T>(query: string, variables: object = {}): Promise<GraphQLResponse<T>> {
+      return requestGraphQL<T>(await ready.promise, query, variables);
     },
-    /** Kills the process, ready or not, and reads the database that it left. */
+    /** Kills the process, ready or not, and reads the database right after. */
     async kill(): Promise<void> {
-      const life = lives.at(-1);
-      if (life === undefined) throw new Error('It has not been started.');
-      if (life.readyAt !== undefined) next = Promise.withResolvers();
-      life.killedAt = Date.now();
+      const run = runs.at(-1);
+      if (run === undefined) throw new Error('The gateway has not been started.');
+      if (run.readyAt !== undefined) ready = Promise.withResolvers();
+      run.killedAt = Date.now();
       running.kill('SIGKILL');
       const code = await running.exited;
-      if (code !== 'SIGKILL') throw new Error(`It had ended by itself with ${code}: ${running.stderr}`);
-      life.left = await readCopy(dataDir);
+      if (code !== 'SIGKILL') throw new Error(`The gateway exited by itself with ${code}: ${running.stderr}`);
+      run.storedAtKill = await readCopy(dataDir);
     },
     readStore: () => readStore(urlOf(dataDir)),
   };
@@ -113,7 +113,7 @@ export async function readStore(url: string) {
       messages: await db.read.selectFrom('messages').selectAll().orderBy('id').execute(),
       events: await db.read.selectFrom('conversation_events').selectAll().orderBy('number').execute(),
       conversations: await db.read.selectFrom('conversations').selectAll().execute(),
-      used: (await db.read.selectFrom('usage').select('messages').executeTakeFirstOrThrow()).messages,
+      usedMessages: (await db.read.selectFrom('usage').select('messages').executeTakeFirstOrThrow()).messages,
     };
   } finally {
     await db.close();

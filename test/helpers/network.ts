@@ -2,104 +2,105 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A proxy to a server, which a test can cut, silence or slow down. */
-export interface Wire {
+/** A TCP proxy to a server. The test can interrupt or delay the connections that go through it. */
+export interface FaultProxy {
   readonly port: number;
-  /** Ends all connections, and refuses new ones until `mend`. */
-  cut(): void;
-  /** Keeps all connections open, but passes no bytes until `mend`. */
-  silence(): void;
-  mend(): void;
-  /** Delays everything sent from now on, and delivers the first bytes of each chunk one at a time. */
-  slow(delayMs: number): void;
+  /** Ends all connections, and refuses new ones until `restore`. */
+  disconnect(): void;
+  /** Keeps all connections open, but forwards no bytes until `restore`. */
+  stall(): void;
+  /** Ends the effect of `disconnect` or `stall`. */
+  restore(): void;
+  /** Delays all later bytes, and delivers the first bytes of each chunk one at a time. */
+  addLatency(delayMs: number): void;
   /**
-   * Lets the next Postgres transaction that contains `text` commit, but drops its connection instead of passing on the
-   * server's confirmation. Resolves when the connection is dropped.
+   * Lets the next Postgres transaction that contains `text` commit, but drops its connection before the client receives
+   * the server's confirmation. Resolves when the connection is dropped.
    */
-  loseCommit(text: string): Promise<void>;
+  dropCommitResponse(text: string): Promise<void>;
 }
 
-/** A commit whose confirmation is to be lost. */
-interface Loss {
+/** A commit whose confirmation the proxy will drop. */
+interface CommitFault {
   readonly text: string;
   /** The client's connection that runs the transaction. */
-  near?: Socket;
-  isAsked?: boolean;
-  readonly happened: PromiseWithResolvers<void>;
+  client?: Socket;
+  isCommitSent?: boolean;
+  readonly dropped: PromiseWithResolvers<void>;
 }
 
-/** The number of a chunk's bytes sent one by one: enough to split protocol frames, few enough to be quick. */
+/** How many bytes of a chunk are sent one by one: enough to split protocol frames, few enough to be fast. */
 const SLICED_BYTES = 32;
 
 /** Opens a proxy to a port, by default of this machine. */
-export async function openWire(target: number, host = '127.0.0.1'): Promise<Wire> {
+export async function startFaultProxy(target: number, host = '127.0.0.1'): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
-  let state: 'whole' | 'cut' | 'silent' = 'whole';
+  let state: 'connected' | 'disconnected' | 'stalled' = 'connected';
   let delayMs = 0;
-  let loss: Loss | undefined;
+  let commitFault: CommitFault | undefined;
   const track = (socket: Socket) => {
     sockets.add(socket);
     socket.setNoDelay();
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   };
-  const pass = (bytes: Buffer, to: Socket) => {
+  const forward = (bytes: Buffer, to: Socket) => {
     if (delayMs === 0) to.write(bytes);
     else setTimeout(writeSliced, delayMs, bytes, to);
   };
-  const server = createServer((near) => {
-    track(near);
-    if (state === 'cut') {
-      near.resetAndDestroy();
+  const proxy = createServer((client) => {
+    track(client);
+    if (state === 'disconnected') {
+      client.resetAndDestroy();
       return;
     }
-    const far = connect(target, host);
-    track(far);
-    near.on('data', (bytes) => {
-      watchCommit(loss, near, bytes);
-      pass(bytes, far);
+    const server = connect(target, host);
+    track(server);
+    client.on('data', (bytes) => {
+      watchCommit(commitFault, client, bytes);
+      forward(bytes, server);
     });
-    far.on('data', (bytes) => {
-      if (loss?.near !== near || !loss.isAsked) return pass(bytes, near);
-      near.destroy();
-      loss.happened.resolve();
-      loss = undefined;
+    server.on('data', (bytes) => {
+      if (commitFault?.client !== client || !commitFault.isCommitSent) return forward(bytes, client);
+      client.destroy();
+      commitFault.dropped.resolve();
+      commitFault = undefined;
     });
     for (const [from, to] of [
-      [near, far],
-      [far, near],
+      [client, server],
+      [server, client],
     ] as const) {
       from.on('close', () => to.destroy());
-      if (state === 'silent') from.pause();
+      if (state === 'stalled') from.pause();
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const cut = () => {
-    state = 'cut';
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const disconnect = () => {
+    state = 'disconnected';
     for (const socket of sockets) socket.destroy();
   };
   onTestFinished(() => {
-    cut();
-    server.close();
+    disconnect();
+    proxy.close();
   });
   return {
-    port: (server.address() as AddressInfo).port,
-    cut,
-    silence() {
-      state = 'silent';
+    port: (proxy.address() as AddressInfo).port,
+    disconnect,
+    stall() {
+      state = 'stalled';
       for (const socket of sockets) socket.pause();
     },
-    mend() {
-      state = 'whole';
+    restore() {
+      state = 'connected';
       for (const socket of sockets) socket.resume();
     },
-    slow(ms) {
+    addLatency(ms) {
       delayMs = ms;
     },
-    loseCommit(text) {
-      loss = { text, happened: Promise.withResolvers() };
-      return loss.happened.promise;
+    dropCommitResponse(text) {
+      commitFault = { text, dropped: Promise.withResolvers() };
+      return commitFault.dropped.promise;
     },
   };
 }
@@ -110,23 +111,26 @@ function writeSliced(bytes: Buffer, to: Socket): void {
   if (end < bytes.length) to.write(bytes.subarray(end));
 }
 
-/** Records which connection sends the text, and when it sends the commit. */
-function watchCommit(loss: Loss | undefined, near: Socket, bytes: Buffer): void {
-  if (loss === undefined) return;
-  if (bytes.includes(loss.text)) loss.near ??= near;
-  loss.isAsked ||= loss.near === near && bytes.includes('commit');
+/** Records which connection sends the text, and whether that connection has sent the commit. */
+function watchCommit(fault: CommitFault | undefined, client: Socket, bytes: Buffer): void {
+  if (fault === undefined) return;
+  if (bytes.includes(fault.text)) fault.client ??= client;
+  fault.isCommitSent ||= fault.client === client && bytes.includes('commit');
 }
 
 /** Opens a proxy to the server of a URL. @returns the proxy, and the URL that goes through it. */
-export async function openWireTo(url: string, defaultPort: number): Promise<{ wire: Wire; url: string }> {
-  const wired = new URL(url);
-  const wire = await openWire(Number(wired.port || defaultPort), wired.hostname);
-  wired.host = `127.0.0.1:${wire.port}`;
-  return { wire, url: wired.href };
+export async function startFaultProxyFor(
+  url: string,
+  defaultPort: number,
+): Promise<{ proxy: FaultProxy; url: string }> {
+  const proxiedUrl = new URL(url);
+  const proxy = await startFaultProxy(Number(proxiedUrl.port || defaultPort), proxiedUrl.hostname);
+  proxiedUrl.host = `127.0.0.1:${proxy.port}`;
+  return { proxy, url: proxiedUrl.href };
 }
 
 /** Finds a port that no process listens on. */
-export async function findPort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

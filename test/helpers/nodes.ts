@@ -9,27 +9,27 @@ import type { RateLimiter } from '../../src/coordination/rate-limiter.ts';
 import { openRedis } from '../../src/coordination/redis/link.ts';
 import { createRedisRateLimiter, type RedisRateLimiterOptions } from '../../src/coordination/redis/rate-limiter.ts';
 import { systemClock } from '../../src/domain/time.ts';
-import { findPort } from './network.ts';
-import { createPrefix } from './redis.ts';
+import { findFreePort } from './network.ts';
+import { createRedisPrefix } from './redis.ts';
 import { isReachable, TEST_REDIS_URL } from './servers.ts';
 
 /** Whether Redis is reachable. */
 export const hasRedis: boolean = await isReachable(TEST_REDIS_URL);
 
-/** The coordination part of a gateway node. */
-export interface Node extends Coordination {
+/** The coordination part of a gateway node, with its log. */
+export interface CoordinationNode extends Coordination {
   /** The parsed log lines. */
   readonly logs: readonly { readonly level: number; readonly msg: string }[];
 }
 
-/** Opens `count` nodes on one Redis, which are closed after the test. */
-export async function openNodes(
+/** Opens `count` nodes on one Redis, and closes the nodes after the test. */
+export async function openCoordinationNodes(
   count: number,
-  { url = TEST_REDIS_URL, prefix = createPrefix() }: { url?: string; prefix?: string } = {},
-): Promise<Node[]> {
+  { url = TEST_REDIS_URL, prefix = createRedisPrefix() }: { url?: string; prefix?: string } = {},
+): Promise<CoordinationNode[]> {
   const nodes = await Promise.all(
     Array.from({ length: count }, async () => {
-      const logs: Node['logs'][number][] = [];
+      const logs: CoordinationNode['logs'][number][] = [];
       const logger = pino({ level: 'info' }, { write: (line: string) => void logs.push(JSON.parse(line)) });
       return Object.assign(await openRedisCoordination(systemClock, { url, prefix, logger }), { logs });
     }),
@@ -38,19 +38,19 @@ export async function openNodes(
   return nodes;
 }
 
-/** Opens a rate limiter on a Redis, which is closed after the test. */
-export async function openLimiter({
+/** Opens a rate limiter on a Redis, and closes its connection after the test. */
+export async function openRedisRateLimiter({
   url = TEST_REDIS_URL,
-  prefix = createPrefix(),
+  prefix = createRedisPrefix(),
   ...options
 }: { url?: string; prefix?: string } & Partial<RedisRateLimiterOptions>): Promise<RateLimiter> {
   const link = await openRedis({ url, prefix, logger: pino({ level: 'silent' }) });
   onTestFinished(() => link.close());
-  return createRedisRateLimiter(link, { clock: systemClock, countNodes: () => 2, timeoutMs: 2_000, ...options });
+  return createRedisRateLimiter(link, { clock: systemClock, countProcesses: () => 2, timeoutMs: 2_000, ...options });
 }
 
-/** A separate Redis client, for commands that a gateway does not send. */
-export function openClient(url = TEST_REDIS_URL): Redis {
+/** Opens a separate Redis client, for commands that a gateway does not send. */
+export function openRedisClient(url = TEST_REDIS_URL): Redis {
   const client = new Redis(url);
   client.on('error', () => {});
   onTestFinished(() => client.disconnect());
@@ -58,7 +58,7 @@ export function openClient(url = TEST_REDIS_URL): Redis {
 }
 
 /** A Redis server for one test, which loses its data when it is stopped. */
-export interface OwnRedis {
+export interface RedisServer {
   readonly url: string;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -66,9 +66,9 @@ export interface OwnRedis {
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
 }
 
-/** Starts a Redis on a free port, which is stopped after the test. */
-export async function startRedis(options: readonly string[] = []): Promise<OwnRedis> {
-  const port = await findPort();
+/** Starts a Redis server on a free port, and stops it after the test. */
+export async function startRedis(options: readonly string[] = []): Promise<RedisServer> {
+  const port = await findFreePort();
   let server: ChildProcess | undefined;
 
   async function start(): Promise<void> {

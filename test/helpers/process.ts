@@ -10,21 +10,21 @@ import { onTestFinished } from 'vitest';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A started program, with its output so far. */
-export interface Running {
+export interface RunningProgram {
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves with the exit code or the signal that ended it, once the program and its output have ended. */
+  /** Resolves with the exit code or the ending signal, once the program and its output have ended. */
   readonly exited: Promise<number | NodeJS.Signals>;
   /** Resolves when a stream's output matches `pattern`; rejects if the stream ends without a match. */
-  until(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray>;
+  waitForOutput(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends a signal to the started program only, not to its children. */
   kill(signal: NodeJS.Signals): void;
-  /** Lets a held program run. */
-  release(): void;
+  /** Lets a preloaded program run. */
+  runPreloaded(): void;
 }
 
 /** A gateway in its own process. */
-export interface RunningGateway extends Running {
+export interface RunningGateway extends RunningProgram {
   readonly url: string;
   /** The first key if this start printed one, otherwise empty. */
   readonly key: string;
@@ -35,24 +35,24 @@ export interface RunningGateway extends Running {
 /** How to start the program. */
 export interface ProcessOptions {
   readonly args?: readonly string[];
-  /** The script that `node` runs; by default the program. */
+  /** The script that `node` runs; by default `bin/chatgraph.js`. */
   readonly script?: string;
-  /** Settings; no others are inherited from the test's environment. */
+  /** Environment variables; of the test's own environment only HOME and PATH are inherited. */
   readonly env?: Readonly<Record<string, string>>;
-  /** `npm` starts it as a person would, `node` (the default) as a service manager would. */
-  readonly through?: 'npm' | 'node';
-  /** Loads the program, which takes most of a start's time, but runs it only after `release`. */
-  readonly isHeld?: boolean;
+  /** `npm` runs the sources, as a person would; `node`, the default, runs the bundle, which starts faster. */
+  readonly launcher?: 'npm' | 'node';
+  /** Loads the program's modules, which takes most of a start's time; the program runs only after `runPreloaded`. */
+  readonly isPreloaded?: boolean;
 }
 
 /** The exit code and output of an ended program. */
-export interface Finished {
+export interface ProgramResult {
   readonly code: number | NodeJS.Signals;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Creates a folder for a database, which is deleted after the test. */
+/** Creates a folder for a database, and deletes the folder after the test. */
 export async function createDataDir(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'chatgraph-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
@@ -60,16 +60,16 @@ export async function createDataDir(): Promise<string> {
 }
 
 /** Starts the program in the project's folder; after the test it and its children are killed. */
-export function startProgram(options: ProcessOptions): Running {
-  const { args = [], script = 'bin/chatgraph.js', env = {}, through = 'node', isHeld = false } = options;
-  const hold = isHeld ? ['--import', './test/helpers/hold.ts'] : [];
+export function startProgram(options: ProcessOptions): RunningProgram {
+  const { args = [], script = 'bin/chatgraph.js', env = {}, launcher = 'node', isPreloaded = false } = options;
+  const preloadArgs = isPreloaded ? ['--import', './test/helpers/preload.ts'] : [];
   const [command, commandArgs] =
-    through === 'node' ? ['node', [...hold, script, ...args]] : ['npm', ['start', ...args]];
+    launcher === 'node' ? ['node', [...preloadArgs, script, ...args]] : ['npm', ['start', ...args]];
   const { HOME = '', PATH = '' } = process.env;
   const child = spawn(command, commandArgs, {
     cwd: ROOT,
     env: { HOME, PATH: join(ROOT, 'node_modules/.bin') + delimiter + PATH, ...env },
-    stdio: [isHeld ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [isPreloaded ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     // A separate process group, so that it can be killed together with its children.
     detached: true,
   }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
@@ -86,7 +86,7 @@ export function startProgram(options: ProcessOptions): Running {
   }
   const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   onTestFinished(async () => {
-    killGroup(child);
+    killProcessGroup(child);
     await exited;
   });
   return {
@@ -97,7 +97,7 @@ export function startProgram(options: ProcessOptions): Running {
       return output.stderr;
     },
     exited,
-    async until(stream, pattern) {
+    async waitForOutput(stream, pattern) {
       while (true) {
         const match = pattern.exec(output[stream]);
         if (match) return match;
@@ -106,12 +106,12 @@ export function startProgram(options: ProcessOptions): Running {
       }
     },
     kill: (signal) => void child.kill(signal),
-    release: () => void child.stdin?.end('go'),
+    runPreloaded: () => void child.stdin?.end('go'),
   };
 }
 
 /** Runs the program to its end. */
-export async function runProgram(options: ProcessOptions): Promise<Finished> {
+export async function runProgram(options: ProcessOptions): Promise<ProgramResult> {
   const running = startProgram(options);
   const code = await running.exited;
   return { code, stdout: running.stdout, stderr: running.stderr };
@@ -123,13 +123,13 @@ export async function startGatewayProcess({ env, ...options }: ProcessOptions): 
 }
 
 /** Waits until a gateway that was started on a free port is ready. */
-export async function awaitGateway(running: Running): Promise<RunningGateway> {
-  // The gateway prints the block in one write, which ends with two newlines.
-  const block = await running.until('stdout', /GraphiQL +(http:\S+)\/graphql[\s\S]*\n\n/);
-  const url = block[1] ?? '';
+export async function awaitGateway(running: RunningProgram): Promise<RunningGateway> {
+  // The gateway prints its start message in one write, which ends with two newlines.
+  const startMessage = await running.waitForOutput('stdout', /GraphiQL +(http:\S+)\/graphql[\s\S]*\n\n/);
+  const url = startMessage[1] ?? '';
   const [key = ''] = /\bic_\w{42}\b/.exec(running.stdout) ?? [];
   await fetch(`${url}/health`);
-  const [, pid] = await running.until('stderr', /"pid":(\d+)/);
+  const [, pid] = await running.waitForOutput('stderr', /"pid":(\d+)/);
   return Object.assign(running, { url, key, pid: Number(pid) });
 }
 
@@ -143,7 +143,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-function killGroup(child: ChildProcess): void {
+function killProcessGroup(child: ChildProcess): void {
   try {
     process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
   } catch {

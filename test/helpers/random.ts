@@ -15,9 +15,9 @@ export type Random = ReturnType<typeof createRandom>;
 
 const WORDS = ['answer ', 'é', '👍🏽', '👨‍👩‍👧 ', '\n\n', 'a', '𝔘nicode ', 'שלום ', '{"json": "\\u0000"} ', ''];
 
-/** Writes a text from `words` pieces, many of which are hard to split, such as surrogate pairs. */
-export function writeText(random: Random, words: number): string {
-  return Array.from({ length: words }, () => WORDS[random.below(WORDS.length)]).join('');
+/** Creates a text of `wordCount` random words, many of which are hard to split, such as surrogate pairs. */
+export function createRandomText(random: Random, wordCount: number): string {
+  return Array.from({ length: wordCount }, () => WORDS[random.below(WORDS.length)]).join('');
 }
 
 /** Yields to the event loop `count` times. */

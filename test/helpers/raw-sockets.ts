@@ -9,8 +9,8 @@ interface Frame {
   readonly payload?: unknown;
 }
 
-/** A WebSocket on which the test writes every frame itself. */
-export function connect(
+/** Opens a WebSocket on which the test sends every protocol message itself. */
+export function openRawSocket(
   { url }: TestGateway,
   headers: Record<string, string> = {},
   protocols = ['graphql-transport-ws'],
@@ -22,7 +22,7 @@ export function connect(
   const refused = once(socket, 'unexpected-response').then(([, response]) => response.statusCode as number);
   socket.on('error', () => {});
 
-  async function receive(matches: (frame: Frame) => boolean): Promise<Frame> {
+  async function waitForFrame(matches: (frame: Frame) => boolean): Promise<Frame> {
     while (true) {
       const match = frames.find(matches);
       if (match) return match;
@@ -36,20 +36,21 @@ export function connect(
     close: () => socket.close(),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
+    /** Resolves with the HTTP status that rejected the upgrade. */
     refused,
     opened: once(socket, 'open'),
     send: (frame: object | string) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
-    receive,
+    waitForFrame,
     /** Sends `connection_init`, and waits for the acknowledgement. */
     async init(payload?: object): Promise<void> {
       await once(socket, 'open');
       socket.send(JSON.stringify({ type: 'connection_init', ...(payload && { payload }) }));
-      await receive(({ type }) => type === 'connection_ack');
+      await waitForFrame(({ type }) => type === 'connection_ack');
     },
     /** Runs an operation, and returns its first result or its errors. */
-    async ask(query: string, more: object = {}, id = `${frames.length}-${Math.random()}`): Promise<Result> {
+    async execute(query: string, more: object = {}, id = `${frames.length}-${Math.random()}`): Promise<Result> {
       socket.send(JSON.stringify({ type: 'subscribe', id, payload: { query, ...more } }));
-      const { type, payload } = await receive((frame) => frame.id === id);
+      const { type, payload } = await waitForFrame((frame) => frame.id === id);
       return type === 'error' ? { errors: payload as Result['errors'] } : (payload as Result);
     },
   };

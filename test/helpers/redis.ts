@@ -1,4 +1,4 @@
 import { randomUUID } from 'node:crypto';
 
 /** Creates a unique key prefix. */
-export const createPrefix = (): string => `test-${randomUUID()}:`;
+export const createRedisPrefix = (): string => `test-${randomUUID()}:`;

@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
 import { yieldToEventLoop } from './random.ts';
 
-/** What this process holds open, both the gateway's ends and the clients'. */
+/** The open resources of this process, which runs the gateway and its clients. */
 export interface Resources {
   readonly sockets: number;
   /** The timers that keep the process alive. */
@@ -10,10 +10,10 @@ export interface Resources {
 }
 
 const SETTLE_MS = 5_000;
-/** The limit for closing: a gateway that waits for a client takes several seconds. */
+/** The maximum time to close a gateway; a gateway that waits for a client takes several seconds. */
 const CLOSE_MS = 1_500;
 
-/** Counts what is open right now. */
+/** Counts the sockets and timers that are open now. */
 export function countResources(): Resources {
   const open = process.getActiveResourcesInfo();
   const count = (name: string) => open.filter((resource) => resource === name).length;
@@ -21,10 +21,10 @@ export function countResources(): Resources {
 }
 
 /**
- * Checks that no client is served and no work is in progress; closes the gateway, which must not have to wait; and
- * checks that there are no more sockets and timers than `before` the gateway started.
+ * Checks that no client is served and no work is in progress, that the gateway closes without a wait, and that no more
+ * sockets and timers are open than `before` the gateway started.
  */
-export async function expectNothingLeft({ deps, close }: TestGateway, before: Resources): Promise<void> {
+export async function expectNoLeaks({ deps, close }: TestGateway, before: Resources): Promise<void> {
   const { bus, liveReplies, background, metrics } = deps;
   await vi.waitFor(async () => {
     expect([bus.size, liveReplies.size, background.size]).toEqual([0, 0, 0]);
@@ -34,7 +34,7 @@ export async function expectNothingLeft({ deps, close }: TestGateway, before: Re
   const startedAt = performance.now();
   await close();
   expect(performance.now() - startedAt).toBeLessThan(CLOSE_MS);
-  // This loop uses no timer, because that would be counted.
+  // This loop uses no timer, because the timer would be counted.
   const deadline = performance.now() + SETTLE_MS;
   let now = countResources();
   while ((now.sockets > before.sockets || now.timers > before.timers) && performance.now() < deadline) {

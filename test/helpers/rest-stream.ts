@@ -15,8 +15,8 @@ interface RestData {
 }
 
 /**
- * The events of a conversation over REST, resumed by `Last-Event-ID` and converted to the events of the graph. The code of an
- * error is its HTTP status.
+ * The events of a conversation over REST, resumed by `Last-Event-ID` and converted to the events of the GraphQL schema.
+ * The code of an error is its HTTP status.
  */
 export const restEvents: Transport = {
   name: 'REST',
@@ -45,18 +45,18 @@ export const restEvents: Transport = {
   },
 };
 
-const WITHOUT_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
+const EVENTS_WITHOUT_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
 
-/** Converts an event of REST to an event of the graph. */
+/** Converts an event of REST to an event of the GraphQL schema. */
 function toStreamEvent(cursor: string, event: string, data: RestData): StreamEvent {
   const { conversation_id: conversationId, message_id: messageId, at, offset, text, citation, message } = data;
   const __typename = event.replace(/\b\w/g, (letter) => letter.toUpperCase()).replace('.', '');
-  const about = { __typename, cursor, conversationId, at };
-  if (message !== undefined) return { ...about, message: toStreamMessage(message) };
-  if (WITHOUT_MESSAGE.has(event)) return about;
+  const commonFields = { __typename, cursor, conversationId, at };
+  if (message !== undefined) return { ...commonFields, message: toStreamMessage(message) };
+  if (EVENTS_WITHOUT_MESSAGE.has(event)) return commonFields;
   if (messageId === undefined) throw new Error(`${event} names no message.`);
-  if (citation !== undefined) return { ...about, messageId, citation: toStreamCitation(citation) };
-  return { ...about, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };
+  if (citation !== undefined) return { ...commonFields, messageId, citation: toStreamCitation(citation) };
+  return { ...commonFields, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };
 }
 
 function toStreamMessage({ id, status, content, citations, ...rest }: NonNullable<RestData['message']>): StreamMessage {

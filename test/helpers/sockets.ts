@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { TestGateway } from './gateway.ts';
 
 /** The result of an operation, the same over every transport. */
-export interface Answer {
+export interface OperationResult {
   readonly data?: unknown;
   readonly errors?: readonly PublicError[] | undefined;
 }
@@ -16,26 +16,26 @@ export interface PublicError {
 }
 
 /** How a socket was closed. */
-export interface Closing {
+export interface CloseInfo {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A WebSocket connection of the official client. */
+/** A WebSocket connection of the `graphql-ws` client. */
 export interface TestSocket {
   /** Runs one operation, and returns its first result or the errors that rejected it. */
-  ask(query: string, variables?: object, extensions?: object): Promise<Answer>;
+  execute(query: string, variables?: object, extensions?: object): Promise<OperationResult>;
   /** Resolves when the server has acknowledged the connection. */
   readonly connected: Promise<void>;
   /** Resolves when either side has closed the socket. */
-  readonly closed: Promise<Closing>;
+  readonly closed: Promise<CloseInfo>;
   close(): void;
 }
 
 /** Opens a socket immediately, with `connectionParams` if given. */
 export function openSocket({ url }: Pick<TestGateway, 'url'>, connectionParams?: Record<string, unknown>): TestSocket {
   const connected = Promise.withResolvers<void>();
-  const closed = Promise.withResolvers<Closing>();
+  const closed = Promise.withResolvers<CloseInfo>();
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
@@ -46,13 +46,13 @@ export function openSocket({ url }: Pick<TestGateway, 'url'>, connectionParams?:
     on: {
       connected: () => connected.resolve(),
       closed: (event) => {
-        const { code, reason } = event as Closing;
+        const { code, reason } = event as CloseInfo;
         closed.resolve({ code, reason });
       },
     },
   });
   return {
-    ask: (query, variables = {}, extensions) =>
+    execute: (query, variables = {}, extensions) =>
       new Promise((resolve, reject) => {
         client.subscribe(
           { query, variables: { ...variables }, ...(extensions && { extensions: { ...extensions } }) },
@@ -70,6 +70,6 @@ export function openSocket({ url }: Pick<TestGateway, 'url'>, connectionParams?:
 }
 
 /** The codes of a result's errors. */
-export function codesOf({ errors = [] }: Answer): unknown[] {
+export function errorCodesOf({ errors = [] }: OperationResult): unknown[] {
   return errors.map(({ extensions }) => extensions?.code);
 }

@@ -68,17 +68,17 @@ export interface Reader {
   until(matches: (event: StreamEvent) => boolean): Promise<StreamEvent>;
   /** Resolves when the server completes the stream, or with the error that ended it. */
   readonly ended: Promise<unknown>;
-  /** Unsubscribes properly, as the protocol defines it. */
-  leave(): void;
+  /** Unsubscribes with the protocol's own message. */
+  unsubscribe(): void;
   /** Drops the connection without unsubscribing. */
-  vanish(): void;
+  disconnect(): void;
 }
 
 /**
- * What to subscribe to: a message, a conversation, a chatbot, or the deliveries of a webhook subscription (null: of
- * all); without any of these fields, the account's quota warnings.
+ * What to subscribe to: a message, a conversation, a chatbot, or the deliveries of a webhook subscription (null: the
+ * deliveries of all webhook subscriptions); without any of these fields, the account's quota warnings.
  */
-export type SubscribeOptions = Attachment &
+export type SubscribeOptions = CursorAndKey &
   (
     | { readonly messageId: string }
     | { readonly conversationId: string }
@@ -88,7 +88,7 @@ export type SubscribeOptions = Attachment &
   );
 
 /** The cursor and the API key of a subscription. */
-interface Attachment {
+interface CursorAndKey {
   readonly after?: string | null | undefined;
   readonly key?: string;
 }
@@ -99,23 +99,23 @@ export interface Transport {
   subscribe(gateway: Pick<TestGateway, 'url' | 'key'>, options: SubscribeOptions): Reader;
 }
 
-const MESSAGE = `message { id status content finishReason error { code message } citations { title quote start end } }`;
+const MESSAGE_FIELDS = `message { id status content finishReason error { code message } citations { title quote start end } }`;
 
-const EVENT = `
+const EVENT_FIELDS = `
     __typename
     cursor
     conversationId
     at
-    ... on MessageCreated { ${MESSAGE} }
-    ... on MessageStarted { ${MESSAGE} }
+    ... on MessageCreated { ${MESSAGE_FIELDS} }
+    ... on MessageStarted { ${MESSAGE_FIELDS} }
     ... on MessageDelta { messageId offset text content }
     ... on CitationAdded { messageId citation { title quote start end } }
-    ... on MessageCompleted { ${MESSAGE} }
-    ... on MessageFailed { ${MESSAGE} }
-    ... on MessageStopped { ${MESSAGE} }
-    ... on MessageInterrupted { ${MESSAGE} }
-    ... on BranchSelected { ${MESSAGE} }
-    ... on FollowUpsSuggested { message { followUps } ${MESSAGE} }
+    ... on MessageCompleted { ${MESSAGE_FIELDS} }
+    ... on MessageFailed { ${MESSAGE_FIELDS} }
+    ... on MessageStopped { ${MESSAGE_FIELDS} }
+    ... on MessageInterrupted { ${MESSAGE_FIELDS} }
+    ... on BranchSelected { ${MESSAGE_FIELDS} }
+    ... on FollowUpsSuggested { message { followUps } ${MESSAGE_FIELDS} }
     ... on HandoffChanged { conversation { id status answeredBy assignee unreadCount } }
     ... on LeadCaptured { lead { id email } }
     ... on TypingChanged { role isTyping }
@@ -124,17 +124,17 @@ const EVENT = `
 
 /** The subscription to a message, with all its fields. */
 export const MESSAGE_STREAM = `subscription Follow($messageId: ID!, $after: String) {
-  messageStream(messageId: $messageId, after: $after) {${EVENT}
+  messageStream(messageId: $messageId, after: $after) {${EVENT_FIELDS}
   }
 }`;
 
 const FOLLOW_CONVERSATION = `subscription Follow($conversationId: ID!, $after: String) {
-  conversationEvents(conversationId: $conversationId, after: $after) {${EVENT}
+  conversationEvents(conversationId: $conversationId, after: $after) {${EVENT_FIELDS}
   }
 }`;
 
 const FOLLOW_CHATBOT = `subscription Follow($chatbotId: ID!, $after: String) {
-  chatbotEvents(chatbotId: $chatbotId, after: $after) {${EVENT}
+  chatbotEvents(chatbotId: $chatbotId, after: $after) {${EVENT_FIELDS}
   }
 }`;
 
@@ -186,14 +186,14 @@ export const serverSentEvents: Transport = {
   },
 };
 
-/** Every transport that carries subscriptions. */
+/** Every transport of GraphQL subscriptions. */
 export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
 
-/** Starts a gateway with an open reply; its engine emits what the test pushes. */
-export async function startReply({ env, replaced }: Pick<GatewayOptions, 'env' | 'replaced'> = {}) {
+/** Starts a gateway with an open reply; the gateway's engine emits what the test pushes. */
+export async function startGatewayWithOpenReply({ env, overrides }: Pick<GatewayOptions, 'env' | 'overrides'> = {}) {
   const engine = createScriptedEngine();
   const engines = new Map([['builtin', engine]]);
-  const gateway = await startGateway({ ...(env && { env }), replaced: { engines, ...replaced } });
+  const gateway = await startGateway({ ...(env && { env }), overrides: { engines, ...overrides } });
   onTestFinished(() => gateway.close());
   // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish));
@@ -211,16 +211,16 @@ export async function readMessage(gateway: TestGateway, id: string): Promise<Str
 }
 
 /** Joins deltas at their offsets. */
-export function textOf(events: readonly StreamEvent[]): string {
+export function joinDeltas(events: readonly StreamEvent[]): string {
   return events.reduce((text, { offset, text: piece = '' }) => {
     if (offset === undefined) return text;
     if (offset !== text.length)
-      throw new Error(`A delta begins at ${offset}, the text before it ends at ${text.length}.`);
+      throw new Error(`A delta begins at ${offset}, but the text so far ends at ${text.length}.`);
     return text + piece;
   }, '');
 }
 
-/** One field, by the name of the subscription. */
+/** The data of a result: one field, named after the subscription field, with the event. */
 type Data = Record<string, StreamEvent>;
 
 interface Result {
@@ -236,7 +236,7 @@ export interface Sink {
 }
 
 function operationOf({ key: _, ...variables }: SubscribeOptions) {
-  // JSON leaves out an undefined variable: it is absent, not null.
+  // JSON omits an undefined variable, so that the variable is absent, not null.
   if ('messageId' in variables) return { query: MESSAGE_STREAM, variables };
   if ('subscriptionId' in variables) return { query: FOLLOW_DELIVERIES, variables };
   if ('chatbotId' in variables) return { query: FOLLOW_CHATBOT, variables };
@@ -244,7 +244,7 @@ function operationOf({ key: _, ...variables }: SubscribeOptions) {
 }
 
 /** Creates a reader that collects a subscription's results. */
-export function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
+export function createReader(subscribe: (sink: Sink) => () => void, disconnect: () => void): Reader {
   const events: StreamEvent[] = [];
   const errors: string[] = [];
   const waiting = new Set<() => void>();
@@ -276,7 +276,7 @@ export function createReader(subscribe: (sink: Sink) => () => void, vanish: () =
     events,
     errors,
     get text() {
-      return textOf(events);
+      return joinDeltas(events);
     },
     async until(matches) {
       while (true) {
@@ -293,7 +293,7 @@ export function createReader(subscribe: (sink: Sink) => () => void, vanish: () =
       }
     },
     ended: end.promise,
-    leave: unsubscribe,
-    vanish,
+    unsubscribe,
+    disconnect,
   };
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
-import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
+import { errorCodesOf, type OperationResult, openSocket } from '../helpers/sockets.ts';
 
 const MAX_BODY_BYTES = 262_144;
 const QUERY = '{"query":"{viewer{kind}}"}';
@@ -14,7 +14,7 @@ let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startGateway();
 });
-// After every input, the gateway has logged no internal error and keeps running.
+// After all inputs, the gateway still runs and has logged no internal error.
 afterAll(async () => {
   expect(await gateway.graphql('{viewer{kind}}')).toMatchObject({ status: 200, ...ANSWER });
   expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
@@ -26,23 +26,23 @@ async function request(init: RequestInit & { duplex?: 'half' }, path = '/graphql
   const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json', ...init.headers };
   const response = await gateway.fetch(path, { method: 'POST', ...init, headers });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, ...(text ? (JSON.parse(text) as Answer) : {}) };
+  return { status: response.status, headers: response.headers, ...(text ? (JSON.parse(text) as OperationResult) : {}) };
 }
 
-const summaryOf = (answer: Answer & { status: number }) => [answer.status, ...codesOf(answer)];
-const padded = (bytes: number) => QUERY + ' '.repeat(bytes - QUERY.length);
-const streamed = (text: string) => new Blob([text]).stream();
+const summaryOf = (answer: OperationResult & { status: number }) => [answer.status, ...errorCodesOf(answer)];
+const padQuery = (bytes: number) => QUERY + ' '.repeat(bytes - QUERY.length);
+const streamOf = (text: string) => new Blob([text]).stream();
 
 describe('a body', () => {
   it('may have 262,144 bytes, announced or in chunks', async () => {
-    expect(await request({ body: padded(MAX_BODY_BYTES) })).toMatchObject(ANSWER);
-    expect(await request({ body: streamed(padded(MAX_BODY_BYTES)), duplex: 'half' })).toMatchObject(ANSWER);
+    expect(await request({ body: padQuery(MAX_BODY_BYTES) })).toMatchObject(ANSWER);
+    expect(await request({ body: streamOf(padQuery(MAX_BODY_BYTES)), duplex: 'half' })).toMatchObject(ANSWER);
   });
 
   it.each([MAX_BODY_BYTES + 1, 5_000_000])('of %i bytes is 413, announced or in chunks', async (bytes) => {
     const accept = { accept: 'application/json' };
-    const announced = await request({ body: padded(bytes), headers: accept });
-    const chunked = await request({ body: streamed(padded(bytes)), duplex: 'half', headers: accept });
+    const announced = await request({ body: padQuery(bytes), headers: accept });
+    const chunked = await request({ body: streamOf(padQuery(bytes)), duplex: 'half', headers: accept });
     expect([announced, chunked].map(summaryOf)).toEqual(Array(2).fill([413, 'PAYLOAD_TOO_LARGE']));
   });
 
@@ -52,10 +52,10 @@ describe('a body', () => {
   });
 
   it.each<[string, string | Uint8Array<ArrayBuffer>]>([
-    ['nothing', ''],
-    ['no JSON', '{viewer{kind}}'],
-    ['JSON cut off', QUERY.slice(0, -1)],
-    ['JSON and more', `${QUERY}}`],
+    ['zero bytes', ''],
+    ['text that is not JSON', '{viewer{kind}}'],
+    ['truncated JSON', QUERY.slice(0, -1)],
+    ['JSON with a second closing brace', `${QUERY}}`],
     ['a list of operations', `[${QUERY},${QUERY}]`],
     ['an empty list', '[]'],
     ['null', 'null'],
@@ -64,7 +64,7 @@ describe('a body', () => {
     ['a byte that is not UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xff'), 'latin1'))],
     ['a surrogate in UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xed\xa0\x80'), 'latin1'))],
     ['UTF-16', new Uint8Array(Buffer.from(QUERY, 'utf16le'))],
-    ['brackets 100,000 deep and cut off', '['.repeat(100_000)],
+    ['100,000 brackets that are never closed', '['.repeat(100_000)],
   ])('of %s is 400 MALFORMED_BODY', async (_name, body) => {
     expect(summaryOf(await request({ body }))).toEqual([400, 'MALFORMED_BODY']);
   });
@@ -93,11 +93,12 @@ describe('a body', () => {
 });
 
 describe('the parameters of an operation', () => {
-  const TWO = 'query A{viewer{kind}} query B{viewer{kind}}';
+  const TWO_OPERATIONS = 'query A{viewer{kind}} query B{viewer{kind}}';
   /** JSON with `DEEP` replaced by lists nested 50,000 deep, which only string operations can build. */
-  const write = (body: object) => JSON.stringify(body).replace('"DEEP"', '['.repeat(50_000) + ']'.repeat(50_000));
-  const WITH_ID = 'query($id:ID!){node(id:$id){id}}';
-  const CREATE = 'mutation($input:CreateChatbotInput!){createChatbot(input:$input){__typename}}';
+  const stringifyDeep = (body: object) =>
+    JSON.stringify(body).replace('"DEEP"', '['.repeat(50_000) + ']'.repeat(50_000));
+  const NODE_BY_ID = 'query($id:ID!){node(id:$id){id}}';
+  const CREATE_CHATBOT = 'mutation($input:CreateChatbotInput!){createChatbot(input:$input){__typename}}';
 
   it.each<[string, object]>([
     ['no query', {}],
@@ -105,13 +106,13 @@ describe('the parameters of an operation', () => {
     ['a query that is a list', { query: 'DEEP' }],
     ['variables that are a list', { query: '{viewer{kind}}', variables: [] }],
     ['variables that are a string', { query: '{viewer{kind}}', variables: '{}' }],
-    ['an operationName that is a number', { query: TWO, operationName: 1 }],
-    ['an unknown operationName', { query: TWO, operationName: 'C' }],
-    ['no operationName for two operations', { query: TWO }],
+    ['an operationName that is a number', { query: TWO_OPERATIONS, operationName: 1 }],
+    ['an unknown operationName', { query: TWO_OPERATIONS, operationName: 'C' }],
+    ['no operationName for two operations', { query: TWO_OPERATIONS }],
     ['extensions that are a string', { query: '{viewer{kind}}', extensions: 'x' }],
-    ['a missing variable', { query: WITH_ID }],
-    ['a variable that is null', { query: WITH_ID, variables: { id: null } }],
-    ['a variable of the wrong type', { query: WITH_ID, variables: { id: {} } }],
+    ['a missing variable', { query: NODE_BY_ID }],
+    ['a variable that is null', { query: NODE_BY_ID, variables: { id: null } }],
+    ['a variable of the wrong type', { query: NODE_BY_ID, variables: { id: {} } }],
     [
       'a number that is too large',
       { query: 'query($n:Int){chatbots(first:$n){nodes{id}}}', variables: { n: 2 ** 31 } },
@@ -120,25 +121,28 @@ describe('the parameters of an operation', () => {
     [
       'an unknown enum value',
       {
-        query: CREATE.replace('Chatbot', 'ApiKey').replace('createChatbot', 'createApiKey'),
+        query: CREATE_CHATBOT.replace('Chatbot', 'ApiKey').replace('createChatbot', 'createApiKey'),
         variables: { input: { name: 'A', scopes: ['ADMIN'] } },
       },
     ],
-    ['an unknown input field', { query: CREATE, variables: { input: { name: 'A', colour: 'red' } } }],
-    ['a missing input field', { query: CREATE, variables: { input: {} } }],
+    ['an unknown input field', { query: CREATE_CHATBOT, variables: { input: { name: 'A', colour: 'red' } } }],
+    ['a missing input field', { query: CREATE_CHATBOT, variables: { input: {} } }],
     ['deeply nested lists', { query: 'query($ids:[ID!]!){nodes(ids:$ids){id}}', variables: { ids: 'DEEP' } }],
-    ['JSON nested 50,000 deep', { query: CREATE, variables: { input: { name: 'A', metadata: { a: 'DEEP' } } } }],
+    [
+      'JSON nested 50,000 deep',
+      { query: CREATE_CHATBOT, variables: { input: { name: 'A', metadata: { a: 'DEEP' } } } },
+    ],
   ])('with %s are BAD_USER_INPUT', async (_name, body) => {
-    const strict = await request({
-      body: write(body),
+    const answer = await request({
+      body: stringifyDeep(body),
       headers: { accept: 'application/graphql-response+json' },
     });
-    expect(summaryOf(strict)).toEqual([400, 'BAD_USER_INPUT']);
-    expect(strict.data ?? null).toBeNull();
+    expect(summaryOf(answer)).toEqual([400, 'BAD_USER_INPUT']);
+    expect(answer.data ?? null).toBeNull();
   });
 
   it('with unused variables are accepted, however deep', async () => {
-    const body = write({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
+    const body = stringifyDeep({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
     expect(await request({ body })).toMatchObject({ status: 200, ...ANSWER });
   });
 
@@ -162,8 +166,8 @@ describe('the parameters of an operation', () => {
 });
 
 describe('the method', () => {
-  const path = (query: string, more = '') => `/graphql?query=${encodeURIComponent(query)}${more}`;
-  const get = (where: string) => request({ method: 'GET' }, where);
+  const path = (query: string, moreParameters = '') => `/graphql?query=${encodeURIComponent(query)}${moreParameters}`;
+  const get = (url: string) => request({ method: 'GET' }, url);
 
   it('GET is for queries', async () => {
     expect(await get(path('{viewer{kind}}'))).toMatchObject({ status: 200, ...ANSWER });
@@ -191,7 +195,7 @@ describe('the method', () => {
 });
 
 describe('a connection', () => {
-  /** Sends raw bytes, and returns what comes back until the gateway closes the connection. */
+  /** Sends raw bytes, and returns everything that the gateway sends before it closes the connection. */
   async function sendBytes(...pieces: (string | Uint8Array)[]): Promise<string> {
     const { hostname, port } = new URL(gateway.url);
     const socket = connect(Number(port), hostname);
@@ -208,10 +212,13 @@ describe('a connection', () => {
   it.each<[string, string | Uint8Array]>([
     ['random bytes', Uint8Array.from({ length: 2_000 }, (_, i) => (i * 7_919) % 256)],
     ['TLS', new Uint8Array(Buffer.from('16030100f4010000f00303', 'hex'))],
-    ['no HTTP', 'HELLO\r\n\r\n'],
-    ['two lengths', 'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345'],
+    ['text that is not HTTP', 'HELLO\r\n\r\n'],
     [
-      'a length and chunks',
+      'two different Content-Length headers',
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345',
+    ],
+    [
+      'Content-Length and Transfer-Encoding',
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
     ],
     ['a header with a NUL', 'GET /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: a\0b\r\n\r\n'],
@@ -246,13 +253,13 @@ describe('a WebSocket', () => {
   const subscribe = (payload: unknown) => JSON.stringify({ type: 'subscribe', id: '1', payload });
 
   it.each<[string, string | Uint8Array, number]>([
-    ['no JSON', '{', 4400],
-    ['an unknown message', '{"type":"hello"}', 4400],
+    ['text that is not JSON', '{', 4400],
+    ['an unknown message type', '{"type":"hello"}', 4400],
     ['a message that is a list', '[]', 4400],
     ['a batch', subscribe([{ query: '{__typename}' }]), 4400],
-    ['a query that is no text', subscribe({ query: 1 }), 4400],
+    ['a query that is not a string', subscribe({ query: 1 }), 4400],
     ['variables that are a list', subscribe({ query: '{__typename}', variables: [] }), 4400],
-    ['bytes', Uint8Array.from([0, 255, 254]), 4400],
+    ['a binary frame', Uint8Array.from([0, 255, 254]), 4400],
     ['a second init', init, 4429],
     ['a message of more than 262,144 bytes', ' '.repeat(MAX_BODY_BYTES + 1), 1009],
   ])('is closed for %s', async (_name, frame, code) => {
@@ -265,15 +272,15 @@ describe('a WebSocket', () => {
 
   it('receives BAD_USER_INPUT for invalid variables and operations', async () => {
     const socket = openSocket(gateway, { 'x-api-key': gateway.key });
-    expect(codesOf(await socket.ask('query($id:ID!){node(id:$id){id}}'))).toEqual(['BAD_USER_INPUT']);
-    expect(codesOf(await socket.ask('query A{__typename} query B{__typename}'))).toEqual(['BAD_USER_INPUT']);
-    expect(await socket.ask('{node(id:"\\u0000"){id}}')).toEqual({ data: { node: null } });
+    expect(errorCodesOf(await socket.execute('query($id:ID!){node(id:$id){id}}'))).toEqual(['BAD_USER_INPUT']);
+    expect(errorCodesOf(await socket.execute('query A{__typename} query B{__typename}'))).toEqual(['BAD_USER_INPUT']);
+    expect(await socket.execute('{node(id:"\\u0000"){id}}')).toEqual({ data: { node: null } });
     socket.close();
   });
 });
 
-describe('a gateway just started', () => {
-  it('answers a first query of 1,900 brackets with a client error', async () => {
+describe('a gateway that has just started', () => {
+  it('rejects a first query of 1,900 nested braces with a client error', async () => {
     const { url, key, stderr } = await startGatewayProcess({
       env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' },
     });
@@ -282,7 +289,10 @@ describe('a gateway just started', () => {
       headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json', 'x-api-key': key },
       body: JSON.stringify({ query: '{a'.repeat(1_900) + '}'.repeat(1_900) }),
     });
-    expect([response.status, ...codesOf((await response.json()) as Answer)]).toEqual([400, 'QUERY_TOO_COMPLEX']);
+    expect([response.status, ...errorCodesOf((await response.json()) as OperationResult)]).toEqual([
+      400,
+      'QUERY_TOO_COMPLEX',
+    ]);
     expect(stderr).not.toMatch(/"level":[56]0/);
   });
 });

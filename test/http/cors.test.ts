@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startGateway } from '../helpers/gateway.ts';
 
-async function open(origins: string) {
+async function startGatewayFor(origins: string) {
   const gateway = await startGateway({ env: { ALLOWED_ORIGINS: origins } });
   onTestFinished(() => gateway.close());
   return gateway;
@@ -20,7 +20,7 @@ describe.each(PATHS)('another origin at %s', (path) => {
   });
 
   it.each(['https://shop.example', 'http://localhost:3000'])('%s may read when it is on the list', async (origin) => {
-    const gateway = await open('https://shop.example, http://localhost:3000');
+    const gateway = await startGatewayFor('https://shop.example, http://localhost:3000');
     const response = await gateway.fetch(path, preflight(origin));
     expect(response.status).toBe(204);
     expect(response.headers.get('access-control-allow-origin')).toBe(origin);
@@ -28,10 +28,10 @@ describe.each(PATHS)('another origin at %s', (path) => {
     for (const header of ['authorization', 'content-type', 'x-api-key', 'last-event-id']) {
       expect(response.headers.get('access-control-allow-headers')).toContain(header);
     }
-    const answered = await gateway.fetch(path, { headers: { origin } });
-    expect(answered.headers.get('access-control-allow-origin')).toBe(origin);
-    expect(answered.headers.get('access-control-expose-headers')).toContain('x-request-id');
-    for (const { headers } of [response, answered]) {
+    const getResponse = await gateway.fetch(path, { headers: { origin } });
+    expect(getResponse.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(getResponse.headers.get('access-control-expose-headers')).toContain('x-request-id');
+    for (const { headers } of [response, getResponse]) {
       expect(headers.get('vary')?.toLowerCase()).toContain('origin');
       expect(headers.get('access-control-allow-credentials')).toBeNull();
     }
@@ -46,7 +46,7 @@ describe.each(PATHS)('another origin at %s', (path) => {
     'HTTPS://SHOP.EXAMPLE',
     'null',
   ])('%s may not read if it is not on the list', async (origin) => {
-    const gateway = await open('https://shop.example');
+    const gateway = await startGatewayFor('https://shop.example');
     for (const init of [preflight(origin), { headers: { origin } }]) {
       const { headers } = await gateway.fetch(path, init);
       expect(headers.get('access-control-allow-origin')).toBeNull();
@@ -55,7 +55,7 @@ describe.each(PATHS)('another origin at %s', (path) => {
   });
 
   it('may not read without a list', async () => {
-    const gateway = await open('');
+    const gateway = await startGatewayFor('');
     const { headers } = await gateway.fetch(path, { headers: { origin: 'https://shop.example' } });
     expect(headers.get('access-control-allow-origin')).toBeNull();
   });
@@ -63,7 +63,7 @@ describe.each(PATHS)('another origin at %s', (path) => {
 
 describe('a response to a request without an origin', () => {
   it('allows no origin, and varies by origin', async () => {
-    const gateway = await open('https://shop.example');
+    const gateway = await startGatewayFor('https://shop.example');
     const { headers } = await gateway.fetch('/health');
     expect(headers.get('access-control-allow-origin')).toBeNull();
     expect(headers.get('vary')?.toLowerCase()).toContain('origin');

@@ -2,28 +2,28 @@ import { createClient } from 'graphql-ws';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { send } from '../helpers/chatbots.ts';
-import { startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
 import { finish } from '../helpers/models/engines.ts';
 
-interface CountedEvent {
+interface UnreadCountEvent {
   readonly conversationEvents: {
     readonly message?: { readonly role: string; readonly conversation: { readonly unreadCount: number } };
   };
 }
 
-const FOLLOW = `subscription ($id: ID!) {
+const CONVERSATION_EVENTS = `subscription ($id: ID!) {
   conversationEvents(conversationId: $id) { ... on MessageCreated { message { role conversation { unreadCount } } } }
 }`;
 
 it('reads related data again for each event of a subscription', async () => {
-  const { gateway, engine, conversationId } = await startConversation();
+  const { gateway, engine, conversationId } = await startGatewayWithCompletedReply();
   const client = createClient({
     url: `${gateway.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
     connectionParams: { Authorization: `Bearer ${gateway.key}` },
   });
   onTestFinished(() => void client.dispose());
-  const events = client.iterate<CountedEvent>({ query: FOLLOW, variables: { id: conversationId } });
+  const events = client.iterate<UnreadCountEvent>({ query: CONVERSATION_EVENTS, variables: { id: conversationId } });
   await waitForReaders(gateway, 1);
 
   /** Sends a message, and returns the number of unread messages in its event. */

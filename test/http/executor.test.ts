@@ -37,7 +37,7 @@ for (const type of Object.values(schema.getTypeMap())) {
   for (const field of Object.values(type.getFields())) field.resolve = defaultFieldResolver;
 }
 
-const animal = (name: string, more: object = {}) => ({ name, friend: null, friends: [], strict: 'yes', ...more });
+const animal = (name: string, fields: object = {}) => ({ name, friend: null, friends: [], strict: 'yes', ...fields });
 const dog = animal('Rex', {
   __typename: 'Dog',
   barks: true,
@@ -47,20 +47,20 @@ const dog = animal('Rex', {
     Promise.resolve(animal('B', { __typename: 'Cat', meows: false })),
   ],
 });
-const throwing = (error: unknown) => () => {
+const throwError = (error: unknown) => () => {
   throw error;
 };
 let sum = 0;
 const root = {
   dog,
-  cat: async () => animal('Tom', { __typename: 'Cat', strict: throwing(new Error('never strict')) }),
+  cat: async () => animal('Tom', { __typename: 'Cat', strict: throwError(new Error('never strict')) }),
   pets: [dog, animal('Tom', { __typename: 'Cat', meows: true })],
   animals: () => [dog, null, Promise.reject(new Error('lost'))],
   maybe: ['a', null, 'c'],
-  fails: throwing(new Error('no')),
-  failsLater: async () => throwing(new Error('later'))(),
-  failsHard: throwing(new GraphQLError('hard', { extensions: { code: 'HARD' } })),
-  located: throwing(new GraphQLError('elsewhere', { path: ['there'] })),
+  fails: throwError(new Error('no')),
+  failsLater: async () => throwError(new Error('later'))(),
+  failsHard: throwError(new GraphQLError('hard', { extensions: { code: 'HARD' } })),
+  located: throwError(new GraphQLError('elsewhere', { path: ['there'] })),
   strange: 'no number',
   echo: (args: object) => JSON.stringify(Object.entries(args).toSorted(([a], [b]) => a.localeCompare(b))),
   choose: (args: object) => JSON.stringify(args),
@@ -68,11 +68,11 @@ const root = {
     sum += n;
     return Promise.resolve(sum);
   },
-  breaks: throwing(new Error('broken')),
+  breaks: throwError(new Error('broken')),
 };
 
 const CASES: [what: string, query: string, variables?: Record<string, unknown>][] = [
-  ['fields in their order', '{ b: maybe pets { __typename } dog { strict name barks } __typename }'],
+  ['fields in the order of the query', '{ b: maybe pets { __typename } dog { strict name barks } __typename }'],
   [
     'interfaces and fragments',
     '{ dog { ...F friends { ...F ... on Cat { meows } } } } fragment F on Animal { name __typename }',
@@ -82,37 +82,37 @@ const CASES: [what: string, query: string, variables?: Record<string, unknown>][
   ['errors on later lines', '{\n  dog { name }\r\n  fails\r  fails\n}'],
   ['a rejected promise', '{ failsLater dog { name } }'],
   ['an error with a code that nulls all data', '{ dog { name } failsHard }'],
-  ['an error with its own location', '{ located }'],
+  ['an error with its own path', '{ located }'],
   ['a null in a non-null field, which nulls the nearest nullable parent', '{ dog { friend { name strict } } }'],
-  ['a throw in a non-null field, which nulls the nearest nullable parent', '{ cat { name strict } dog { name } }'],
+  ['an error in a non-null field, which nulls the nearest nullable parent', '{ cat { name strict } dog { name } }'],
   ['a null in a list', '{ maybe dog { name } }'],
   ['a rejection in a list', '{ animals { name } }'],
   ['a value that cannot be serialized', '{ strange }'],
   ['arguments with defaults', '{ echo a: echo(size: SMALL, filter: {}) b: echo(filter: { names: "one" }, list: 3) }'],
   [
-    'variables, some absent, some null',
+    'variables, of which some are absent and some null',
     'query ($f: Filter, $s: Size, $i: ID = 7, $n: Int, $l: [Int!]) { echo(filter: $f, size: $s, id: $i, n: $n, list: $l) }',
     { f: { size: 'LARGE', names: ['x'] }, n: null, l: [1, 2] },
   ],
-  ['a choice', 'query ($c: Choice!) { choose(by: $c) }', { c: { id: '1' } }],
-  ['two choices', 'query ($c: Choice!) { choose(by: $c) }', { c: { id: '1', name: 'a' } }],
-  ['no choice', 'query ($c: Choice!) { choose(by: $c) }', { c: {} }],
+  ['a oneOf input with one field', 'query ($c: Choice!) { choose(by: $c) }', { c: { id: '1' } }],
+  ['a oneOf input with two fields', 'query ($c: Choice!) { choose(by: $c) }', { c: { id: '1', name: 'a' } }],
+  ['a oneOf input without fields', 'query ($c: Choice!) { choose(by: $c) }', { c: {} }],
   ['a variable of the wrong type', 'query ($n: Int) { echo(n: $n) }', { n: 'one' }],
   ['a variable that is missing', 'query ($n: Int!) { echo(n: $n) }'],
   ['mutations one after the other', 'mutation { a: add(n: 1) b: add(n: 2) c: add(n: -3) }'],
-  ['mutations up to the one that fails', 'mutation { a: add(n: 0) breaks b: add(n: 0) }'],
+  ['mutations up to a failed one', 'mutation { a: add(n: 0) breaks b: add(n: 0) }'],
 ];
 
 function createTestExecutor(compileAtUse: number) {
   const metrics = createMetrics();
-  const count = async () => {
+  const countCompilations = async () => {
     const { values } = await metrics.compilations.get();
     return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
   };
-  return { count, ...createExecutor({ config: { ...readConfig({}), compileAtUse }, metrics }) };
+  return { countCompilations, ...createExecutor({ config: { ...readConfig({}), compileAtUse }, metrics }) };
 }
 
-const asSent = ({ data, errors }: ExecutionResult) =>
+const serializeResult = ({ data, errors }: ExecutionResult) =>
   JSON.stringify({
     ...(errors && { errors: errors.map((error) => ({ ...error.toJSON(), isFault: isFault(error) })) }),
     data,
@@ -123,43 +123,44 @@ const isFault = ({ originalError }: GraphQLError) =>
   originalError !== undefined && !(originalError instanceof GraphQLError);
 
 describe('a compiled operation', () => {
-  it.each(CASES)('responds as graphql-js does: %s', async (_what, query, variableValues = {}) => {
-    const { execute: executeCompiled, count } = createTestExecutor(1);
+  it.each(CASES)('returns the same result as graphql-js: %s', async (_what, query, variableValues = {}) => {
+    const { execute: executeCompiled, countCompilations } = createTestExecutor(1);
     const args = { schema, document: parse(query), rootValue: root, variableValues };
-    const expected = asSent(await execute(args));
-    expect(asSent(await executeCompiled(args))).toBe(expected);
-    expect(asSent(await executeCompiled(args))).toBe(expected);
-    expect((await count()).failed).toBeUndefined();
+    const expected = serializeResult(await execute(args));
+    expect(serializeResult(await executeCompiled(args))).toBe(expected);
+    expect(serializeResult(await executeCompiled(args))).toBe(expected);
+    expect((await countCompilations()).failed).toBeUndefined();
   });
 
   it.each([
-    ['questions about the schema', '{ __type(name: "Dog") { name } maybe }', {}],
+    ['introspection', '{ __type(name: "Dog") { name } maybe }', {}],
     [
-      'variables within values',
+      'variables within input objects',
       'query ($n: Int, $s: [String!]) { echo(filter: { limit: $n, names: $s }) }',
       { s: ['y'] },
     ],
-    ['variables that must be and have a default', 'query ($n: Int! = 3) { echo(n: $n) }', {}],
+    ['non-null variables with a default', 'query ($n: Int! = 3) { echo(n: $n) }', {}],
     [
-      'conditions',
+      '@include with a variable',
       'query ($no: Boolean!) { dog { ...F @include(if: $no) } maybe } fragment F on Dog { name }',
       { no: false },
     ],
-  ])('excludes %s: graphql-js executes it', async (_what, query, variableValues) => {
-    const { execute: executeCompiled, count } = createTestExecutor(1);
+  ])('does not support %s: graphql-js executes it', async (_what, query, variableValues) => {
+    const { execute: executeCompiled, countCompilations } = createTestExecutor(1);
     const args = { schema, document: parse(query), rootValue: root, variableValues };
-    expect(asSent(await executeCompiled(args))).toBe(asSent(await execute(args)));
-    expect(await count()).toEqual({ failed: 1 });
+    expect(serializeResult(await executeCompiled(args))).toBe(serializeResult(await execute(args)));
+    expect(await countCompilations()).toEqual({ failed: 1 });
   });
 
-  it('belongs to one document', async () => {
-    const { execute: executeCompiled, count } = createTestExecutor(1);
+  it('is compiled once per operation of a document', async () => {
+    const { execute: executeCompiled, countCompilations } = createTestExecutor(1);
     const document = parse('query A { dog { ...F } } query B { cat { ...F } } fragment F on Animal { name }');
-    const ask = async (operationName: string) => executeCompiled({ schema, document, operationName, rootValue: root });
-    expect(await ask('A')).toEqual({ data: { dog: { name: 'Rex' } } });
-    expect(await ask('B')).toEqual({ data: { cat: { name: 'Tom' } } });
-    expect(await ask('A')).toEqual({ data: { dog: { name: 'Rex' } } });
-    expect(await count()).toEqual({ ok: 2 });
+    const executeOperation = async (operationName: string) =>
+      executeCompiled({ schema, document, operationName, rootValue: root });
+    expect(await executeOperation('A')).toEqual({ data: { dog: { name: 'Rex' } } });
+    expect(await executeOperation('B')).toEqual({ data: { cat: { name: 'Tom' } } });
+    expect(await executeOperation('A')).toEqual({ data: { dog: { name: 'Rex' } } });
+    expect(await countCompilations()).toEqual({ ok: 2 });
   });
 
   it('is compiled after the configured number of uses, or never if that is 0', async () => {
@@ -171,7 +172,7 @@ describe('a compiled operation', () => {
       const executor = createTestExecutor(compileAtUse);
       for (const expected of counts) {
         expect(await executor.execute(args)).toEqual({ data: { maybe: ['a'] } });
-        expect(await executor.count()).toEqual(expected);
+        expect(await executor.countCompilations()).toEqual(expected);
       }
     }
   });
@@ -181,7 +182,7 @@ describe('a gateway', () => {
   it.each([
     ['true', /compilations_total\{outcome="ok"\} [1-9]/],
     ['false', /compilations_total counter\n(?!chatgraph_graphql_compilations_total)/],
-  ])('with GRAPHQL_JIT=%s responds the same, and counts compilations in its metrics', async (jit, metrics) => {
+  ])('with GRAPHQL_JIT=%s returns the same result, and counts compilations in its metrics', async (jit, metrics) => {
     const gateway = await startGateway({ env: { GRAPHQL_JIT: jit } });
     for (let count = 0; count < 4; count++) {
       const { data, errors } = await gateway.graphql('{ viewer { kind } chatbots { nodes { id } } }');

@@ -3,28 +3,29 @@ import type { Scope } from '../../src/domain/entities.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
+import { SECRET_KEY, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutation } from '../schema/support.ts';
 
 const SECRET = 'zanzibar';
 
 let gateway: TestGateway;
-let manager: string;
+let manageKey: string;
 let conversationId: string;
 let eventId: string;
-let own: string;
+let subscriptionId: string;
 
-const ask = (query: string, variables: object = {}, key = manager) => gateway.graphql(query, variables, key);
-const codesOf = ({ errors }: Awaited<ReturnType<typeof ask>>) => errors?.map(({ extensions }) => extensions.code);
+const runOperation = (query: string, variables: object = {}, key = manageKey) => gateway.graphql(query, variables, key);
+const codesOf = ({ errors }: Awaited<ReturnType<typeof runOperation>>) =>
+  errors?.map(({ extensions }) => extensions.code);
 
 beforeAll(async () => {
   gateway = await startGateway({ env: { SECRET_KEY } });
   const chatbotId = await createChatbot(gateway, { sources: [`The code word is ${SECRET}.`] });
   ({ conversationId } = await send(gateway, { chatbotId, content: `Is the code word ${SECRET}?` }));
-  manager = await gateway.createKey(gateway.accountId, ['MANAGE']);
+  manageKey = await gateway.createKey(gateway.accountId, ['MANAGE']);
   const event = { conversationId, chatbotId, data: JSON.stringify({ message: SECRET }) } as object;
-  ({ id: eventId } = await writeEvent(gateway, { name: 'MESSAGE_RECEIVED', ...event }));
-  own = (await subscribe(gateway)).id;
+  ({ id: eventId } = await storeEvent(gateway, { name: 'MESSAGE_RECEIVED', ...event }));
+  subscriptionId = (await subscribe(gateway)).id;
 });
 afterAll(() => gateway.close());
 
@@ -39,28 +40,33 @@ const READS = [
 ];
 
 describe('a key with MANAGE only', () => {
-  it.each(READS)('has no effect with a mutation whose payload selects %s', async (selection) => {
+  it.each(READS)('is rejected, without side effects, for a mutation whose payload selects %s', async (selection) => {
     for (const name of ['escalateConversation', 'closeConversation', 'assignConversation', 'markConversationRead']) {
       const query = mutation(name, `conversation ${selection}`);
-      const answer = await ask(query, { input: { conversationId } });
+      const answer = await runOperation(query, { input: { conversationId } });
       expect([answer.status, codesOf(answer), answer.data]).toEqual([403, ['FORBIDDEN'], undefined]);
     }
     const { status } = (
-      await ask('query ($id: ID!) { conversation(id: $id) { status } }', { id: conversationId }, gateway.key)
+      await runOperation('query ($id: ID!) { conversation(id: $id) { status } }', { id: conversationId }, gateway.key)
     ).data.conversation as unknown as { status: string };
     expect(status).toBe('OPEN');
   });
 
-  it.each(READS)('neither tests nor saves a document that selects %s', async (selection) => {
+  it.each(READS)('cannot test or save a webhook document that selects %s', async (selection) => {
     const document = `subscription { event { ... on MessageReceivedEvent { conversation ${selection} } } }`;
-    const tried = await ask('query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }', {
-      d: document,
-      e: eventId,
-    });
+    const dryRun = await runOperation(
+      'query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }',
+      {
+        d: document,
+        e: eventId,
+      },
+    );
     const input = { url: 'https://hooks.example.com', events: ['QUOTA_WARNING'], document };
-    const saved = await ask(mutation('createWebhookSubscription'), { input });
-    const changed = await ask(mutation('updateWebhookSubscription'), { input: { id: own, document } });
-    for (const answer of [tried, saved, changed]) {
+    const created = await runOperation(mutation('createWebhookSubscription'), { input });
+    const updated = await runOperation(mutation('updateWebhookSubscription'), {
+      input: { id: subscriptionId, document },
+    });
+    for (const answer of [dryRun, created, updated]) {
       expect(answer.status).toBe(403);
       expect(answer.errors?.[0]?.extensions).toEqual({
         code: 'FORBIDDEN',
@@ -71,47 +77,49 @@ describe('a key with MANAGE only', () => {
     }
   });
 
-  it('reads no past event, with a document or without', async () => {
-    const run = 'query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }';
+  it('cannot read a past event in a dry run, with a document or without', async () => {
+    const dryRunQuery = 'query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }';
     for (const variables of [{ e: eventId }, { e: eventId, d: 'subscription { event { id } }' }]) {
-      const answer = await ask(run, variables);
+      const answer = await runOperation(dryRunQuery, variables);
       expect(codesOf(answer)).toEqual(['FORBIDDEN']);
       expect(JSON.stringify(answer)).not.toContain(SECRET);
     }
-    expect((await ask('{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }')).errors).toBeUndefined();
+    expect((await runOperation('{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }')).errors).toBeUndefined();
   });
 
-  it('can have webhooks send only events about the account and its webhooks', async () => {
+  it('can create and change webhooks only for events about the account and its webhooks', async () => {
     const elsewhere = { url: 'https://elsewhere.example.com' };
     const changes = [
       ['createWebhookSubscription', { ...elsewhere, events: ['MESSAGE_RECEIVED'] }],
-      ['updateWebhookSubscription', { id: own, ...elsewhere }],
-      ['updateWebhookSubscription', { id: own, events: ['MESSAGE_COMPLETED'] }],
+      ['updateWebhookSubscription', { id: subscriptionId, ...elsewhere }],
+      ['updateWebhookSubscription', { id: subscriptionId, events: ['MESSAGE_COMPLETED'] }],
     ] as const;
     for (const [name, input] of changes) {
-      const { data } = await ask(mutation(name), { input });
+      const { data } = await runOperation(mutation(name), { input });
       expect(data).toMatchObject({ [name]: { code: 'INVALID_INPUT', reason: expect.stringContaining('lacks READ') } });
     }
     const input = { ...elsewhere, events: ['QUOTA_WARNING', 'WEBHOOK_DISABLED'] };
-    const { data } = await ask(mutation('createWebhookSubscription'), { input });
+    const { data } = await runOperation(mutation('createWebhookSubscription'), { input });
     expect(data).toMatchObject({ createWebhookSubscription: { __typename: 'CreateWebhookSubscriptionPayload' } });
-    const described = await ask(mutation('updateWebhookSubscription'), { input: { id: own, description: 'a' } });
-    expect(described.data).toMatchObject({
+    const updated = await runOperation(mutation('updateWebhookSubscription'), {
+      input: { id: subscriptionId, description: 'a' },
+    });
+    expect(updated.data).toMatchObject({
       updateWebhookSubscription: { __typename: 'UpdateWebhookSubscriptionPayload' },
     });
   });
 
-  it('is rejected over REST as over GraphQL, and nothing is sent', async () => {
-    const headers = { authorization: `Bearer ${manager}`, 'content-type': 'application/json' };
+  it('is rejected over REST as over GraphQL, and no webhook is sent', async () => {
+    const headers = { authorization: `Bearer ${manageKey}`, 'content-type': 'application/json' };
     const post = (path: string, body: object) =>
       gateway.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
     const created = await post('/v1/webhooks', { url: 'https://hooks.example.com', events: ['message.received'] });
     expect([created.status, await created.text()]).toEqual([400, expect.stringContaining('lacks READ')]);
-    const tested = await post(`/v1/webhooks/${own}/test`, { event: 'lead.captured' });
-    const listed = await gateway.fetch(`/v1/webhooks/${own}/deliveries`, { headers });
+    const tested = await post(`/v1/webhooks/${subscriptionId}/test`, { event: 'lead.captured' });
+    const listed = await gateway.fetch(`/v1/webhooks/${subscriptionId}/deliveries`, { headers });
     expect([tested.status, listed.status]).toEqual([403, 403]);
     const rows = await gateway.deps.db.read.selectFrom('webhook_deliveries').selectAll().execute();
-    expect(rows.filter(({ subscription_id }) => subscription_id === own)).toEqual([]);
+    expect(rows.filter(({ subscription_id }) => subscription_id === subscriptionId)).toEqual([]);
   });
 });
 
@@ -130,17 +138,17 @@ describe('FORBIDDEN', () => {
   it.each(['application/json', 'application/graphql-response+json'])('is 403 for Accept: %s', async (accept) => {
     const response = await gateway.fetch('/graphql', {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-api-key': manager, accept },
+      headers: { 'content-type': 'application/json', 'x-api-key': manageKey, accept },
       body: JSON.stringify({ query: QUERY, variables: { id: conversationId } }),
     });
     expect([response.status, await response.json()]).toEqual([403, { errors: [ERROR] }]);
   });
 
   it('is an error of the operation on a socket, which stays open', async () => {
-    const socket = openSocket(gateway, { 'x-api-key': manager });
-    const answer = await socket.ask(QUERY, { id: conversationId });
+    const socket = openSocket(gateway, { 'x-api-key': manageKey });
+    const answer = await socket.execute(QUERY, { id: conversationId });
     expect(answer).toEqual({ errors: [ERROR] });
-    expect(await socket.ask('{ viewer { kind } }')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
+    expect(await socket.execute('{ viewer { kind } }')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
     socket.close();
   });
 
@@ -148,7 +156,11 @@ describe('FORBIDDEN', () => {
     [['CHAT'], '{ viewer { account { apiKeys { id } } } }'],
     [['READ'], '{ webhookSubscriptions { nodes { id } } }'],
   ])('returns no data to a key with %j that queries %s', async (scopes, query) => {
-    const answer = await ask(query, {}, await gateway.createKey((await gateway.createTenant()).accountId, scopes));
+    const answer = await runOperation(
+      query,
+      {},
+      await gateway.createKey((await gateway.createTenant()).accountId, scopes),
+    );
     expect([answer.status, answer.data]).toEqual([403, undefined]);
   });
 });

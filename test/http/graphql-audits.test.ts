@@ -16,7 +16,7 @@ describe('GraphQL over HTTP', () => {
       fetch(url, { ...init, headers: { ...init.headers, authorization: `Bearer ${gateway.key}` } }),
   });
 
-  it('passes all 61 audits', () => {
+  it('is tested by 61 audits', () => {
     expect(audits).toHaveLength(61);
   });
 

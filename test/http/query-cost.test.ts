@@ -3,47 +3,50 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { isLarge } from '../../src/http/field-sizes.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
+import { errorCodesOf, type OperationResult, openSocket } from '../helpers/sockets.ts';
 
-const many = (times: number, text: (index: number) => string) =>
+const repeatIndexed = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
-const messages = (ids: number, first: number, fields: string) =>
+const messagesQuery = (ids: number, first: number, fields: string) =>
   `{nodes(ids:${JSON.stringify(Array(ids).fill('x'))}){...on Conversation{messages(first:${first}){nodes{${fields}}}}}}`;
 /** Deliveries have the largest field values in the schema. */
-const deliveries = (first: number, fields: string) =>
+const deliveriesQuery = (first: number, fields: string) =>
   `{webhookSubscriptions(first:10){nodes{deliveries(first:${first}){nodes{${fields}}}}}}`;
-const dryRun = (document: string) => `dryRunWebhook(sample:MESSAGE_COMPLETED,document:"${document}"){payload}`;
-const document = (first: number) =>
+const dryRunField = (document: string) => `dryRunWebhook(sample:MESSAGE_COMPLETED,document:"${document}"){payload}`;
+const webhookDocument = (first: number) =>
   `subscription{event{...on MessageCompletedEvent{conversation{messages(first:${first}){nodes{siblings{id}}}}}}}`;
 
-/** Queries above the limit. An object costs 1, lists multiply, each additional alias of a large value costs 1. */
+/**
+ * Queries above the limit. An object costs 1. A list multiplies the cost of its item. Each additional alias of a large
+ * value costs 1.
+ */
 const TOO_EXPENSIVE: readonly (readonly [name: string, query: string, cost: number])[] = [
   [
-    'objects of lists',
+    'objects in nested lists',
     '{chatbots(first:100){nodes{sources(first:100){nodes{id title status}}}}}',
     1 + 100 * (1 + 1 + 100),
   ],
-  ['repeated ids', messages(99, 100, 'id'), 99 * (1 + 1 + 100)],
-  ['additional aliases of a text', messages(48, 95, 'content a:content b:content'), 48 * (2 + 95 * 3)],
+  ['repeated ids', messagesQuery(99, 100, 'id'), 99 * (1 + 1 + 100)],
+  ['additional aliases of a text', messagesQuery(48, 95, 'content a:content b:content'), 48 * (2 + 95 * 3)],
   [
     'additional aliases of a JSON value',
-    messages(
+    messagesQuery(
       48,
       95,
-      many(29, (i) => `a${i}:metadata`),
+      repeatIndexed(29, (i) => `a${i}:metadata`),
     ),
     48 * (2 + 95 * 29),
   ],
   [
     'additional aliases selected by fragments',
-    `${messages(40, 90, 'content ...F ...on Message{b:content}')} fragment F on Message{a:content}`,
+    `${messagesQuery(40, 90, 'content ...F ...on Message{b:content}')} fragment F on Message{a:content}`,
     40 * (2 + 90 * 3),
   ],
   [
     'additional aliases of a payload',
-    deliveries(
+    deliveriesQuery(
       100,
-      many(10, (i) => `a${i}:payload`),
+      repeatIndexed(10, (i) => `a${i}:payload`),
     ),
     1 + 10 * (2 + 100 * 10),
   ],
@@ -52,67 +55,79 @@ const TOO_EXPENSIVE: readonly (readonly [name: string, query: string, cost: numb
     '{chatbots(first:100){edges{node{id}} nodes{sources(first:98){nodes{id}}}}}',
     1 + 100 * (1 + 1 + 1 + 1 + 98),
   ],
-  ['a document in a dry run', `{${dryRun(document(100))}${many(1, () => `b:${dryRun(document(100))}`)}}`, 2 * 5_104],
+  [
+    'the documents of two dry runs',
+    `{${dryRunField(webhookDocument(100))}${repeatIndexed(1, () => `b:${dryRunField(webhookDocument(100))}`)}}`,
+    2 * 5_104,
+  ],
 ];
 
-const WITHIN: readonly (readonly [name: string, query: string])[] = [
-  ['one alias of a large value', deliveries(99, 'a:payload b:event c:event')],
+const WITHIN_LIMIT: readonly (readonly [name: string, query: string])[] = [
+  ['one alias of a large value', deliveriesQuery(99, 'a:payload b:event c:event')],
   [
     'aliases of small values',
-    messages(
+    messagesQuery(
       90,
       100,
-      many(29, (i) => `a${i}:isShown`),
+      repeatIndexed(29, (i) => `a${i}:isShown`),
     ),
   ],
-  ['the same name of a large value, many times', messages(48, 95, `content ${many(20, () => 'content')}`)],
   [
-    'a page and the next one',
+    'a large value selected many times under the same name',
+    messagesQuery(48, 95, `content ${repeatIndexed(20, () => 'content')}`),
+  ],
+  [
+    'the page info of a list',
     '{chatbots(first:100){nodes{sources(first:97){nodes{id}}} pageInfo{hasNextPage endCursor}}}',
   ],
-  ['a document in a dry run', `{${dryRun(document(100))}}`],
+  ['the document of one dry run', `{${dryRunField(webhookDocument(100))}}`],
 ];
 
 describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transport) => {
   let gateway: TestGateway;
-  let ask: (query: string, variables?: object) => Promise<Answer>;
+  let runOperation: (query: string, variables?: object) => Promise<OperationResult>;
 
   beforeAll(async () => {
     gateway = await startGateway();
-    ask = transport === 'HTTP' ? gateway.graphql : openSocket(gateway, { authorization: `Bearer ${gateway.key}` }).ask;
+    runOperation =
+      transport === 'HTTP' ? gateway.graphql : openSocket(gateway, { authorization: `Bearer ${gateway.key}` }).execute;
   });
   afterAll(() => gateway.close());
 
-  it.each(TOO_EXPENSIVE)('counts %s, and reports it', async (_name, query, cost) => {
-    const { errors } = await ask(query);
+  it.each(TOO_EXPENSIVE)('includes %s, and is reported in the error', async (_name, query, cost) => {
+    const { errors } = await runOperation(query);
     expect(errors?.[0]?.message).toMatch(/its cost may be at most 10000/);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'QUERY_TOO_COMPLEX', cost, limit: 10_000 });
   });
 
-  it.each(WITHIN)('does not count %s', async (_name, query) => {
-    expect((await ask(query)).errors).toBeUndefined();
+  it.each(WITHIN_LIMIT)('is within the limit for %s', async (_name, query) => {
+    expect((await runOperation(query)).errors).toBeUndefined();
   });
 
   it('is reported with the most expensive root fields, at most five', async () => {
-    const fields = many(7, (i) => `a${i}:chatbots(first:${i * 10}){nodes{sources(first:60){nodes{id}}}}`);
-    const { errors } = await ask(`{${fields}}`);
+    const fields = repeatIndexed(7, (i) => `a${i}:chatbots(first:${i * 10}){nodes{sources(first:60){nodes{id}}}}`);
+    const { errors } = await runOperation(`{${fields}}`);
     const parts = (errors?.[0]?.extensions?.parts ?? []) as { field: string; cost: number }[];
     expect(parts.map(({ field }) => field)).toEqual(['a6', 'a5', 'a4', 'a3', 'a2']);
     expect(parts[0]?.cost).toBe(1 + 60 * (1 + 1 + 60));
   });
 
-  it('counts the values of variables', async () => {
+  it('depends on the values of variables', async () => {
     const query = 'query($ids:[ID!]!,$n:Int){nodes(ids:$ids){...on Conversation{messages(first:$n){nodes{id}}}}}';
-    expect(codesOf(await ask(query, { ids: Array(99).fill('x'), n: 100 }))).toEqual(['QUERY_TOO_COMPLEX']);
-    expect(codesOf(await ask(query, { ids: Array(9).fill('x'), n: 100 }))).toEqual([]);
-    expect(codesOf(await ask(query, { ids: Array(99).fill('x'), n: 100 }))).toEqual(['QUERY_TOO_COMPLEX']);
+    expect(errorCodesOf(await runOperation(query, { ids: Array(99).fill('x'), n: 100 }))).toEqual([
+      'QUERY_TOO_COMPLEX',
+    ]);
+    expect(errorCodesOf(await runOperation(query, { ids: Array(9).fill('x'), n: 100 }))).toEqual([]);
+    expect(errorCodesOf(await runOperation(query, { ids: Array(99).fill('x'), n: 100 }))).toEqual([
+      'QUERY_TOO_COMPLEX',
+    ]);
   });
 });
 
 /** The introspection queries of common tools. */
 const TOOLS: Readonly<Record<string, string>> = {
   'graphql-js': getIntrospectionQuery(),
-  'graphql-js, all of it': getIntrospectionQuery({
+  'graphql-js with all options': getIntrospectionQuery({
     inputValueDeprecation: true,
     specifiedByUrl: true,
     directiveIsRepeatable: true,
@@ -124,19 +139,19 @@ const TOOLS: Readonly<Record<string, string>> = {
   GraphiQL: getIntrospectionQuery({ inputValueDeprecation: true, schemaDescription: true }),
   codegen: getIntrospectionQuery({ directiveIsRepeatable: true, specifiedByUrl: true, oneOf: true }),
 };
-const FULL = getIntrospectionQuery();
-const [, FULL_FRAGMENTS = ''] = /(fragment FullType[\s\S]*)$/.exec(FULL) ?? [];
-const ALL = '{queryType{name} types{...FullType} directives{name args{...InputValue}}}';
+const FULL_INTROSPECTION = getIntrospectionQuery();
+const [, FULL_FRAGMENTS = ''] = /(fragment FullType[\s\S]*)$/.exec(FULL_INTROSPECTION) ?? [];
+const SCHEMA_SELECTION = '{queryType{name} types{...FullType} directives{name args{...InputValue}}}';
 
 describe.each([true, false])('introspection, with a key: %s,', (hasKey) => {
   let gateway: TestGateway;
-  const ask = async (query: string, operationName?: string): Promise<Answer> => {
+  const runOperation = async (query: string, operationName?: string): Promise<OperationResult> => {
     const response = await gateway.fetch('/graphql', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...(hasKey && { Authorization: `Bearer ${gateway.key}` }) },
       body: JSON.stringify({ query, operationName }),
     });
-    return (await response.json()) as Answer;
+    return (await response.json()) as OperationResult;
   };
 
   beforeAll(async () => {
@@ -144,29 +159,40 @@ describe.each([true, false])('introspection, with a key: %s,', (hasKey) => {
   });
   afterAll(() => gateway.close());
 
-  it.each(Object.entries(TOOLS))('is allowed once per document: %s', async (_tool, query) => {
-    const { data, errors } = await ask(query);
+  it.each(Object.entries(TOOLS))('is allowed once per document, with the query of %s', async (_tool, query) => {
+    const { data, errors } = await runOperation(query);
     expect(errors).toBeUndefined();
     expect(data).toMatchObject({ __schema: { queryType: { name: 'Query' } } });
   });
 
   it.each([
-    ['with an alias', `{__schema${ALL} b:__schema${ALL}}${FULL_FRAGMENTS}`],
-    ['in a fragment', `{__schema${ALL} ...F} fragment F on Query{b:__schema${ALL}}${FULL_FRAGMENTS}`],
-    ['in another operation', `query A{__schema${ALL}} query B{__schema${ALL}}${FULL_FRAGMENTS}`],
+    ['with an alias', `{__schema${SCHEMA_SELECTION} b:__schema${SCHEMA_SELECTION}}${FULL_FRAGMENTS}`],
+    [
+      'in a fragment',
+      `{__schema${SCHEMA_SELECTION} ...F} fragment F on Query{b:__schema${SCHEMA_SELECTION}}${FULL_FRAGMENTS}`,
+    ],
+    [
+      'in another operation',
+      `query A{__schema${SCHEMA_SELECTION}} query B{__schema${SCHEMA_SELECTION}}${FULL_FRAGMENTS}`,
+    ],
     [
       'within itself',
       `{__schema{types{...FullType fields(includeDeprecated:true){type{fields{name type{name ofType{name}} args{name}}}}}}}${FULL_FRAGMENTS}`,
     ],
-    ['with aliases of its fields', `{__schema{types{fields{${many(15, (n) => `a${n}:description`)}}}}}`],
-  ])('is rejected twice in a document: %s', async (_how, query) => {
-    expect(codesOf(await ask(query, query.startsWith('query A') ? 'A' : undefined))).toEqual(['QUERY_TOO_COMPLEX']);
+    ['with aliases of its fields', `{__schema{types{fields{${repeatIndexed(15, (n) => `a${n}:description`)}}}}}`],
+  ])('is rejected the second time in a document, %s', async (_how, query) => {
+    expect(errorCodesOf(await runOperation(query, query.startsWith('query A') ? 'A' : undefined))).toEqual([
+      'QUERY_TOO_COMPLEX',
+    ]);
   });
 
   it('is allowed any number of times if the selections are small', async () => {
     expect(
-      (await ask(`{${many(9, (i) => `a${i}:__type(name:"Message"){name fields{name description type{name}}}`)}}`))
-        .errors,
+      (
+        await runOperation(
+          `{${repeatIndexed(9, (i) => `a${i}:__type(name:"Message"){name fields{name description type{name}}}`)}}`,
+        )
+      ).errors,
     ).toBeUndefined();
   });
 });
@@ -179,12 +205,12 @@ describe('the fields of the schema', () => {
         (field) => [type.name, field] as const,
       ),
     );
-  const named = (fits: (field: GraphQLField<unknown, unknown>) => boolean) =>
+  const namesOfFields = (fits: (field: GraphQLField<unknown, unknown>) => boolean) =>
     new Set(fields.filter(([, field]) => fits(field)).map(([, { name }]) => name));
 
-  it('that can be large are listed, including every JSON field', () => {
-    const large = named(isLarge);
-    const json = named(({ type }) => getNamedType(type).name === 'JSON');
+  it('that can be large count as large, including every JSON field', () => {
+    const large = namesOfFields(isLarge);
+    const json = namesOfFields(({ type }) => getNamedType(type).name === 'JSON');
     expect([...json].filter((name) => !large.has(name))).toEqual([]);
     for (const name of [
       'content',
@@ -210,9 +236,9 @@ describe('the fields of the schema', () => {
       return String(type).includes('[') && isObjectType(inner) && typeof extensions.listSize !== 'function';
     });
     // The enclosing connection or search field declares the size.
-    const others = unsized.filter(
+    const missing = unsized.filter(
       ([type, { name }]) => !(/Connection$|^SearchResult$/.test(type) && /^(nodes|edges|hits)$/.test(name)),
     );
-    expect(others.map(([type, { name }]) => `${type}.${name}`)).toEqual(['InvalidInputError.fields']);
+    expect(missing.map(([type, { name }]) => `${type}.${name}`)).toEqual(['InvalidInputError.fields']);
   });
 });

@@ -4,54 +4,54 @@ import { WebSocket } from 'ws';
 import { createManualClock } from '../helpers/clock.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
-import { connect } from '../helpers/raw-sockets.ts';
+import { openRawSocket } from '../helpers/raw-sockets.ts';
 import {
+  joinDeltas,
   MESSAGE_STREAM,
   type Reader,
   readMessage,
   type StreamEvent,
-  startReply,
-  textOf,
+  startGatewayWithOpenReply,
   webSocket,
 } from '../helpers/streams.ts';
 
-const SHED = 'closed a response that its client does not read';
-// Each piece is one event with all text so far: 40 MB in total, more than the system buffers for a connection.
-const PIECES = 100;
+const CLOSED_UNREAD = 'closed a response that its client does not read';
+// Each delta event also contains the whole text so far, so the events together have 40 MB, more than the system buffers.
+const PIECE_COUNT = 100;
 const PIECE = 'Ünïcode 😀 '.repeat(500);
 
-/** Generates a long answer; each piece follows as soon as one reader has received the previous one. */
-async function writeLong(engine: ScriptedEngine, reader: Reader): Promise<void> {
-  for (let count = 1; count <= PIECES; count++) {
+/** Generates a long answer. The engine sends the next piece when `reader` has received the previous one. */
+async function generateLongAnswer(engine: ScriptedEngine, reader: Reader): Promise<void> {
+  for (let count = 1; count <= PIECE_COUNT; count++) {
     engine.push(delta(PIECE));
     await reader.until(({ content }) => content?.length === count * PIECE.length);
   }
 }
 
-describe('a reader that stalls', () => {
-  it('has no more buffered than the connection, and receives the rest in one delta when it reads again', async () => {
-    const { gateway, engine, replyId } = await startReply();
-    const socket = connect(gateway);
+describe('a client that stops reading', () => {
+  it('fills only the buffers of its connection, and receives the rest in one delta when it reads again', async () => {
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
+    const socket = openRawSocket(gateway);
     await socket.init({ 'x-api-key': gateway.key });
     socket.send({
       type: 'subscribe',
       id: 'slow',
       payload: { query: MESSAGE_STREAM, variables: { messageId: replyId } },
     });
-    await socket.receive(({ type }) => type === 'next');
+    await socket.waitForFrame(({ type }) => type === 'next');
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     socket.pause();
-    await writeLong(engine, reader);
+    await generateLongAnswer(engine, reader);
     socket.resume();
     engine.push(finish);
     await reader.ended;
-    await socket.receive(({ type }) => type === 'complete');
+    await socket.waitForFrame(({ type }) => type === 'complete');
 
     const stored = await readMessage(gateway, replyId);
     const receivedEvents = socket.frames.flatMap(({ payload }) => eventsIn(payload));
-    expect(textOf(receivedEvents)).toBe(stored.content);
-    expect(textOf(reader.events)).toBe(stored.content);
-    expect(reader.events.length).toBeGreaterThan(PIECES);
+    expect(joinDeltas(receivedEvents)).toBe(stored.content);
+    expect(joinDeltas(reader.events)).toBe(stored.content);
+    expect(reader.events.length).toBeGreaterThan(PIECE_COUNT);
     const sizes = receivedEvents.map((event) => Buffer.byteLength(JSON.stringify(event)));
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(20_000_000);
     expect(Math.max(...receivedEvents.map(({ text = '' }) => text.length))).toBeGreaterThan(PIECE.length * 10);
@@ -59,55 +59,56 @@ describe('a reader that stalls', () => {
 
   it('is closed with 1013 after 30 seconds, and the official client resumes', async () => {
     const clock = createManualClock();
-    const { gateway, engine, replyId } = await startReply({ replaced: { clock } });
-    const { events, sockets, closed, ended } = followResuming(gateway, replyId);
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply({ overrides: { clock } });
+    const { events, sockets, closed, ended } = subscribeAndResume(gateway, replyId);
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(2));
     sockets[0]?.pause();
-    await writeLong(engine, reader);
-    // The gateway checks a connection every second: first that it has stalled, then for how long.
+    await generateLongAnswer(engine, reader);
+    // The gateway checks connections every second. The first check notes the stall, a later one measures its length.
     await vi.waitFor(() => {
-      clock.turn(31_000);
-      expect(gateway.logs.some(({ msg }) => msg === SHED)).toBe(true);
+      clock.advance(31_000);
+      expect(gateway.logs.some(({ msg }) => msg === CLOSED_UNREAD)).toBe(true);
     }, 5_000);
     sockets[0]?.resume();
     expect(await closed).toBe(1013);
     engine.push(delta('The end.'), finish);
     await Promise.all([ended, reader.ended]);
     expect(sockets.length).toBe(2);
-    expect(textOf(events)).toBe((await readMessage(gateway, replyId)).content);
-    expect(reader.text).toBe(textOf(events));
+    expect(joinDeltas(events)).toBe((await readMessage(gateway, replyId)).content);
+    expect(reader.text).toBe(joinDeltas(events));
   });
 });
 
 describe('a peer that sends requests and does not read', () => {
   it('is closed with 1013 at 4 MB of buffered data, and disconnected if it does not read the close frame', async () => {
-    const { gateway } = await startReply();
+    const { gateway } = await startGatewayWithOpenReply();
     const flood = async () => {
-      const peer = connect(gateway);
+      const peer = openRawSocket(gateway);
       await peer.init({ 'x-api-key': gateway.key });
       peer.pause();
       // 60 MB of pings, each of which requires a pong with the same payload.
       for (let count = 0; count < 300; count++) peer.send({ type: 'ping', payload: { text: 'x'.repeat(200 * 1024) } });
       return peer;
     };
-    const reading = await flood();
-    const gone = await flood();
-    const shed = () => gateway.logs.filter(({ msg }) => msg === SHED);
-    await vi.waitFor(() => expect(shed()).toHaveLength(2), 10_000);
-    expect(shed().every(({ bytes }) => Number(bytes) < 5 * 1024 * 1024)).toBe(true);
-    reading.resume();
-    expect(await reading.closed).toEqual({ code: 1013, reason: 'Too slow' });
-    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 15_000);
-    gone.resume();
-    expect((await gone.closed).code).toBe(1006);
+    const closedLogs = () => gateway.logs.filter(({ msg }) => msg === CLOSED_UNREAD);
+    const slowPeer = await flood();
+    await vi.waitFor(() => expect(closedLogs()).toHaveLength(1));
+    slowPeer.resume();
+    expect(await slowPeer.closed).toEqual({ code: 1013, reason: 'Too slow' });
+    const deadPeer = await flood();
+    await vi.waitFor(() => expect(closedLogs()).toHaveLength(2));
+    expect(closedLogs().every(({ bytes }) => Number(bytes) < 5 * 1024 * 1024)).toBe(true);
+    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 30_000);
+    deadPeer.resume();
+    expect((await deadPeer.closed).code).toBe(1006);
   });
 });
 
-/** The official client, which resumes after its last event whenever it reconnects. */
-function followResuming({ url, key }: { url: string; key: string }, messageId: string) {
+/** Subscribes with the official client, which resumes after its last event whenever it reconnects. */
+function subscribeAndResume({ url, key }: { url: string; key: string }, messageId: string) {
   const sockets: WebSocket[] = [];
-  class OwnSocket extends WebSocket {
+  class RecordedSocket extends WebSocket {
     constructor(address: string, protocols: string[]) {
       super(address, protocols);
       sockets.push(this);
@@ -119,7 +120,7 @@ function followResuming({ url, key }: { url: string; key: string }, messageId: s
   const variables: { messageId: string; after?: string } = { messageId };
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
-    webSocketImpl: OwnSocket,
+    webSocketImpl: RecordedSocket,
     connectionParams: { authorization: `Bearer ${key}` },
     retryWait: async () => {},
     on: { closed: (event) => closed.resolve((event as { code: number }).code) },

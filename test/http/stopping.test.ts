@@ -5,60 +5,64 @@ import { startGateway } from '../helpers/gateway.ts';
 import { finish } from '../helpers/models/engines.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { startReply, TRANSPORTS } from '../helpers/streams.ts';
+import { startGatewayWithOpenReply, TRANSPORTS } from '../helpers/streams.ts';
 import { mutation } from '../schema/support.ts';
 
-const LIMIT = { timeout: 120_000 };
-const SOON = { timeout: 20_000, interval: 20 };
+const TEST_OPTIONS = { timeout: 120_000 };
+const POLL_OPTIONS = { timeout: 20_000, interval: 20 };
 
-it('finishes open requests while it stops, rejects others with 503, and closes sockets with 1012', LIMIT, async () => {
-  const reader = createSourceReader();
-  const reading = new Map<string, () => void>();
-  const gateway = await startGateway({
-    replaced: {
-      sourceReader: {
-        async read(source) {
-          await new Promise<void>((resolve) => reading.set(source.title ?? '', resolve));
-          return reader.read(source);
+it(
+  'finishes open requests, rejects those that take too long with 503, and closes sockets with 1012',
+  TEST_OPTIONS,
+  async () => {
+    const reader = createSourceReader();
+    const finishReading = new Map<string, () => void>();
+    const gateway = await startGateway({
+      overrides: {
+        sourceReader: {
+          async read(source) {
+            await new Promise<void>((resolve) => finishReading.set(source.title ?? '', resolve));
+            return reader.read(source);
+          },
         },
       },
-    },
-  });
-  onTestFinished(() => gateway.close());
-  const chatbotId = await createChatbot(gateway);
-  const query = mutation('createSource', 'source { status }');
-  const inputOf = (title: string) => ({ input: { chatbotId, title, content: { text: 'Ships sail.' } } });
-  const post = (title: string) =>
-    gateway.fetch('/graphql', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${gateway.key}` },
-      body: JSON.stringify({ query, variables: inputOf(title) }),
     });
-  const socket = openSocket(gateway, { authorization: `Bearer ${gateway.key}` });
-  onTestFinished(() => socket.close());
-  await socket.connected;
-  const answered = post('slow');
-  const refused = post('endless');
-  const pendingQuery = socket.ask(query, inputOf('endless on a socket')).catch((error: unknown) => error);
-  await vi.waitFor(() => expect(reading.size).toBe(3), SOON);
+    onTestFinished(() => gateway.close());
+    const chatbotId = await createChatbot(gateway);
+    const query = mutation('createSource', 'source { status }');
+    const variablesOf = (title: string) => ({ input: { chatbotId, title, content: { text: 'Ships sail.' } } });
+    const post = (title: string) =>
+      gateway.fetch('/graphql', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${gateway.key}` },
+        body: JSON.stringify({ query, variables: variablesOf(title) }),
+      });
+    const socket = openSocket(gateway, { authorization: `Bearer ${gateway.key}` });
+    onTestFinished(() => socket.close());
+    await socket.connected;
+    const slowResponse = post('slow');
+    const endlessResponse = post('endless');
+    const pendingQuery = socket.execute(query, variablesOf('endless on a socket')).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(finishReading.size).toBe(3), POLL_OPTIONS);
 
-  const closing = gateway.close();
-  reading.get('slow')?.();
-  expect(await (await answered).json()).toMatchObject({ data: { createSource: { source: { status: 'DONE' } } } });
-  const response = await refused;
-  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
-  expect(await response.json()).toEqual({
-    errors: [{ message: 'Service unavailable.', extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 5_000 } }],
-  });
-  expect(await socket.closed).toEqual({ code: 1012, reason: 'Service restart' });
-  expect(await pendingQuery).toMatchObject({ code: 1012 });
-  await closing;
-});
+    const closing = gateway.close();
+    finishReading.get('slow')?.();
+    expect(await (await slowResponse).json()).toMatchObject({ data: { createSource: { source: { status: 'DONE' } } } });
+    const response = await endlessResponse;
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await response.json()).toEqual({
+      errors: [{ message: 'Service unavailable.', extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 5_000 } }],
+    });
+    expect(await socket.closed).toEqual({ code: 1012, reason: 'Service restart' });
+    expect(await pendingQuery).toMatchObject({ code: 1012 });
+    await closing;
+  },
+);
 
 it.each([...TRANSPORTS, restEvents])(
-  'ends a stream over $name as a lost connection, never as complete',
+  'ends a stream over $name as a lost connection, not as complete, when the gateway stops',
   async ({ subscribe }) => {
-    const { gateway, engine, conversationId } = await startReply();
+    const { gateway, engine, conversationId } = await startGatewayWithOpenReply();
     const reader = subscribe(gateway, { conversationId });
     await reader.until(({ __typename }) => __typename === 'MessageCreated');
     engine.push(finish);

@@ -4,16 +4,16 @@ import { createChatbot } from '../helpers/chatbots.ts';
 import { createManualClock } from '../helpers/clock.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 
-const CUT = 'closed a response that its client does not read';
+const CLOSED_UNREAD = 'closed a response that its client does not read';
 
-async function open(options?: GatewayOptions): Promise<TestGateway> {
+async function openGateway(options?: GatewayOptions): Promise<TestGateway> {
   const gateway = await startGateway(options);
   onTestFinished(() => gateway.close());
   return gateway;
 }
 
-/** A client that sends a request and reads nothing of the response. */
-function ask({ url }: TestGateway, request: string): Socket {
+/** Sends a request, and reads nothing of the response. */
+function requestWithoutReading({ url }: TestGateway, request: string): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
@@ -23,7 +23,7 @@ function ask({ url }: TestGateway, request: string): Socket {
   return socket;
 }
 
-/** Requests the longest file that is served without a key: several megabytes, uncompressed. */
+/** Returns the path of the largest file that is served without a key: several megabytes, uncompressed. */
 async function findLargeFile(gateway: TestGateway): Promise<string> {
   const page = await (await gateway.fetch('/graphql', { headers: { accept: 'text/html' } })).text();
   const path = /src="(\/assets\/graphiql\/[^"]+\.js)"/.exec(page)?.[1] ?? '';
@@ -31,65 +31,67 @@ async function findLargeFile(gateway: TestGateway): Promise<string> {
   return path;
 }
 
-const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
-const cuts = ({ logs }: TestGateway) => logs.filter(({ msg }) => msg === CUT);
+const getRequest = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
+const closedResponses = ({ logs }: TestGateway) => logs.filter(({ msg }) => msg === CLOSED_UNREAD);
 
 describe('a response that its client does not read', () => {
   it('is closed after 30 seconds without progress', async () => {
     const clock = createManualClock();
-    const gateway = await open({ replaced: { clock } });
-    const socket = ask(gateway, get(await findLargeFile(gateway)));
+    const gateway = await openGateway({ overrides: { clock } });
+    const socket = requestWithoutReading(gateway, getRequest(await findLargeFile(gateway)));
     await vi.waitFor(
       async () => expect((await gateway.deps.metrics.pendingBytes.get()).values[0]?.value).toBeGreaterThan(0),
       10_000,
     );
-    expect(cuts(gateway)).toEqual([]);
+    expect(closedResponses(gateway)).toEqual([]);
     await vi.waitFor(() => {
-      clock.turn(31_000);
-      expect(cuts(gateway)).toMatchObject([{ client: 'address:127.0.0.1', reason: 'stalled' }]);
+      clock.advance(31_000);
+      expect(closedResponses(gateway)).toMatchObject([{ client: 'address:127.0.0.1', reason: 'stalled' }]);
     }, 10_000);
     socket.resume();
     await new Promise((resolve) => socket.once('close', resolve));
     expect((await gateway.fetch('/health')).status).toBe(200);
   });
 
-  it('is closed, longest wait first, when keyless clients buffer too much; reading clients continue', async () => {
-    const gateway = await open({ env: { MAX_PENDING_BYTES: '40000000', MAX_PENDING_BYTES_PER_CLIENT: '100000000' } });
+  it('is closed, longest wait first, if clients without a key read too little; later clients are served', async () => {
+    const gateway = await openGateway({
+      env: { MAX_PENDING_BYTES: '40000000', MAX_PENDING_BYTES_PER_CLIENT: '100000000' },
+    });
     const path = await findLargeFile(gateway);
-    for (let count = 0; count < 12; count++) ask(gateway, get(path));
-    await vi.waitFor(() => expect(cuts(gateway).length).toBeGreaterThan(5), 10_000);
-    expect(new Set(cuts(gateway).map(({ reason }) => reason))).toEqual(new Set(['too much']));
+    for (let count = 0; count < 12; count++) requestWithoutReading(gateway, getRequest(path));
+    await vi.waitFor(() => expect(closedResponses(gateway).length).toBeGreaterThan(5), 10_000);
+    expect(new Set(closedResponses(gateway).map(({ reason }) => reason))).toEqual(new Set(['too much']));
     const { values } = await gateway.deps.metrics.pendingBytes.get();
     expect(values[0]?.value).toBeLessThanOrEqual(10_000_000);
     const read = await gateway.fetch(path);
     expect((await read.arrayBuffer()).byteLength).toBeGreaterThan(1_000_000);
-    const { values: counted } = await gateway.deps.metrics.cutResponses.get();
-    expect(counted).toMatchObject([{ labels: { reason: 'too much' }, value: cuts(gateway).length }]);
+    const { values: counted } = await gateway.deps.metrics.closedResponses.get();
+    expect(counted).toMatchObject([{ labels: { reason: 'too much' }, value: closedResponses(gateway).length }]);
   });
 
-  it('is closed when one key has too much buffered, and no other key loses anything', async () => {
-    const gateway = await open({ env: { MAX_PENDING_BYTES_PER_CLIENT: '8000000' } });
+  it('is closed when too much is buffered for its key, and other keys are not affected', async () => {
+    const gateway = await openGateway({ env: { MAX_PENDING_BYTES_PER_CLIENT: '8000000' } });
     const other = await gateway.createTenant();
     const chatbotId = await createChatbot(gateway);
-    const document = 'x'.repeat(250_000);
+    const metadataText = 'x'.repeat(250_000);
     const query = `query Q($id: ID!) { ${Array.from({ length: 20 }, (_, n) => `c${n}: chatbot(id: $id) { metadata }`).join(' ')} }`;
     await gateway.graphql('mutation M($input: UpdateChatbotInput!) { updateChatbot(input: $input) { __typename } }', {
-      input: { id: chatbotId, metadata: { document: document.slice(0, 15_000) } },
+      input: { id: chatbotId, metadata: { document: metadataText.slice(0, 15_000) } },
     });
     const body = JSON.stringify({ query, variables: { id: chatbotId } });
-    const post = (key: string) =>
+    const postRequest = (key: string) =>
       `POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-    // Requests are pipelined on few connections, so that most responses wait before the connection takes them.
-    for (let count = 0; count < 40; count++) ask(gateway, post(gateway.key).repeat(20));
-    await vi.waitFor(() => expect(cuts(gateway).length).toBeGreaterThan(0), 15_000);
-    expect(cuts(gateway).every(({ client }) => String(client).startsWith('key:'))).toBe(true);
+    // Requests are pipelined on few connections, so that most responses wait in the gateway.
+    for (let count = 0; count < 40; count++) requestWithoutReading(gateway, postRequest(gateway.key).repeat(20));
+    await vi.waitFor(() => expect(closedResponses(gateway).length).toBeGreaterThan(0), 15_000);
+    expect(closedResponses(gateway).every(({ client }) => String(client).startsWith('key:'))).toBe(true);
     expect((await gateway.graphql('{ viewer { __typename } }', {}, other.key)).errors).toBeUndefined();
   });
 });
 
 describe('requests without a key', () => {
   it('are rejected with 429 above the limit of their network, except health checks', async () => {
-    const gateway = await open({ env: { ANONYMOUS_REQUESTS_PER_MINUTE: '7' } });
+    const gateway = await openGateway({ env: { ANONYMOUS_REQUESTS_PER_MINUTE: '7' } });
     const paths = ['/docs', '/chat/x', '/nothing', '/v1/openapi.json/', '/v1/chatbots', '/metrics', '/assets/none'];
     for (const path of paths) expect((await gateway.fetch(path)).status, path).not.toBe(429);
     for (const path of [...paths, '/', '/chat/demo/session', '/v1/openapi.json', '/api/v1/openapi%2ejson']) {
@@ -111,40 +113,40 @@ describe('requests without a key', () => {
 });
 
 describe('streams of one key', () => {
-  it('are limited over GraphQL and REST together; the first above the limit is rejected with 429', async () => {
-    const gateway = await open({ env: { MAX_STREAMS_PER_KEY: '2' } });
+  it('have one limit for GraphQL and REST together; a stream above it is rejected with 429', async () => {
+    const gateway = await openGateway({ env: { MAX_STREAMS_PER_KEY: '2' } });
     const chatbotId = await createChatbot(gateway);
-    const asks = { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}` };
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}` };
     const conversation = await gateway.graphql<{ sendMessage: { conversation: { id: string } } }>(
       `mutation M($id: ID!) { sendMessage(input: { chatbotId: $id, content: "Hello" }) { ... on SendMessagePayload { conversation { id } } } }`,
       { id: chatbotId },
     );
     const { id } = conversation.data.sendMessage.conversation;
-    const leave = new AbortController();
-    const follow = (signal?: AbortSignal, accept = 'text/event-stream') =>
+    const disconnect = new AbortController();
+    const openGraphQLStream = (signal?: AbortSignal, accept = 'text/event-stream') =>
       gateway.fetch('/graphql', {
         method: 'POST',
-        headers: { ...asks, accept },
+        headers: { ...headers, accept },
         body: JSON.stringify({ query: `subscription { conversationEvents(conversationId: "${id}") { cursor } }` }),
         ...(signal && { signal }),
       });
-    const openRestStream = () => gateway.fetch(`/v1/conversations/${id}/events`, { headers: asks });
-    const first = await follow(leave.signal, 'multipart/mixed');
+    const openRestStream = () => gateway.fetch(`/v1/conversations/${id}/events`, { headers: headers });
+    const first = await openGraphQLStream(disconnect.signal, 'multipart/mixed');
     expect([first.status, first.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
     const second = await openRestStream();
     expect([second.status, second.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
     for (const accept of ['text/event-stream', 'Text/Event-Stream', 'text/*', 'multipart/mixed', '*/*']) {
-      const refused = await follow(undefined, accept);
+      const refused = await openGraphQLStream(undefined, accept);
       expect([accept, refused.status, refused.headers.get('retry-after')]).toEqual([accept, 429, '10']);
       // The error is in the format that the client accepts.
       expect(await refused.text()).toContain('"code":"RATE_LIMITED"');
     }
-    const detail = await openRestStream();
-    expect([detail.status, await detail.json()]).toEqual([
+    const refused = await openRestStream();
+    expect([refused.status, await refused.json()]).toEqual([
       429,
       { detail: 'Too many streams are open: at most 2 per API key.' },
     ]);
-    leave.abort();
+    disconnect.abort();
     await vi.waitFor(async () => {
       const again = await openRestStream();
       expect(again.status).toBe(200);
@@ -155,7 +157,7 @@ describe('streams of one key', () => {
 
 describe('a response with data of an account', () => {
   it('is never cached, nor is an error', async () => {
-    const gateway = await open();
+    const gateway = await openGateway();
     const headers = { authorization: `Bearer ${gateway.key}` };
     for (const [path, init] of [
       ['/v1/chatbots', { headers }],
@@ -165,15 +167,15 @@ describe('a response with data of an account', () => {
       ['/graphql?query={', { headers }],
       ['/nothing', {}],
     ] as const) {
-      const { headers: answered } = await gateway.fetch(path, init);
-      expect([path, answered.get('cache-control')]).toEqual([path, 'private, no-store']);
+      const { headers: responseHeaders } = await gateway.fetch(path, init);
+      expect([path, responseHeaders.get('cache-control')]).toEqual([path, 'private, no-store']);
     }
   });
 });
 
 describe('the log line of a request', () => {
   it('contains only the beginning of a long path', async () => {
-    const gateway = await open();
+    const gateway = await openGateway();
     await gateway.fetch(`/${'a'.repeat(7_000)}`);
     await vi.waitFor(() => expect(gateway.logs.some(({ msg }) => msg === 'request')).toBe(true));
     const { path } = gateway.logs.find(({ msg }) => msg === 'request') ?? {};

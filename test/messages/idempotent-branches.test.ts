@@ -1,28 +1,28 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 const SOON = { timeout: 20_000, interval: 50 };
-const LIMIT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 60_000 };
 
-interface Branched {
+interface BranchResult {
   readonly __typename: string;
   readonly userMessage?: { id: string };
   readonly reply?: { id: string } | null;
   readonly fields?: readonly { path: string[] }[];
 }
 
-/** A gateway with a conversation in which one question was answered. */
-async function open(kind: TestEngine) {
+/** Opens a gateway with a conversation in which one question is answered. */
+async function open(databaseEngine: TestEngine) {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
-    engine: kind,
+    engine: databaseEngine,
     env: { MONTHLY_MESSAGE_LIMIT: '3' },
-    replaced: { engines: new Map([['builtin', engine]]) },
+    overrides: { engines: new Map([['builtin', engine]]) },
   });
   onTestFinished(() => gateway.close());
   onTestFinished(() => engine.push(...Array(4).fill(finish)));
@@ -33,14 +33,14 @@ async function open(kind: TestEngine) {
   return { gateway, engine, chatbotId, first };
 }
 
-const VERBS = [
-  { name: 'regenerateMessage', selection: 'reply { id }', of: 'replyId', input: {}, rows: 1 },
+const MUTATIONS = [
+  { name: 'regenerateMessage', selection: 'reply { id }', target: 'replyId', input: {}, newMessages: 1 },
   {
     name: 'editMessage',
     selection: 'userMessage { id } reply { id } notice',
-    of: 'messageId',
+    target: 'messageId',
     input: { content: 'What?', metadata: { a: 1, b: 2 } },
-    rows: 2,
+    newMessages: 2,
   },
 ] as const;
 
@@ -48,55 +48,55 @@ async function countMessages({ deps }: TestGateway): Promise<number> {
   return (await deps.db.read.selectFrom('messages').select('id').execute()).length;
 }
 
-for (const { name, selection, of, input, rows } of VERBS) {
-  describeEngines(`${name} with a clientMessageId`, (kind) => {
-    it('has one effect when it is requested 50 times concurrently, and the same result later', LIMIT, async () => {
-      const { gateway, engine, chatbotId, first } = await open(kind);
-      const ask = (more: object = {}) =>
-        mutate<Branched>(
+for (const { name, selection, target, input, newMessages } of MUTATIONS) {
+  describeDatabases(`${name} with a clientMessageId`, (databaseEngine) => {
+    it('has one effect when it is requested 50 times concurrently, and the same result later', TIMEOUT, async () => {
+      const { gateway, engine, chatbotId, first } = await open(databaseEngine);
+      const request = (overrides: object = {}) =>
+        mutate<BranchResult>(
           gateway,
           name,
-          { messageId: first[of], ...input, clientMessageId: 'one', ...more },
+          { messageId: first[target], ...input, clientMessageId: 'one', ...overrides },
           { selection },
         );
-      const all = await Promise.all(Array.from({ length: 50 }, () => ask()));
-      expect(new Set(all.map((answer) => JSON.stringify(answer))).size).toBe(1);
-      expect(all[0]?.reply?.id).toBeTypeOf('string');
-      expect(await countMessages(gateway)).toBe(2 + rows);
-      await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
+      const results = await Promise.all(Array.from({ length: 50 }, () => request()));
+      expect(new Set(results.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(results[0]?.reply?.id).toBeTypeOf('string');
+      expect(await countMessages(gateway)).toBe(2 + newMessages);
+      await vi.waitFor(() => expect(engine.questionCount).toBe(2), SOON);
       engine.push(delta('Second.'), finish);
-      const replyId = all[0]?.reply?.id ?? '';
+      const replyId = results[0]?.reply?.id ?? '';
       await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
-      // A state that rejects new requests does not reject a repeated one.
-      expect(await ask({ whenBusy: 'REJECT' })).toEqual(all[0]);
+      // A repeated request succeeds even in a state in which a new request is rejected.
+      expect(await request({ whenBusy: 'REJECT' })).toEqual(results[0]);
       await mutate(gateway, 'closeConversation', { conversationId: first.conversationId });
       await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
-      expect(await ask()).toEqual(all[0]);
-      expect(await countMessages(gateway)).toBe(2 + rows);
-      expect(engine.asked).toBe(2);
+      expect(await request()).toEqual(results[0]);
+      expect(await countMessages(gateway)).toBe(2 + newMessages);
+      expect(engine.questionCount).toBe(2);
     });
 
-    it('is rejected for a different request, and does not store the key of a rejected request', LIMIT, async () => {
-      const { gateway, engine, first } = await open(kind);
-      const ask = (more: object) =>
-        mutate<Branched>(
+    it('is rejected if another request used the id, unless the gateway rejected that request', TIMEOUT, async () => {
+      const { gateway, engine, first } = await open(databaseEngine);
+      const request = (overrides: object) =>
+        mutate<BranchResult>(
           gateway,
           name,
-          { messageId: first[of], ...input, clientMessageId: 'one', ...more },
+          { messageId: first[target], ...input, clientMessageId: 'one', ...overrides },
           { selection },
         );
-      expect(await ask({ clientMessageId: ' ' })).toMatchObject({ fields: [{ path: ['clientMessageId'] }] });
-      const wrong = of === 'replyId' ? first.messageId : first.replyId;
-      expect((await ask({ messageId: wrong })).__typename).toBe('InvalidInputError');
-      const { userMessage, reply } = await ask({});
+      expect(await request({ clientMessageId: ' ' })).toMatchObject({ fields: [{ path: ['clientMessageId'] }] });
+      const wrongTarget = target === 'replyId' ? first.messageId : first.replyId;
+      expect((await request({ messageId: wrongTarget })).__typename).toBe('InvalidInputError');
+      const { userMessage, reply } = await request({});
       expect(reply?.id).toBeTypeOf('string');
-      expect((await ask({ messageId: wrong })).__typename).toBe('IdempotencyConflictError');
+      expect((await request({ messageId: wrongTarget })).__typename).toBe('IdempotencyConflictError');
       if (name === 'editMessage') {
-        expect((await ask({ content: 'Other?' })).__typename).toBe('IdempotencyConflictError');
-        expect((await ask({ metadata: { b: 2, a: 1 } })).userMessage).toEqual(userMessage);
+        expect((await request({ content: 'Other?' })).__typename).toBe('IdempotencyConflictError');
+        expect((await request({ metadata: { b: 2, a: 1 } })).userMessage).toEqual(userMessage);
       }
-      // The same id is another one at another mutation, and another id another request.
+      // A clientMessageId counts only within one mutation, so sendMessage with the same id is a new request.
       engine.push(delta('One.'), finish, delta('Two.'), finish);
       const sent = await send(gateway, {
         conversationId: first.conversationId,
@@ -105,7 +105,7 @@ for (const { name, selection, of, input, rows } of VERBS) {
       });
       expect([userMessage?.id, reply?.id]).not.toContain(sent.messageId);
       await webSocket.subscribe(gateway, { messageId: reply?.id ?? '' }).ended;
-      expect((await ask({ clientMessageId: 'two' })).__typename).toBe('QuotaExceededError');
+      expect((await request({ clientMessageId: 'two' })).__typename).toBe('QuotaExceededError');
     });
   });
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
-import { deleteExpiredSends } from '../../src/messages/idempotent-send.ts';
+import { deleteExpiredIdempotencyKeys } from '../../src/messages/idempotent-send.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createManualClock } from '../helpers/clock.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
@@ -18,7 +18,7 @@ const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) 
   ... on InvalidInputError { fields { path message } }
 } }`;
 
-interface Sent {
+interface SendResult {
   readonly __typename: string;
   readonly conversation?: { id: string };
   readonly userMessage?: { id: string; content: string };
@@ -28,12 +28,12 @@ interface Sent {
 
 /** An engine whose answers wait until the test releases them. */
 function createHeldEngine() {
-  let held = Promise.withResolvers<void>();
-  let asked = 0;
+  let gate = Promise.withResolvers<void>();
+  let questionCount = 0;
   const engine: AnswerEngine = {
     async *answer() {
-      asked++;
-      await held.promise;
+      questionCount++;
+      await gate.promise;
       yield delta('So.');
       yield finish;
     },
@@ -41,38 +41,40 @@ function createHeldEngine() {
   return {
     engine,
     /** The number of requested answers. */
-    get asked() {
-      return asked;
+    get questionCount() {
+      return questionCount;
     },
-    /** Releases the requested answers; with `'all'` also later ones. */
-    release(which?: 'all'): void {
-      held.resolve();
-      if (which === undefined) held = Promise.withResolvers();
+    /** Releases the answers that are requested so far; with `'all'`, also those that are requested later. */
+    release(scope?: 'all'): void {
+      gate.resolve();
+      if (scope === undefined) gate = Promise.withResolvers();
     },
   };
 }
 
-/** A gateway with a chatbot whose answers the test releases. */
+/** Opens a gateway with a chatbot whose answers the test releases. */
 async function open(options: GatewayOptions = {}) {
   const answers = createHeldEngine();
-  const replaced = { ...options.replaced, engines: new Map([['builtin', answers.engine]]) };
-  const gateway = await startGateway({ ...options, replaced });
+  const overrides = { ...options.overrides, engines: new Map([['builtin', answers.engine]]) };
+  const gateway = await startGateway({ ...options, overrides });
   onTestFinished(() => gateway.close());
   // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => answers.release('all'));
   const chatbotId = await createChatbot(gateway);
 
-  async function send(input: object, key = gateway.key): Promise<Sent> {
+  async function send(input: object, key = gateway.key): Promise<SendResult> {
     const base = { clientMessageId: 'one', content: 'Well?', ...('conversationId' in input ? {} : { chatbotId }) };
-    const { data, errors } = await gateway.graphql<{ sendMessage: Sent }>(SEND, { input: { ...base, ...input } }, key);
+    const variables = { input: { ...base, ...input } };
+    const { data, errors } = await gateway.graphql<{ sendMessage: SendResult }>(SEND, variables, key);
     if (errors !== undefined) throw new Error(JSON.stringify(errors));
     return data.sendMessage;
   }
-  return { gateway, answers, chatbotId, send, typeOf: async (input: object) => (await send(input)).__typename };
+  const sendForTypename = async (input: object) => (await send(input)).__typename;
+  return { gateway, answers, chatbotId, send, sendForTypename };
 }
 
-/** The numbers of stored rows, and the usage. */
-async function countAll({ deps }: TestGateway) {
+/** Counts the stored rows and the used messages. */
+async function countStored({ deps }: TestGateway) {
   const { read } = deps.db;
   const count = async (table: 'conversations' | 'messages' | 'conversation_events' | 'idempotency_keys') =>
     (await read.selectFrom(table).select('account_id').execute()).length;
@@ -94,23 +96,23 @@ describe('a repeated message with the same clientMessageId', () => {
     const first = await send({});
     expect(first.__typename).toBe('SendMessagePayload');
     expect(await send({})).toEqual(first);
-    expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
+    expect(await countStored(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
     answers.release();
     await webSocket.subscribe(gateway, { messageId: first.reply?.id ?? '' }).ended;
     expect(await send({})).toEqual(first);
-    expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 3 });
-    expect(answers.asked).toBe(1);
+    expect(await countStored(gateway)).toEqual({ ...ONE_EFFECT, events: 3 });
+    expect(answers.questionCount).toBe(1);
   });
 
   it('has one effect when it is sent 50 times concurrently', async () => {
     const { gateway, answers, send } = await open();
-    const all = await Promise.all(Array.from({ length: 50 }, () => send({})));
-    expect(new Set(all.map((sent) => JSON.stringify(sent))).size).toBe(1);
-    expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
-    expect(answers.asked).toBe(1);
+    const results = await Promise.all(Array.from({ length: 50 }, () => send({})));
+    expect(new Set(results.map((sent) => JSON.stringify(sent))).size).toBe(1);
+    expect(await countStored(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
+    expect(answers.questionCount).toBe(1);
   });
 
-  it('is the same request with its keys in another order or with surrounding white space', async () => {
+  it('is the same request with metadata keys in another order or with surrounding white space', async () => {
     const { send } = await open();
     const first = await send({ metadata: { a: 1, b: { c: [{ d: 1, e: 2 }], f: null } } });
     expect(first.__typename).toBe('SendMessagePayload');
@@ -125,83 +127,83 @@ describe('a repeated message with the same clientMessageId', () => {
     { title: 'another session', input: { sessionId: 'two' } },
     { title: 'no session', input: { sessionId: null } },
   ])('is rejected with $title', async ({ input }) => {
-    const { gateway, send, typeOf } = await open();
+    const { gateway, send, sendForTypename } = await open();
     const first = { sessionId: 'one', metadata: { a: [1, 2] } };
     await send(first);
-    const before = await countAll(gateway);
-    expect(await typeOf({ ...first, ...input })).toBe('IdempotencyConflictError');
-    expect(await countAll(gateway)).toEqual(before);
+    const before = await countStored(gateway);
+    expect(await sendForTypename({ ...first, ...input })).toBe('IdempotencyConflictError');
+    expect(await countStored(gateway)).toEqual(before);
   });
 
   it('is rejected in another conversation', async () => {
-    const { gateway, send, typeOf } = await open();
-    const other = await send({ clientMessageId: 'before', sessionId: 'other' });
+    const { gateway, send, sendForTypename } = await open();
+    const otherSend = await send({ clientMessageId: 'before', sessionId: 'other' });
     const conversationId = (await send({ clientMessageId: 'first' })).conversation?.id;
     const first = await send({ conversationId });
     expect(first).toMatchObject({ __typename: 'SendMessagePayload', conversation: { id: conversationId } });
     expect(await send({ conversationId })).toEqual(first);
     expect(await send({ conversationId: conversationId?.toUpperCase() })).toEqual(first);
-    const before = await countAll(gateway);
-    expect(await typeOf({ conversationId: other.conversation?.id })).toBe('IdempotencyConflictError');
-    expect(await typeOf({})).toBe('IdempotencyConflictError');
-    expect(await countAll(gateway)).toEqual(before);
+    const before = await countStored(gateway);
+    expect(await sendForTypename({ conversationId: otherSend.conversation?.id })).toBe('IdempotencyConflictError');
+    expect(await sendForTypename({})).toBe('IdempotencyConflictError');
+    expect(await countStored(gateway)).toEqual(before);
   });
 
-  it.each([{}, { sessionId: 'one' }])('stays in the conversation of the first one, with %o', async (input) => {
-    const { gateway, send, typeOf } = await open();
+  it.each([{}, { sessionId: 'one' }])('stays in the conversation of the first message, with %o', async (input) => {
+    const { gateway, send, sendForTypename } = await open();
     const first = await send(input);
     expect(await send(input)).toEqual(first);
-    // Naming the conversation differently makes it a different request.
-    expect(await typeOf({ conversationId: first.conversation?.id })).toBe('IdempotencyConflictError');
-    expect((await countAll(gateway)).conversations).toBe(1);
+    // A request that names the conversation in another way is a different request.
+    expect(await sendForTypename({ conversationId: first.conversation?.id })).toBe('IdempotencyConflictError');
+    expect((await countStored(gateway)).conversations).toBe(1);
   });
 
   it('is a new message for another chatbot and in another account', async () => {
     const { gateway, send } = await open();
     const first = await send({});
     const second = await send({ chatbotId: await createChatbot(gateway, { name: 'Second' }) });
-    const stranger = await gateway.createTenant();
-    const chatbotId = await createChatbot(gateway, { key: stranger.key });
-    const third = await send({ chatbotId }, stranger.key);
+    const otherTenant = await gateway.createTenant();
+    const chatbotId = await createChatbot(gateway, { key: otherTenant.key });
+    const third = await send({ chatbotId }, otherTenant.key);
     const ids = [first, second, third].map(({ userMessage }) => userMessage?.id);
     expect(new Set(ids).size).toBe(3);
     expect(ids).not.toContain(undefined);
-    expect((await send({}, stranger.key)).__typename).toBe('NotFoundError');
+    expect((await send({}, otherTenant.key)).__typename).toBe('NotFoundError');
   });
 
-  it('is a new message without the id, and with another id', async () => {
+  it('is a new message without a clientMessageId, and with another clientMessageId', async () => {
     const { send } = await open();
-    const all = [await send({}), await send({ clientMessageId: 'two' }), await send({ clientMessageId: null })];
-    expect(new Set(all.map(({ userMessage }) => userMessage?.id)).size).toBe(3);
+    const results = [await send({}), await send({ clientMessageId: 'two' }), await send({ clientMessageId: null })];
+    expect(new Set(results.map(({ userMessage }) => userMessage?.id)).size).toBe(3);
   });
 
-  it('is a new message after 24 hours, when the key is deleted', async () => {
+  it('is a new message after 24 hours, when the idempotency key is deleted', async () => {
     const clock = createManualClock();
-    const { gateway, send } = await open({ replaced: { clock } });
+    const { gateway, send } = await open({ overrides: { clock } });
     const first = await send({});
-    clock.turn(DAY_MS - 1);
+    clock.advance(DAY_MS - 1);
     await send({ clientMessageId: 'other' });
     expect(await send({})).toEqual(first);
-    expect((await countAll(gateway)).keys).toBe(2);
-    clock.turn(1);
+    expect((await countStored(gateway)).keys).toBe(2);
+    clock.advance(1);
     const second = await send({ content: 'What?' });
     expect(second.__typename).toBe('SendMessagePayload');
     expect(second.userMessage?.id).not.toBe(first.userMessage?.id);
     expect(await send({ content: 'What?' })).toEqual(second);
-    expect((await countAll(gateway)).keys).toBe(2);
-    clock.turn(DAY_MS);
+    expect((await countStored(gateway)).keys).toBe(2);
+    clock.advance(DAY_MS);
     await send({ clientMessageId: 'last' });
-    await deleteExpiredSends(gateway.deps);
-    expect((await countAll(gateway)).keys).toBe(1);
+    await deleteExpiredIdempotencyKeys(gateway.deps);
+    expect((await countStored(gateway)).keys).toBe(1);
   });
 
   it('returns the first message while the chatbot is paused and the quota is used up', async () => {
-    const { gateway, chatbotId, send, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' } });
+    const { gateway, chatbotId, send, sendForTypename } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' } });
     const first = await send({});
-    expect(await typeOf({ clientMessageId: 'two' })).toBe('QuotaExceededError');
+    expect(await sendForTypename({ clientMessageId: 'two' })).toBe('QuotaExceededError');
     expect(await send({})).toEqual(first);
     await setActive(gateway, chatbotId, false);
-    expect(await typeOf({ clientMessageId: 'two' })).toBe('ChatbotPausedError');
+    expect(await sendForTypename({ clientMessageId: 'two' })).toBe('ChatbotPausedError');
     expect(await send({})).toEqual(first);
     expect(await send({ whenBusy: 'REJECT' })).toEqual(first);
   });
@@ -210,12 +212,12 @@ describe('a repeated message with the same clientMessageId', () => {
     const { gateway, answers, send } = await open();
     const input = { sessionId: 'one', whenBusy: 'INTERRUPT' };
     const first = await send(input);
-    await vi.waitFor(() => expect(answers.asked).toBe(1));
+    await vi.waitFor(() => expect(answers.questionCount).toBe(1));
     answers.release();
     await webSocket.subscribe(gateway, { messageId: first.reply?.id ?? '' }).ended;
     const next = await send({ ...input, clientMessageId: 'two' });
     expect(await send(input)).toEqual(first);
-    await vi.waitFor(() => expect(answers.asked).toBe(2));
+    await vi.waitFor(() => expect(answers.questionCount).toBe(2));
     answers.release();
     const reader = webSocket.subscribe(gateway, { messageId: next.reply?.id ?? '' });
     await reader.ended;
@@ -224,31 +226,31 @@ describe('a repeated message with the same clientMessageId', () => {
 });
 
 describe('a rejected message', () => {
-  it('stores no key when the chatbot is paused', async () => {
-    const { gateway, chatbotId, typeOf } = await open();
+  it('stores no idempotency key when the chatbot is paused', async () => {
+    const { gateway, chatbotId, sendForTypename } = await open();
     await setActive(gateway, chatbotId, false);
-    expect(await typeOf({})).toBe('ChatbotPausedError');
+    expect(await sendForTypename({})).toBe('ChatbotPausedError');
     await setActive(gateway, chatbotId, true);
-    expect(await typeOf({ content: 'What?' })).toBe('SendMessagePayload');
+    expect(await sendForTypename({ content: 'What?' })).toBe('SendMessagePayload');
   });
 
-  it('stores no key when the quota is used up', async () => {
+  it('stores no idempotency key when the quota is used up', async () => {
     const clock = createManualClock();
-    const { gateway, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' }, replaced: { clock } });
-    await typeOf({ clientMessageId: 'before' });
-    expect(await typeOf({})).toBe('QuotaExceededError');
-    expect((await countAll(gateway)).keys).toBe(1);
-    clock.turn(31 * DAY_MS);
-    expect(await typeOf({ content: 'What?' })).toBe('SendMessagePayload');
+    const { gateway, sendForTypename } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' }, overrides: { clock } });
+    await sendForTypename({ clientMessageId: 'before' });
+    expect(await sendForTypename({})).toBe('QuotaExceededError');
+    expect((await countStored(gateway)).keys).toBe(1);
+    clock.advance(31 * DAY_MS);
+    expect(await sendForTypename({ content: 'What?' })).toBe('SendMessagePayload');
   });
 
-  it('stores no key when the conversation is busy', async () => {
-    const { gateway, send, typeOf } = await open();
+  it('stores no idempotency key when the conversation is busy', async () => {
+    const { gateway, send, sendForTypename } = await open();
     await send({ clientMessageId: 'before', sessionId: 'one' });
     const input = { sessionId: 'one', whenBusy: 'REJECT' };
-    expect(await typeOf(input)).toBe('ConversationBusyError');
-    expect((await countAll(gateway)).keys).toBe(1);
-    expect(await typeOf({ ...input, whenBusy: 'ENQUEUE', content: 'What?' })).toBe('SendMessagePayload');
+    expect(await sendForTypename(input)).toBe('ConversationBusyError');
+    expect((await countStored(gateway)).keys).toBe(1);
+    expect(await sendForTypename({ ...input, whenBusy: 'ENQUEUE', content: 'What?' })).toBe('SendMessagePayload');
   });
 
   it('is rejected for a malformed clientMessageId', async () => {
@@ -261,20 +263,20 @@ describe('a rejected message', () => {
       expect((await send({ clientMessageId })).fields).toEqual([{ path: ['clientMessageId'], message }]);
     }
     expect((await send({ clientMessageId: 'a'.repeat(255) })).__typename).toBe('SendMessagePayload');
-    expect((await countAll(gateway)).keys).toBe(1);
+    expect((await countStored(gateway)).keys).toBe(1);
   });
 });
 
 describe('a process killed between the commit and its response', () => {
-  it('has sent the message: a retry has no second effect', async () => {
+  it('has stored the message, and a retry has no second effect', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '0' };
-    const killed = await startDyingGateway(env);
-    await expect(askProcess(killed)).rejects.toThrow();
+    const killed = await startSelfKillingGateway(env);
+    await expect(sendToProcess(killed)).rejects.toThrow();
     expect(await killed.exited).toBe('SIGKILL');
 
     const next = Object.assign(await startGatewayProcess({ env }), { key: killed.key });
-    const first = await askProcess(next);
-    expect(await askProcess(next)).toEqual(first);
+    const first = await sendToProcess(next);
+    expect(await sendToProcess(next)).toEqual(first);
     expect(first.sendMessage.conversation.messages.nodes.map(({ id }) => id)).toEqual([
       first.sendMessage.userMessage.id,
       first.sendMessage.reply.id,
@@ -283,7 +285,7 @@ describe('a process killed between the commit and its response', () => {
 });
 
 /** Sends the same message to the demo chatbot each time. */
-async function askProcess({ url, key }: { url: string; key: string }): Promise<{ sendMessage: ProcessSent }> {
+async function sendToProcess({ url, key }: { url: string; key: string }): Promise<{ sendMessage: ProcessSendResult }> {
   const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload {
     conversation { id messages { nodes { id } } } userMessage { id } reply { id }
   } } }`;
@@ -293,18 +295,18 @@ async function askProcess({ url, key }: { url: string; key: string }): Promise<{
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
     body: JSON.stringify({ query, variables: { input } }),
   });
-  const { data } = (await response.json()) as { data: { sendMessage: ProcessSent } };
+  const { data } = (await response.json()) as { data: { sendMessage: ProcessSendResult } };
   return data;
 }
 
-interface ProcessSent {
+interface ProcessSendResult {
   readonly conversation: { id: string; messages: { nodes: { id: string }[] } };
   readonly userMessage: { id: string };
   readonly reply: { id: string };
 }
 
 /** Starts a gateway that kills itself at its first bus signal, which comes after the commit and before the response. */
-async function startDyingGateway(env: Record<string, string>) {
+async function startSelfKillingGateway(env: Record<string, string>) {
   const program = `
     import { startGateway } from '${new URL('../../src/app.ts', import.meta.url)}';
     import { readConfig } from '${new URL('../../src/config.ts', import.meta.url)}';
@@ -321,8 +323,8 @@ async function startDyingGateway(env: Record<string, string>) {
     child.kill('SIGKILL');
     await exited;
   });
-  const [said] = (await once(child.stdout, 'data')) as [Buffer];
-  return { ...(JSON.parse(said.toString()) as { url: string; key: string }), exited };
+  const [output] = (await once(child.stdout, 'data')) as [Buffer];
+  return { ...(JSON.parse(output.toString()) as { url: string; key: string }), exited };
 }
 
 function setActive({ graphql }: TestGateway, id: string, isActive: boolean) {

@@ -5,9 +5,9 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { webSocket } from '../helpers/streams.ts';
 
-const AN_HOUR_AHEAD = (Date.now() + 3_600_000).toString(16).padStart(12, '0');
+const HOUR_AHEAD_HEX = (Date.now() + 3_600_000).toString(16).padStart(12, '0');
 
-it('lists messages in the order of sending, even after one from a machine with a fast clock', async () => {
+it('lists messages in the order of sending, even after a message from a machine with a fast clock', async () => {
   const gateway = await startGateway();
   onTestFinished(() => gateway.close());
   const { deps, accountId } = gateway;
@@ -15,12 +15,12 @@ it('lists messages in the order of sending, even after one from a machine with a
   const { conversationId } = first;
   await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
 
-  const sent = await findMessage(deps.db.read, accountId, first.messageId);
-  if (sent === undefined) throw new Error('There is no message.');
-  const ahead = `${AN_HOUR_AHEAD.slice(0, 8)}-${AN_HOUR_AHEAD.slice(8)}${first.messageId.slice(13)}`;
+  const firstMessage = await findMessage(deps.db.read, accountId, first.messageId);
+  if (firstMessage === undefined) throw new Error('There is no message.');
+  const aheadId = `${HOUR_AHEAD_HEX.slice(0, 8)}-${HOUR_AHEAD_HEX.slice(8)}${first.messageId.slice(13)}`;
   for (const isShown of [true, false]) {
-    const id = isShown ? ahead : createIdAfter('message', ahead);
-    await deps.db.transaction((trx) => insertMessage(trx, { ...sent, id, isShown, content: 'Ahead' }));
+    const id = isShown ? aheadId : createIdAfter('message', aheadId);
+    await deps.db.transaction((trx) => insertMessage(trx, { ...firstMessage, id, isShown, content: 'Ahead' }));
   }
   const second = await send(gateway, { conversationId, content: 'Second?' });
   const { data } = await gateway.graphql<{ node: { messages: { nodes: { id: string }[] } } }>(
@@ -28,7 +28,7 @@ it('lists messages in the order of sending, even after one from a machine with a
     { id: conversationId },
   );
   const ids = data.node.messages.nodes.map(({ id }) => id);
-  expect(ids).toEqual([first.messageId, first.replyId, ahead, second.messageId, second.replyId]);
+  expect(ids).toEqual([first.messageId, first.replyId, aheadId, second.messageId, second.replyId]);
   expect(ids.toSorted()).toEqual(ids);
   await webSocket.subscribe(gateway, { messageId: second.replyId }).ended;
 });

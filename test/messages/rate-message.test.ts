@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
-import { readLog, startConversation } from '../helpers/conversations.ts';
+import { readGaplessLog, startGatewayWithCompletedReply } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, startReply, webSocket } from '../helpers/streams.ts';
-import { distinct, mutate } from '../schema/support.ts';
+import { readMessage, startGatewayWithOpenReply, webSocket } from '../helpers/streams.ts';
+import { mutate, removeDuplicates } from '../schema/support.ts';
 
-interface Rated {
+interface RateResult {
   readonly reply: { id: string; rating: string | null; content: string };
 }
 
-function rate(gateway: TestGateway, messageId: string, rating: string, key = gateway.key): Promise<Rated> {
-  return mutate<Rated>(
+function rate(gateway: TestGateway, messageId: string, rating: string, key = gateway.key): Promise<RateResult> {
+  return mutate<RateResult>(
     gateway,
     'rateMessage',
     { messageId, rating },
@@ -26,18 +26,18 @@ async function readRating(gateway: TestGateway, id: string): Promise<string | nu
 
 describe('rateMessage', () => {
   it('stores the last rating of a reply', async () => {
-    const { gateway, conversationId, replyId } = await startConversation();
-    const log = await readLog(gateway, conversationId);
+    const { gateway, conversationId, replyId } = await startGatewayWithCompletedReply();
+    const log = await readGaplessLog(gateway, conversationId);
     expect(await readRating(gateway, replyId)).toBeNull();
     for (const rating of ['UP', 'DOWN', 'DOWN', 'UP']) {
       expect((await rate(gateway, replyId, rating)).reply).toMatchObject({ id: replyId, rating });
       expect(await readRating(gateway, replyId)).toBe(rating);
     }
-    expect(await readLog(gateway, conversationId)).toEqual(log);
+    expect(await readGaplessLog(gateway, conversationId)).toEqual(log);
   });
 
   it('rates a reply that is being generated, and keeps the rating when the reply ends', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     engine.push(delta('Bad '));
     await reader.until(({ text }) => text === 'Bad ');
@@ -49,7 +49,7 @@ describe('rateMessage', () => {
   });
 
   it('rejects a user message, and an invalid rating', async () => {
-    const { gateway, messageId, replyId } = await startConversation();
+    const { gateway, messageId, replyId } = await startGatewayWithCompletedReply();
     expect(await rate(gateway, messageId, 'UP')).toMatchObject({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',
@@ -60,11 +60,11 @@ describe('rateMessage', () => {
   });
 
   it("returns NotFoundError for an unknown id and for another account's id", async () => {
-    const { gateway, conversationId, replyId } = await startConversation();
+    const { gateway, conversationId, replyId } = await startGatewayWithCompletedReply();
     const { key } = await gateway.createTenant();
     const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];
     const answers = await Promise.all(ids.map((id) => rate(gateway, id, 'UP', key)));
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Message not found.' },
     ]);
     expect(await readRating(gateway, replyId)).toBeNull();

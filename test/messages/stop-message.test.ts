@@ -2,20 +2,31 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { describeEvents, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import {
+  describeEvents,
+  readGaplessLog,
+  startGatewayWithCompletedReply,
+  waitForMessageEvent,
+} from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, type StreamMessage, startReply, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { distinct, mutate } from '../schema/support.ts';
+import {
+  readMessage,
+  type StreamMessage,
+  startGatewayWithOpenReply,
+  TRANSPORTS,
+  webSocket,
+} from '../helpers/streams.ts';
+import { mutate, removeDuplicates } from '../schema/support.ts';
 
-interface Stopped {
+interface StopResult {
   readonly __typename: string;
   readonly reply: Pick<StreamMessage, 'id' | 'status' | 'content' | 'finishReason'> & { completedAt: string | null };
 }
 
-async function stop(gateway: TestGateway, messageId: string, key = gateway.key): Promise<Stopped> {
+async function stop(gateway: TestGateway, messageId: string, key = gateway.key): Promise<StopResult> {
   const selection = 'reply { id status content finishReason completedAt }';
-  return mutate<Stopped>(gateway, 'stopMessage', { messageId }, { selection, key });
+  return mutate<StopResult>(gateway, 'stopMessage', { messageId }, { selection, key });
 }
 
 async function messagesUsed(gateway: TestGateway): Promise<number> {
@@ -29,24 +40,24 @@ describe('stopMessage', () => {
   it.each(TRANSPORTS)(
     'stops a reply that is being generated, keeps its text, and emits MessageStopped over $name',
     async ({ subscribe }) => {
-      const { gateway, engine, replyId, conversationId } = await startReply();
+      const { gateway, engine, replyId, conversationId } = await startGatewayWithOpenReply();
       const reader = subscribe(gateway, { messageId: replyId });
-      const listener = subscribe(gateway, { conversationId });
+      const conversationReader = subscribe(gateway, { conversationId });
       engine.push(delta('A part'));
-      await Promise.all([reader, listener].map((one) => one.until(({ text }) => text === 'A part')));
+      for (const subscriber of [reader, conversationReader]) await subscriber.until(({ text }) => text === 'A part');
       const { reply } = await stop(gateway, replyId);
       expect(reply).toMatchObject({ id: replyId, status: 'STOPPED', content: 'A part', finishReason: 'ABORTED' });
       expect(reply.completedAt).not.toBeNull();
 
       expect(await reader.ended).toBeUndefined();
-      await stageOf(listener, 'MessageStopped', replyId);
+      await waitForMessageEvent(conversationReader, 'MessageStopped', replyId);
       const expected = ['MessageCreated A', 'MessageDelta A "A part"', 'MessageStopped A'];
       expect(describeEvents(reader.events, { [replyId]: 'A' })).toEqual(expected);
-      expect(describeEvents(listener.events, { [replyId]: 'A' })).toEqual(expected);
+      expect(describeEvents(conversationReader.events, { [replyId]: 'A' })).toEqual(expected);
       expect(reader.events.at(-1)?.message).toEqual(await readMessage(gateway, replyId));
       expect(await messagesUsed(gateway)).toBe(1);
       expect(gateway.deps.liveReplies.size).toBe(0);
-      listener.leave();
+      conversationReader.unsubscribe();
 
       const late = subscribe(gateway, { messageId: replyId, after: reader.events[1]?.cursor });
       await late.ended;
@@ -55,7 +66,7 @@ describe('stopMessage', () => {
   );
 
   it('refunds the quota of a reply without text', async () => {
-    const { gateway, replyId } = await startReply();
+    const { gateway, replyId } = await startGatewayWithOpenReply();
     expect(await messagesUsed(gateway)).toBe(1);
     expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(0);
@@ -63,20 +74,20 @@ describe('stopMessage', () => {
 
   it.each(['listens to', 'ignores'])(
     'aborts the engine and resolves at once when the engine %s the signal',
-    async (manner) => {
+    async (reaction) => {
       const signals: AbortSignal[] = [];
       const end = Promise.withResolvers<void>();
       const engine: AnswerEngine = {
         async *answer(_question, signal) {
           signals.push(signal);
           yield delta('A part');
-          if (manner === 'listens to') signal.addEventListener('abort', () => end.reject(signal.reason));
+          if (reaction === 'listens to') signal.addEventListener('abort', () => end.reject(signal.reason));
           await end.promise;
           yield delta(' too late');
           yield finish;
         },
       };
-      const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+      const gateway = await startGateway({ overrides: { engines: new Map([['builtin', engine]]) } });
       onTestFinished(() => gateway.close());
       const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
       const reader = webSocket.subscribe(gateway, { messageId: replyId });
@@ -92,22 +103,22 @@ describe('stopMessage', () => {
   );
 
   it('starts the next queued reply', async () => {
-    const { gateway, engine, replyId, conversationId } = await startReply();
+    const { gateway, engine, replyId, conversationId } = await startGatewayWithOpenReply();
     const next = await send(gateway, { conversationId, content: 'Next?' });
     await stop(gateway, replyId);
     engine.push(delta('Its turn.'), finish);
     const reader = webSocket.subscribe(gateway, { messageId: next.replyId });
     await reader.ended;
     expect(reader.text).toBe('Its turn.');
-    await readLog(gateway, conversationId);
+    await readGaplessLog(gateway, conversationId);
   });
 
   it('stops a queued reply: it is never generated, costs nothing, and the next reply starts', async () => {
-    const { gateway, engine, conversationId } = await startReply();
+    const { gateway, engine, conversationId } = await startGatewayWithOpenReply();
     const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
     const last = await send(gateway, { conversationId, content: 'Last?' });
     const reader = webSocket.subscribe(gateway, { messageId: waiting.replyId });
-    await stageOf(reader, 'MessageCreated', waiting.replyId);
+    await waitForMessageEvent(reader, 'MessageCreated', waiting.replyId);
     expect(await messagesUsed(gateway)).toBe(3);
     const { reply } = await stop(gateway, waiting.replyId);
     expect(reply).toMatchObject({ status: 'STOPPED', content: '', finishReason: 'ABORTED' });
@@ -120,13 +131,13 @@ describe('stopMessage', () => {
     const follower = webSocket.subscribe(gateway, { messageId: last.replyId });
     await follower.ended;
     expect(follower.text).toBe('Three.');
-    expect(engine.asked).toBe(2);
+    expect(engine.questionCount).toBe(2);
     expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
-    await readLog(gateway, conversationId);
+    await readGaplessLog(gateway, conversationId);
   });
 
   it('stops a reply that has just left the queue', async () => {
-    const { gateway, engine, conversationId } = await startConversation();
+    const { gateway, engine, conversationId } = await startGatewayWithCompletedReply();
     for (let round = 0; round < 8; round++) {
       const first = await send(gateway, { conversationId, content: 'First?' });
       const second = await send(gateway, { conversationId, content: 'Second?' });
@@ -136,14 +147,14 @@ describe('stopMessage', () => {
       expect((await stop(gateway, second.replyId)).reply.status).toBe('STOPPED');
       await reader.ended;
     }
-    await readLog(gateway, conversationId);
+    await readGaplessLog(gateway, conversationId);
   });
 
-  it('does not change an ended message: stopped or being stopped, completed, failed, or from the user', async () => {
-    const { gateway, engine, conversationId, messageId, replyId } = await startReply();
-    const [one, two] = await Promise.all([stop(gateway, replyId), stop(gateway, replyId)]);
-    expect(one).toEqual(two);
-    expect(await stop(gateway, replyId)).toEqual(one);
+  it('does not change a message that is stopped, completed or failed, nor a user message', async () => {
+    const { gateway, engine, conversationId, messageId, replyId } = await startGatewayWithOpenReply();
+    const [first, second] = await Promise.all([stop(gateway, replyId), stop(gateway, replyId)]);
+    expect(first).toEqual(second);
+    expect(await stop(gateway, replyId)).toEqual(first);
 
     const completed = await send(gateway, { conversationId, content: 'Whole?' });
     engine.push(delta('Yes.'), finish);
@@ -151,7 +162,7 @@ describe('stopMessage', () => {
     const failed = await send(gateway, { conversationId, content: 'Failed?' });
     engine.fail(new Error('no'));
     await webSocket.subscribe(gateway, { messageId: failed.replyId }).ended;
-    const log = await readLog(gateway, conversationId);
+    const log = await readGaplessLog(gateway, conversationId);
     const used = await messagesUsed(gateway);
     for (const [id, status] of [
       [completed.replyId, 'COMPLETED'],
@@ -162,16 +173,16 @@ describe('stopMessage', () => {
       expect((await stop(gateway, id)).reply).toMatchObject({ id, status, content: before.content });
       expect(await readMessage(gateway, id)).toEqual(before);
     }
-    expect(await readLog(gateway, conversationId)).toEqual(log);
+    expect(await readGaplessLog(gateway, conversationId)).toEqual(log);
     expect(await messagesUsed(gateway)).toBe(used);
   });
 
   it("returns NotFoundError for an unknown id and for another account's id", async () => {
-    const { gateway, conversationId, replyId } = await startReply();
+    const { gateway, conversationId, replyId } = await startGatewayWithOpenReply();
     const { key } = await gateway.createTenant();
     const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];
     const answers = await Promise.all(ids.map((id) => stop(gateway, id, key)));
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Message not found.' },
     ]);
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STREAMING' });

@@ -13,8 +13,12 @@ import { findSecrets, KEY } from './support.ts';
 
 const redact = createRedact([KEY]);
 
-/** Creates the error that a package throws for a response with an error status. */
-function refuse(statusCode: number | undefined, responseBody = '', responseHeaders: Record<string, string> = {}) {
+/** Creates the error that a provider's package throws for an error response. */
+function createApiError(
+  statusCode: number | undefined,
+  responseBody = '',
+  responseHeaders: Record<string, string> = {},
+) {
   return new APICallError({
     ...{ message: 'Refused', url: `https://models.example/v1?key=${KEY}`, responseBody, responseHeaders },
     requestBodyValues: { prompt: `What is the capital of France? ${KEY}` },
@@ -42,7 +46,7 @@ describe('toModelFailure', () => {
     [200, 'PROVIDER_UNAVAILABLE', true],
     [undefined, 'PROVIDER_UNAVAILABLE', true],
   ] as const)('maps status %s to %s', (status, code, isTransient) => {
-    expect(toModelFailure(refuse(status), redact)).toMatchObject({ code, isTransient });
+    expect(toModelFailure(createApiError(status), redact)).toMatchObject({ code, isTransient });
   });
 
   it.each<[code: FailureCode, isTransient: boolean, error: unknown]>([
@@ -64,7 +68,7 @@ describe('toModelFailure', () => {
     ['PROVIDER_UNAVAILABLE', true, 'something'],
     ['PROVIDER_UNAVAILABLE', true, null],
     ['PROVIDER_UNAVAILABLE', true, [{ error: 'odd' }]],
-  ])('recognizes %s, and whether it is transient, in any shape', (code, isTransient, error) => {
+  ])('recognizes %s, and whether it is transient, in every error format', (code, isTransient, error) => {
     expect(toModelFailure(error, redact)).toMatchObject({ code, isTransient });
   });
 
@@ -76,7 +80,7 @@ describe('toModelFailure', () => {
     'prompt too long; exceeded max context length by 4 tokens',
   ])('recognizes a prompt that is too long by its message: %s', (message) => {
     for (const status of [400, 422, 500]) {
-      expect(toModelFailure(refuse(status, JSON.stringify({ error: { message } })), redact).code).toBe(
+      expect(toModelFailure(createApiError(status, JSON.stringify({ error: { message } })), redact).code).toBe(
         'CONTEXT_TOO_LONG',
       );
     }
@@ -85,7 +89,7 @@ describe('toModelFailure', () => {
   it('does not mistake a limit of tokens per minute for a prompt that is too long', () => {
     const message = 'Request too large: Limit 10000 tokens per min, Requested 12000. Reduce the prompt length.';
     const body = JSON.stringify({ error: { message, code: 'rate_limit_exceeded' } });
-    expect(toModelFailure(refuse(429, body), redact).code).toBe('PROVIDER_RATE_LIMITED');
+    expect(toModelFailure(createApiError(429, body), redact).code).toBe('PROVIDER_RATE_LIMITED');
   });
 
   it.each([
@@ -97,28 +101,30 @@ describe('toModelFailure', () => {
     [{ 'retry-after-ms': '', 'retry-after': '' }, undefined],
     [{}, undefined],
   ])('reads Retry-After from %o', (headers, retryAfterMs) => {
-    expect(toModelFailure(refuse(429, '', headers as Record<string, string>), redact).retryAfterMs).toBe(retryAfterMs);
+    expect(toModelFailure(createApiError(429, '', headers as Record<string, string>), redact).retryAfterMs).toBe(
+      retryAfterMs,
+    );
   });
 
   it('reads Retry-After from a date, and from the details of an error', () => {
     const at = new Date(Date.now() + 5_000).toUTCString();
-    const { retryAfterMs = 0 } = toModelFailure(refuse(503, '', { 'retry-after': at }), redact);
+    const { retryAfterMs = 0 } = toModelFailure(createApiError(503, '', { 'retry-after': at }), redact);
     expect(retryAfterMs).toBeGreaterThan(3_000);
     expect(retryAfterMs).toBeLessThanOrEqual(5_000);
     const details = [{ '@type': 'ErrorInfo' }, { '@type': 'RetryInfo', retryDelay: '1.5s' }];
     const body = JSON.stringify([{ error: { code: 429, message: 'Quota', status: 'RESOURCE_EXHAUSTED', details } }]);
-    expect(toModelFailure(refuse(429, body), redact).retryAfterMs).toBe(1_500);
+    expect(toModelFailure(createApiError(429, body), redact).retryAfterMs).toBe(1_500);
   });
 
-  it("contains the provider's message, but nothing of the question, the address or the key", () => {
+  it("contains the provider's message, but not the question, the URL or the key", () => {
     const body = JSON.stringify({ error: { type: 'invalid_request_error', message: `The key ${KEY} is wrong.` } });
-    const failure = toModelFailure(refuse(401, body), redact);
+    const failure = toModelFailure(createApiError(401, body), redact);
     expect(failure.message).toBe('401 invalid_request_error The key [redacted] is wrong.');
     expect(failure.cause).toBeUndefined();
     expect(findSecrets(failure)).toEqual([]);
   });
 
-  it('contains nothing of a response that cannot be parsed', () => {
+  it('does not contain the text of a response that cannot be parsed', () => {
     const text = 'What is the capital';
     for (const error of [
       new JSONParseError({ text, cause: new SyntaxError(text) }),
@@ -132,8 +138,12 @@ describe('toModelFailure', () => {
   });
 
   it('unwraps a failure of the gateway that a package has wrapped', () => {
-    const own = new AnswerFailure('PROVIDER_MISCONFIGURED', 'The address may not be reached.');
-    const wrapped = new TypeError('fetch failed', { cause: new Error('connect', { cause: own }) });
-    expect(toModelFailure(wrapped, redact)).toMatchObject({ code: own.code, message: own.message, isTransient: false });
+    const failure = new AnswerFailure('PROVIDER_MISCONFIGURED', 'The address may not be reached.');
+    const wrapped = new TypeError('fetch failed', { cause: new Error('connect', { cause: failure }) });
+    expect(toModelFailure(wrapped, redact)).toMatchObject({
+      code: failure.code,
+      message: failure.message,
+      isTransient: false,
+    });
   });
 });

@@ -28,14 +28,14 @@ describe('createRedact', () => {
     'api_key: "hunter2"',
     'https://user:hunter2@models.example/v1',
     '0123456789abcdef0123456789abcdef0123456789abcdef',
-  ])('removes what looks like a key: %s', (text) => {
+  ])('removes a text that looks like a key: %s', (text) => {
     const redacted = createRedact([undefined])(`It said ${text} and more.`);
     expect(redacted).toContain('[redacted]');
     expect(redacted).toMatch(/^It said .* and more\.$/);
     expect(redacted).not.toMatch(/hunter2|abc123|xyz|SyA|12345|eyJh|dXNl|0123/);
   });
 
-  it('keeps the rest, on one line and short', () => {
+  it('keeps other text, on one line of at most 240 characters', () => {
     const redact = createRedact(['x', undefined, '']);
     expect(redact('404 model_not_found:\n  The model `gpt-x` does not exist (req_011CSHoEeqs5).\0')).toBe(
       '404 model_not_found: The model `gpt-x` does not exist (req_011CSHoEeqs5).',
@@ -43,7 +43,7 @@ describe('createRedact', () => {
     expect(redact('long '.repeat(100_000)).length).toBeLessThanOrEqual(240);
   });
 
-  it('removes a key that is cut at the length limit', () => {
+  it('removes a key that crosses the length limit', () => {
     const redact = createRedact([KEY]);
     for (let at = 180; at < 260; at++) expect(redact('.'.repeat(at) + KEY)).not.toContain(KEY.slice(0, 3));
   });

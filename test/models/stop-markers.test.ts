@@ -4,51 +4,54 @@ import { createRandom } from '../helpers/random.ts';
 
 const MARKERS = ['<|im_end|>', '<|eot_id|>', '<|endoftext|>', '<|end|>', '<end_of_turn>', '<｜end▁of▁sentence｜>'];
 
-/** Pushes parts as a reader does, and returns the shown text. */
-function read(pieces: readonly string[]) {
+/** Pushes pieces of a text through a filter, and returns the shown text and pieces. */
+function filterPieces(pieces: readonly string[]) {
   const filter = createStopFilter();
   const shown = pieces.map((piece) => filter.push(piece));
-  return { text: shown.join('') + filter.flush(), shown, isOver: filter.isOver };
+  return { text: shown.join('') + filter.flush(), shown, hasFoundMarker: filter.hasFoundMarker };
 }
 
 describe('a stop filter', () => {
-  it.each(MARKERS)('ends the answer at %s, wherever the text is split', (marker) => {
+  it.each(MARKERS)('ends the answer at %s, regardless of how the text is split', (marker) => {
     const whole = `Paris < London.${marker} And more.`;
     for (let at = 0; at <= whole.length; at++) {
-      expect(read([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: 'Paris < London.', isOver: true });
+      expect(filterPieces([whole.slice(0, at), whole.slice(at)])).toMatchObject({
+        text: 'Paris < London.',
+        hasFoundMarker: true,
+      });
     }
-    expect(read([...whole])).toMatchObject({ text: 'Paris < London.', isOver: true });
+    expect(filterPieces([...whole])).toMatchObject({ text: 'Paris < London.', hasFoundMarker: true });
   });
 
-  it('keeps text that only resembles a marker, however it is split', () => {
+  it('keeps text that only resembles a marker, regardless of how it is split', () => {
     const random = createRandom(7);
     const words = ['<', '</', 's', '>', '<|', 'im_', 'end', '|>', '<end_of', '_turn', '<b>', ' ', '<｜', 'a < b'];
     for (let round = 0; round < 500; round++) {
       const whole = Array.from({ length: 8 }, () => words[random.below(words.length)]).join('');
       if (MARKERS.some((marker) => whole.includes(marker)) || /<\/s>\s*$/.test(whole)) continue;
       const at = random.below(whole.length + 1);
-      expect(read([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: whole, isOver: false });
+      expect(filterPieces([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: whole, hasFoundMarker: false });
     }
   });
 
-  it('treats `</s>` as a marker if only white space follows, however the text is split', () => {
+  it('treats `</s>` as a marker if only white space follows, regardless of how the text is split', () => {
     for (const end of ['</s>', '</s>\n', '</s> \n\n ']) {
       const whole = `<s>3 €</s> 2 €${end}`;
       for (let at = 0; at <= whole.length; at++)
-        expect(read([whole.slice(0, at), whole.slice(at)]).text).toBe('<s>3 €</s> 2 €');
-      expect(read([...whole]).text).toBe('<s>3 €</s> 2 €');
+        expect(filterPieces([whole.slice(0, at), whole.slice(at)]).text).toBe('<s>3 €</s> 2 €');
+      expect(filterPieces([...whole]).text).toBe('<s>3 €</s> 2 €');
     }
   });
 
-  it('keeps `</s>` within the text, however it is split', () => {
+  it('keeps `</s>` within the text, regardless of how it is split', () => {
     const whole = 'Was <s>3 €</s>\n\n 2 €, </s></s>.';
     for (let at = 0; at <= whole.length; at++)
-      expect(read([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: whole, isOver: false });
-    expect(read([...whole]).text).toBe(whole);
+      expect(filterPieces([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: whole, hasFoundMarker: false });
+    expect(filterPieces([...whole]).text).toBe(whole);
   });
 
   it('buffers only a possible start of a marker', () => {
-    expect(read(['a <|im', '_start', ' b']).shown).toEqual(['a ', '', '<|im_start b']);
-    expect(read(['1 < 2', '.']).shown).toEqual(['1 < 2', '.']);
+    expect(filterPieces(['a <|im', '_start', ' b']).shown).toEqual(['a ', '', '<|im_start b']);
+    expect(filterPieces(['1 < 2', '.']).shown).toEqual(['1 < 2', '.']);
   });
 });

@@ -4,14 +4,14 @@ import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
 import type { Provider } from '../../src/domain/providers.ts';
 import type { ModelCall, ModelStep, ModelStream, ProviderCredentials } from '../../src/models/model-types.ts';
 import { createModels } from '../../src/models/models.ts';
-import { startFakeProvider, type Vendor } from '../helpers/models/vendors/vendor.ts';
+import { type FakeProvider, startFakeProvider } from '../helpers/models/fake-providers/fake-provider.ts';
 
-/** A key without a known form, which must be encoded in a URL. */
+/** A key of no known format, with characters that must be encoded in a URL. */
 export const KEY = 'f/oo+bar.Pa55=word';
-/** Texts that a failure must not contain: the key, plain and encoded, and the question. */
+/** Texts that a failure must not contain: the key, as it is and encoded, and the question. */
 const SECRETS = [KEY, encodeURIComponent(KEY), btoa(KEY), 'What is the capital'];
 
-/** A question whose words are easy to find. */
+/** A model call whose question is easy to find in a text. */
 export const QUESTION = {
   accountId: 'account',
   messages: [
@@ -21,7 +21,7 @@ export const QUESTION = {
   maxOutputTokens: 500,
 } satisfies Omit<ModelCall, 'provider' | 'model'>;
 
-/** A tool in a model call. */
+/** A tool for model calls. */
 export const TOOL = {
   type: 'function',
   name: 'escalate_to_human',
@@ -29,28 +29,36 @@ export const TOOL = {
   inputSchema: { type: 'object', properties: { reason: { type: 'string' } }, required: ['reason'] },
 } as const satisfies NonNullable<ModelCall['tools']>[number];
 
-/** The result of a model call. */
+/** The outcome of a model call, as the client reports it. */
 export interface Outcome {
   readonly accountId: string;
   readonly model: string | null;
   readonly failure: FailureCode | null;
 }
 
-/** A fake provider, and a client for it. */
-export async function openLine(provider: Provider, { timeoutMs = 1_000 }: { timeoutMs?: number } = {}) {
-  const vendor = await startFakeProvider(provider);
-  onTestFinished(vendor.close);
-  return { vendor, ...connect(provider, vendor, timeoutMs) };
+/** Starts a fake provider, and creates a client for it. */
+export async function startProviderClient(provider: Provider, { timeoutMs = 1_000 }: { timeoutMs?: number } = {}) {
+  const fakeProvider = await startFakeProvider(provider);
+  onTestFinished(fakeProvider.close);
+  return { fakeProvider, ...createProviderClient(provider, fakeProvider, timeoutMs) };
 }
 
-/** Calls a provider with one account's credentials. */
-export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeoutMs = 1_000) {
+/** Creates a client that calls a provider with the credentials of each account. */
+export function createProviderClient(provider: Provider, fakeProvider: Pick<FakeProvider, 'url'>, timeoutMs = 1_000) {
   const outcomes: Outcome[] = [];
-  const access = new Map<string, Partial<ProviderCredentials> | undefined>([['account', {}]]);
+  const credentialsByAccount = new Map<string, Partial<ProviderCredentials> | undefined>([['account', {}]]);
   const models = createModels({
     async findCredentials(accountId) {
-      const own = access.get(accountId);
-      return own && { apiKey: KEY, baseUrl: vendor.url, identity: accountId, fetch: globalThis.fetch, ...own };
+      const credentials = credentialsByAccount.get(accountId);
+      return (
+        credentials && {
+          apiKey: KEY,
+          baseUrl: fakeProvider.url,
+          identity: accountId,
+          fetch: globalThis.fetch,
+          ...credentials,
+        }
+      );
     },
     onOutcome: (accountId, { model }, failure) => outcomes.push({ accountId, model, failure }),
     firstByteMs: timeoutMs,
@@ -58,20 +66,20 @@ export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeout
   });
   return {
     models,
-    access,
+    credentialsByAccount,
     outcomes,
     open: (call: Partial<ModelCall> = {}, signal = new AbortController().signal) =>
       models.open({ ...QUESTION, provider, model: 'm', ...call }, signal),
   };
 }
 
-/** Reads all steps; `failure` is the error that ended them in place of `finish`. */
-export async function readAll(opening: Promise<ModelStream>) {
+/** Reads all steps of a stream. `failure` is the error that ended the stream instead of `finish`. */
+export async function readSteps(pendingStream: Promise<ModelStream>) {
   const steps: ModelStep[] = [];
   let stream: ModelStream | undefined;
   let failure: unknown;
   try {
-    stream = await opening;
+    stream = await pendingStream;
     while (steps.at(-1)?.type !== 'finish') steps.push(await stream.next());
   } catch (error) {
     failure = error;
@@ -89,7 +97,7 @@ export async function readAll(opening: Promise<ModelStream>) {
   };
 }
 
-/** Lists the secrets in a thrown error, in every place that a logger may read. */
+/** Lists the secrets that a thrown error contains in any property that a logger may read. */
 export function findSecrets(error: unknown): string[] {
   const text = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
   return SECRETS.filter((secret) => text.toLowerCase().includes(secret.toLowerCase()));

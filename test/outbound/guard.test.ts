@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { createAddressRules } from '../../src/outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../../src/outbound/guard.ts';
 import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
-import { HOSTILE_URLS, INNER_ADDRESSES, PUBLIC_URLS } from './hostile-urls.ts';
+import { HOSTILE_URLS, INTERNAL_ADDRESSES, PUBLIC_URLS } from './hostile-urls.ts';
 
-const PUBLIC = ['93.184.216.34', '2606:2800:220:1:248:1893:25c8:1946'];
+const PUBLIC_ADDRESSES = ['93.184.216.34', '2606:2800:220:1:248:1893:25c8:1946'];
 const rules = createAddressRules([]);
 
 describe('a URL from a client', () => {
   it.each(HOSTILE_URLS)('is rejected with a reason: %j', async (url) => {
     expect(() => checkUrl(url, rules)).toThrow(AddressRefusedError);
     expect(() => checkUrl(url, rules)).toThrow(/^(Must|The port must) .+\.$/);
-    const guardedFetch = createGuardedFetch(rules, async () => PUBLIC);
+    const guardedFetch = createGuardedFetch(rules, async () => PUBLIC_ADDRESSES);
     await expect(guardedFetch(url)).rejects.toThrow(AddressRefusedError);
   });
 
@@ -20,15 +20,15 @@ describe('a URL from a client', () => {
   });
 });
 
-describe('the addresses of a name', () => {
-  it.each(INNER_ADDRESSES)('are rejected, alone or beside public addresses: %s', async (address) => {
-    for (const answer of [[address], [...PUBLIC, address], [address, ...PUBLIC]]) {
+describe('the addresses that a name resolves to', () => {
+  it.each(INTERNAL_ADDRESSES)('are rejected, alone or beside public addresses: %s', async (address) => {
+    for (const answer of [[address], [...PUBLIC_ADDRESSES, address], [address, ...PUBLIC_ADDRESSES]]) {
       const guardedFetch = createGuardedFetch(rules, async () => answer);
       await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
     }
   });
 
-  it('are rejected if there are none', async () => {
+  it('are rejected if the list is empty', async () => {
     const guardedFetch = createGuardedFetch(rules, async () => []);
     await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
   });
@@ -40,7 +40,7 @@ describe('the addresses of a name', () => {
 });
 
 describe("the operator's allowed ranges", () => {
-  const allowing = createAddressRules(['10.0.0.0/8', '127.0.0.1', 'fd12::/16']);
+  const operatorRules = createAddressRules(['10.0.0.0/8', '127.0.0.1', 'fd12::/16']);
 
   it.each([
     'http://127.0.0.1:11434/v1',
@@ -50,7 +50,7 @@ describe("the operator's allowed ranges", () => {
     'http://ollama.example.com:11434/v1',
     'https://api.openai.com/v1',
   ])('allow %s', (url) => {
-    expect(checkUrl(url, allowing).href).toBe(new URL(url).href);
+    expect(checkUrl(url, operatorRules).href).toBe(new URL(url).href);
   });
 
   it.each([
@@ -62,13 +62,13 @@ describe("the operator's allowed ranges", () => {
     'http://ollama:11434/',
     'http://user@10.1.2.3/',
   ])('do not allow %s', (url) => {
-    expect(() => checkUrl(url, allowing)).toThrow(AddressRefusedError);
+    expect(() => checkUrl(url, operatorRules)).toThrow(AddressRefusedError);
   });
 
-  it('allow any port, while public addresses keep the usual ones', () => {
-    expect(allowing.mayReach('10.1.2.3', 11_434)).toBe(true);
-    expect(allowing.mayReach('8.8.8.8', 443)).toBe(true);
-    expect(allowing.mayReach('8.8.8.8', 11_434)).toBe(false);
-    expect(allowing.mayReach('169.254.169.254', 80)).toBe(false);
+  it('allow any port, while public addresses allow only the usual ports', () => {
+    expect(operatorRules.mayReach('10.1.2.3', 11_434)).toBe(true);
+    expect(operatorRules.mayReach('8.8.8.8', 443)).toBe(true);
+    expect(operatorRules.mayReach('8.8.8.8', 11_434)).toBe(false);
+    expect(operatorRules.mayReach('169.254.169.254', 80)).toBe(false);
   });
 });

@@ -8,16 +8,16 @@ import { AddressRefusedError } from '../../src/outbound/guard.ts';
 import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
 
 const rules = createAddressRules(['127.0.0.1', '::1']);
-const toHere = async () => ['127.0.0.1'];
+const resolveToLocalhost = async () => ['127.0.0.1'];
 
 /** Starts a server on this machine that records its connections. */
-async function listen(server: Server | ReturnType<typeof createTcpServer>) {
+async function startRecordedServer(server: Server | ReturnType<typeof createTcpServer>) {
   let accepted = 0;
-  const open = new Set<object>();
+  const openSockets = new Set<object>();
   server.on('connection', (socket: NodeJS.EventEmitter) => {
     accepted += 1;
-    open.add(socket);
-    socket.on('close', () => open.delete(socket));
+    openSockets.add(socket);
+    socket.on('close', () => openSockets.delete(socket));
     socket.on('error', () => {});
   });
   server.listen(0, '127.0.0.1');
@@ -28,20 +28,20 @@ async function listen(server: Server | ReturnType<typeof createTcpServer>) {
   });
   return {
     port: (server.address() as AddressInfo).port,
-    get accepted() {
+    get acceptedCount() {
       return accepted;
     },
-    get open() {
-      return open.size;
+    get openCount() {
+      return openSockets.size;
     },
   };
 }
 
-const serve = (listener: RequestListener) => listen(createServer(listener));
+const startHttpServer = (listener: RequestListener) => startRecordedServer(createServer(listener));
 
-it('connects to the checked address, with the requested host name and all that the caller sends', async () => {
+it("connects to the checked address, and sends the host name and the caller's method, headers and body", async () => {
   const receivedRequests: unknown[] = [];
-  const server = await serve(async (request, response) => {
+  const server = await startHttpServer(async (request, response) => {
     receivedRequests.push(
       request.method,
       request.url,
@@ -51,7 +51,7 @@ it('connects to the checked address, with the requested host name and all that t
     );
     response.writeHead(201, { 'x-answer': 'yes' }).end('{"well":true}');
   });
-  const guardedFetch = createGuardedFetch(rules, toHere);
+  const guardedFetch = createGuardedFetch(rules, resolveToLocalhost);
   const response = await guardedFetch(`http://models.example.com:${server.port}/v1/chat?a=1`, {
     method: 'POST',
     headers: { 'x-own': 'mine' },
@@ -71,86 +71,86 @@ it('connects to the checked address, with the requested host name and all that t
   ]);
 });
 
-it('resolves a name once per call and connects to that address, whatever the name resolves to afterwards', async () => {
-  const server = await serve((_request, response) => response.end('here'));
+it('resolves a name once per call, and connects to the address that it has checked', async () => {
+  const server = await startHttpServer((_request, response) => response.end('here'));
   const answers = [['127.0.0.1'], ['169.254.169.254'], ['127.0.0.1']];
   const resolve = vi.fn(async () => answers.shift() ?? []);
   const guardedFetch = createGuardedFetch(rules, resolve);
-  const ask = () => guardedFetch(`http://models.example.com:${server.port}/`).then((response) => response.text());
-  expect(await ask()).toBe('here');
-  await expect(ask()).rejects.toThrow(AddressRefusedError);
-  expect(await ask()).toBe('here');
+  const fetchText = () => guardedFetch(`http://models.example.com:${server.port}/`).then((response) => response.text());
+  expect(await fetchText()).toBe('here');
+  await expect(fetchText()).rejects.toThrow(AddressRefusedError);
+  expect(await fetchText()).toBe('here');
   expect(resolve).toHaveBeenCalledTimes(3);
   // No address is cached between calls.
-  expect(server.accepted).toBe(2);
+  expect(server.acceptedCount).toBe(2);
 });
 
 it('tries the addresses of a name one after another', async () => {
-  const server = await serve((_request, response) => response.end('here'));
+  const server = await startHttpServer((_request, response) => response.end('here'));
   const guardedFetch = createGuardedFetch(rules, async () => ['::1', '127.0.0.1']);
   const response = await guardedFetch(`http://models.example.com:${server.port}/`);
   expect(await response.text()).toBe('here');
 });
 
 it.each([301, 302, 303, 307, 308, 300, 304])('rejects a redirect: %i', async (status) => {
-  const inner = await serve((_request, response) => response.end('secret'));
-  const server = await serve((_request, response) => {
-    response.writeHead(status, { location: `http://127.0.0.1:${inner.port}/` }).end();
+  const redirectTarget = await startHttpServer((_request, response) => response.end('secret'));
+  const server = await startHttpServer((_request, response) => {
+    response.writeHead(status, { location: `http://127.0.0.1:${redirectTarget.port}/` }).end();
   });
-  const guardedFetch = createGuardedFetch(rules, toHere);
+  const guardedFetch = createGuardedFetch(rules, resolveToLocalhost);
   const call = guardedFetch(`http://models.example.com:${server.port}/`, { redirect: 'follow' });
   await expect(call).rejects.toThrow(AddressRefusedError);
-  expect(inner.accepted).toBe(0);
-  await vi.waitFor(() => expect(server.open).toBe(0));
+  expect(redirectTarget.acceptedCount).toBe(0);
+  await vi.waitFor(() => expect(server.openCount).toBe(0));
 });
 
 it('streams a response, and closes the connection at its end', async () => {
-  const { promise: isRead, resolve: goOn } = Promise.withResolvers<void>();
-  const server = await serve(async (_request, response) => {
+  const { promise: isRead, resolve: resolveRead } = Promise.withResolvers<void>();
+  const server = await startHttpServer(async (_request, response) => {
     response.write('one');
     await isRead;
     response.end('two');
   });
-  const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  const response = await createGuardedFetch(rules, resolveToLocalhost)(`http://models.example.com:${server.port}/`);
   const pieces: string[] = [];
   for await (const piece of response.body ?? []) {
     pieces.push(new TextDecoder().decode(piece));
-    goOn();
+    resolveRead();
   }
   expect(pieces).toEqual(['one', 'two']);
-  await vi.waitFor(() => expect(server.open).toBe(0));
+  await vi.waitFor(() => expect(server.openCount).toBe(0));
 });
 
 it('closes the connection when the caller cancels the response', async () => {
-  const server = await serve((_request, response) => response.write('one'));
-  const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  const server = await startHttpServer((_request, response) => response.write('one'));
+  const response = await createGuardedFetch(rules, resolveToLocalhost)(`http://models.example.com:${server.port}/`);
   await response.body?.cancel();
-  await vi.waitFor(() => expect(server.open).toBe(0));
+  await vi.waitFor(() => expect(server.openCount).toBe(0));
 });
 
-it("ends when the caller's signal aborts: before, while it waits, and while it reads", async () => {
-  const silent = await serve(() => {});
-  const talking = await serve((_request, response) => response.write('one'));
-  const guardedFetch = createGuardedFetch(rules, toHere);
+it("rejects when the caller's signal aborts: before the request, while it waits, and while it reads", async () => {
+  const silentServer = await startHttpServer(() => {});
+  const streamingServer = await startHttpServer((_request, response) => response.write('one'));
+  const guardedFetch = createGuardedFetch(rules, resolveToLocalhost);
   const reason = new Error('Enough.');
   const urlOf = ({ port }: { port: number }) => `http://models.example.com:${port}/`;
 
-  await expect(guardedFetch(urlOf(silent), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-  expect(silent.accepted).toBe(0);
+  await expect(guardedFetch(urlOf(silentServer), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(silentServer.acceptedCount).toBe(0);
 
-  const waiting = new AbortController();
-  const call = guardedFetch(urlOf(silent), { signal: waiting.signal });
-  await vi.waitFor(() => expect(silent.open).toBe(1));
-  waiting.abort(reason);
+  const waitingCaller = new AbortController();
+  const call = guardedFetch(urlOf(silentServer), { signal: waitingCaller.signal });
+  await vi.waitFor(() => expect(silentServer.openCount).toBe(1));
+  waitingCaller.abort(reason);
   await expect(call).rejects.toBe(reason);
-  await vi.waitFor(() => expect(silent.open).toBe(0));
+  await vi.waitFor(() => expect(silentServer.openCount).toBe(0));
 
-  const reading = new AbortController();
-  const response = await guardedFetch(urlOf(talking), { signal: reading.signal });
+  const readingCaller = new AbortController();
+  const response = await guardedFetch(urlOf(streamingServer), { signal: readingCaller.signal });
   const text = response.text();
-  reading.abort(reason);
+  readingCaller.abort(reason);
   await expect(text).rejects.toBe(reason);
-  await vi.waitFor(() => expect(talking.open).toBe(0));
+  await vi.waitFor(() => expect(streamingServer.openCount).toBe(0));
 });
 
 it("stops waiting for a name server when the caller's signal aborts", async () => {
@@ -164,37 +164,39 @@ it("stops waiting for a name server when the caller's signal aborts", async () =
 });
 
 it.each<[string, () => Promise<string[]>]>([
-  ['leads nowhere', () => Promise.reject(new Error('ENOTFOUND'))],
+  ['does not exist', () => Promise.reject(new Error('ENOTFOUND'))],
   ['gets no response', () => Promise.reject(new Error('ETIMEOUT'))],
   ['resolves to an internal address', async () => ['10.0.0.1']],
-])('fails in the same way for a name that %s, so that it reveals no internal names', async (_name, resolve) => {
+])('fails with the same error for a name that %s, so that it reveals no internal names', async (_name, resolve) => {
   const error = await createGuardedFetch(rules, resolve)('http://models.example.com/').catch((thrown) => thrown);
   expect(error).toBeInstanceOf(AddressRefusedError);
   expect(String(error)).toBe('Error: Must be on the public internet.');
 });
 
-it('fails as fetch does without a listening server', async () => {
-  const closed = await serve(() => {});
-  const unheard = createGuardedFetch(rules, async () => ['::1']);
-  await expect(unheard(`http://models.example.com:${closed.port}/`)).rejects.toThrow('fetch failed');
+it('fails like fetch if no server listens', async () => {
+  const server = await startHttpServer(() => {});
+  const fetchUnusedAddress = createGuardedFetch(rules, async () => ['::1']);
+  await expect(fetchUnusedAddress(`http://models.example.com:${server.port}/`)).rejects.toThrow('fetch failed');
 });
 
 it('returns responses without a body', async () => {
-  const server = await serve((_request, response) => response.writeHead(204).end());
-  const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  const server = await startHttpServer((_request, response) => response.writeHead(204).end());
+  const response = await createGuardedFetch(rules, resolveToLocalhost)(`http://models.example.com:${server.port}/`);
   expect([response.status, await response.text()]).toEqual([204, '']);
 });
 
-it('fails as fetch does when a server does not speak HTTP', async () => {
-  const server = await listen(createTcpServer((socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n'))));
-  const call = createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+it('fails like fetch if a server does not speak HTTP', async () => {
+  const server = await startRecordedServer(
+    createTcpServer((socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n'))),
+  );
+  const call = createGuardedFetch(rules, resolveToLocalhost)(`http://models.example.com:${server.port}/`);
   await expect(call).rejects.toThrow('fetch failed');
-  await vi.waitFor(() => expect(server.open).toBe(0));
+  await vi.waitFor(() => expect(server.openCount).toBe(0));
 });
 
 it('requests the host name of the URL over TLS, and checks the certificate for it', async () => {
-  const { promise: asked, resolve } = Promise.withResolvers<string>();
-  const server = await listen(
+  const { promise: requestedName, resolve } = Promise.withResolvers<string>();
+  const server = await startRecordedServer(
     createTlsServer({
       SNICallback(name, done) {
         resolve(name);
@@ -202,9 +204,9 @@ it('requests the host name of the URL over TLS, and checks the certificate for i
       },
     }),
   );
-  const guardedFetch = createGuardedFetch(rules, toHere);
+  const guardedFetch = createGuardedFetch(rules, resolveToLocalhost);
   await expect(guardedFetch(`https://models.example.com:${server.port}/`)).rejects.toThrow('fetch failed');
-  expect(await asked).toBe('models.example.com');
+  expect(await requestedName).toBe('models.example.com');
 });
 
 async function readAll(request: AsyncIterable<Buffer>): Promise<string> {

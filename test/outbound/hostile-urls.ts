@@ -1,4 +1,4 @@
-/** URLs of internal addresses, or with a misleading host. The gateway must reach none, whatever names resolve to. */
+/** URLs with an internal or misleading host. The gateway must reach none of them, whatever address a name has. */
 export const HOSTILE_URLS: readonly string[] = [
   // Not an HTTP URL.
   '',
@@ -215,7 +215,7 @@ export const HOSTILE_URLS: readonly string[] = [
 ];
 
 /** Internal addresses that a name server may return. */
-export const INNER_ADDRESSES: readonly string[] = [
+export const INTERNAL_ADDRESSES: readonly string[] = [
   ...['0.0.0.0', '10.1.2.3', '100.64.1.1', '127.0.0.1', '127.8.8.8', '169.254.169.254', '168.63.129.16'],
   ...['172.20.0.2', '192.0.0.8', '192.168.1.1', '192.88.99.1', '198.18.1.1', '224.0.0.251', '255.255.255.255'],
   ...['::', '::1', '::ffff:127.0.0.1', '::ffff:a9fe:a9fe', '::7f00:1', '64:ff9b::7f00:1', '64:ff9b:1::7f00:1'],

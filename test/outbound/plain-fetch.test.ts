@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { openPlainFetch } from '../../src/outbound/plain-fetch.ts';
 
-it("reuses connections to the operator's addresses, and closes them on close", async () => {
+it("reuses connections to the operator's addresses, and closes them when it is closed", async () => {
   const sockets = new Set<object>();
-  let accepted = 0;
+  let acceptedCount = 0;
   const server = createServer((request, response) => response.end(request.headers.host));
   server.on('connection', (socket) => {
-    accepted += 1;
+    acceptedCount += 1;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
@@ -20,7 +20,7 @@ it("reuses connections to the operator's addresses, and closes them on close", a
 
   const plain = openPlainFetch();
   for (let i = 0; i < 20; i++) expect(await (await plain.fetch(`http://${host}/`)).text()).toBe(host);
-  expect(accepted).toBeLessThan(20);
+  expect(acceptedCount).toBeLessThan(20);
   expect(sockets.size).toBeGreaterThan(0);
   await plain.close();
   await vi.waitFor(() => expect(sockets.size).toBe(0));

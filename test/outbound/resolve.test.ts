@@ -9,7 +9,7 @@ const NAME_ERROR = 3;
 const V4 = [93, 184, 216, 34];
 const V6 = [0x26, 0x06, ...Array<number>(13).fill(0), 1];
 
-/** Starts a name server that responds by query type: with addresses, an error, or not at all. */
+/** Starts a name server that responds to each query type with addresses, with an error, or not at all. */
 async function startNameServer(answers: Readonly<Record<number, readonly number[][] | number | undefined>>) {
   const socket = createSocket('udp4');
   const queryTypes: number[] = [];
@@ -31,29 +31,29 @@ async function startNameServer(answers: Readonly<Record<number, readonly number[
   return { resolve: createResolve([`127.0.0.1:${socket.address().port}`]), queryTypes, socket };
 }
 
-const never = () => new AbortController().signal;
+const neverAborted = () => new AbortController().signal;
 
 it('finds all addresses of a name', async () => {
   const { resolve } = await startNameServer({ [A]: [V4, [127, 0, 0, 1]], [AAAA]: [V6] });
-  expect(await resolve('models.example.com', never())).toEqual(['93.184.216.34', '127.0.0.1', '2606::1']);
+  expect(await resolve('models.example.com', neverAborted())).toEqual(['93.184.216.34', '127.0.0.1', '2606::1']);
 });
 
 it('finds the addresses of one family if there are none of the other', async () => {
   const { resolve } = await startNameServer({ [A]: [], [AAAA]: [V6] });
-  expect(await resolve('models.example.com', never())).toEqual(['2606::1']);
+  expect(await resolve('models.example.com', neverAborted())).toEqual(['2606::1']);
 });
 
-it('fails for a name without an address, or one that does not exist', async () => {
+it('fails for a name that has no address or does not exist', async () => {
   for (const answers of [
     { [A]: [], [AAAA]: [] },
     { [A]: NAME_ERROR, [AAAA]: NAME_ERROR },
   ]) {
     const { resolve } = await startNameServer(answers);
-    await expect(resolve('models.example.com', never())).rejects.toThrow('The name has no address.');
+    await expect(resolve('models.example.com', neverAborted())).rejects.toThrow('The name has no address.');
   }
 });
 
-it('ends at once when the signal aborts, before or during the lookup', async () => {
+it('rejects immediately when the signal aborts, before or during the lookup', async () => {
   const { resolve, queryTypes, socket } = await startNameServer({});
   const reason = new Error('Enough.');
   await expect(resolve('models.example.com', AbortSignal.abort(reason))).rejects.toBe(reason);

@@ -27,7 +27,8 @@ async function statusOf(url: string, key: string): Promise<number> {
 
 describe('the command line', () => {
   it('creates accounts, and creates, lists and revokes keys, with text output', async () => {
-    const { command } = await openCommandLine();
+    const { env } = await openCommandLine();
+    const command = (...args: string[]) => runProgram({ args, env });
     const created = await command('accounts', 'create', 'Acme Ltd');
     expect(created).toMatchObject({ code: 0, stderr: '' });
     const [id = ''] = created.stdout.split('  ');
@@ -66,11 +67,11 @@ describe('the command line', () => {
       scopes: ['READ', 'CHAT'],
       revokedAt: null,
     });
-    const { key, ...described } = created;
-    expect(await json('keys', 'list')).toEqual([{ ...described, accountName: 'Acme' }]);
+    const { key, ...keyInfo } = created;
+    expect(await json('keys', 'list')).toEqual([{ ...keyInfo, accountName: 'Acme' }]);
     expect(await json('keys', 'revoke', created.id)).toEqual({ id: created.id, revoked: true });
     expect((await json('keys', 'list'))[0].revokedAt).not.toBeNull();
-    expect(key.startsWith(described.prefix)).toBe(true);
+    expect(key.startsWith(keyInfo.prefix)).toBe(true);
   });
 
   it('creates a key that a running gateway accepts at once, and rejects within a second of revocation', async () => {
@@ -106,7 +107,7 @@ describe('the command line', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('rejects names with terminal control characters, and prints stored ones escaped', async () => {
+  it('rejects names with terminal control characters, and escapes stored names that contain them', async () => {
     const { env, command, json } = await openCommandLine();
     const evil = 'CI\u001b[2J\u009b1m\u202e\nforged  line';
     for (const args of [

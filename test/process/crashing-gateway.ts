@@ -3,7 +3,7 @@ import type { AnswerEngine } from '../../src/answer/engine.ts';
 import { startGateway } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 
-/** Kills its own process on certain questions, before or after the first word, and answers all others slowly. */
+/** Kills the process on certain questions, before or after the first word; answers all other questions slowly. */
 const engine: AnswerEngine = {
   async *answer({ content }) {
     if (content.includes('crash at once')) process.kill(process.pid, 'SIGKILL');
@@ -17,7 +17,7 @@ const engine: AnswerEngine = {
   },
 };
 
-// Also kills the process before it sends a delivery to an endpoint with the path /crash.
+// The process also kills itself before it sends a delivery to an endpoint with the path /crash.
 subscribe('undici:request:create', (message) => {
   if ((message as { request: { path: string } }).request.path === '/crash') process.kill(process.pid, 'SIGKILL');
 });

@@ -6,7 +6,7 @@ import { generateKey } from '../../src/domain/key-form.ts';
 import { createDataDir, type RunningGateway, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
 const run = promisify(execFile);
-const oldNode = ['/usr/bin/node'].find((path) =>
+const oldNodePath = ['/usr/bin/node'].find((path) =>
   /^v(1\d|2[0-3])\./.test(spawnSync(path, ['--version']).stdout?.toString()),
 );
 const FALLBACK = 'My sources, the documentation of ChatGraph, say nothing about that.';
@@ -29,7 +29,7 @@ async function listChatbots({ url, key }: Pick<RunningGateway, 'url' | 'key'>): 
 describe('the first start', () => {
   it('prints the URLs, a key shown only once, and a curl command that is answered from the documentation', async () => {
     const env = { DATA_DIR: await createDataDir() };
-    const first = await startGatewayProcess({ env, through: 'npm' });
+    const first = await startGatewayProcess({ env, launcher: 'npm' });
     const { url, key } = first;
     expect(key).toMatch(/^ic_\w{42}$/);
     for (const path of ['/graphql', '/docs', '/health']) expect(first.stdout).toContain(`${url}${path}\n`);
@@ -47,7 +47,7 @@ describe('the first start', () => {
 
     first.kill('SIGTERM');
     expect(await first.exited).toBe(0);
-    const second = await startGatewayProcess({ env, through: 'npm' });
+    const second = await startGatewayProcess({ env, launcher: 'npm' });
     expect(second.url).not.toBe('');
     expect(second.stdout).not.toContain('ic_');
     expect(await listChatbots({ url: second.url, key })).toHaveLength(1);
@@ -57,7 +57,7 @@ describe('the first start', () => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
     await listChatbots(gateway);
     await fetch(`${gateway.url}/v1/chatbots?secret=query`, { headers: { 'x-api-key': gateway.key } });
-    await gateway.until('stderr', /"path":"\/v1\/chatbots"/);
+    await gateway.waitForOutput('stderr', /"path":"\/v1\/chatbots"/);
     gateway.kill('SIGTERM');
     expect(await gateway.exited).toBe(0);
     const lines = gateway.stderr.trim().split('\n');
@@ -73,6 +73,7 @@ describe('the first start', () => {
     expect(demo?.slug).toBe('demo');
     const pages = (await readdir('docs')).filter((name) => name.endsWith('.md'));
     expect(pages).toContain('architecture.md');
+    // The README of the project, and all pages of docs except architecture.md.
     expect(demo?.sources.nodes).toHaveLength(1 + pages.length - 1);
     expect(demo?.sources.nodes.map(({ title }) => title)).not.toContain('Architecture');
     expect(new Set(demo?.sources.nodes.map(({ status }) => status))).toEqual(new Set(['DONE']));
@@ -118,15 +119,16 @@ describe('a start that fails', () => {
   });
 
   it('rejects a port that is in use, with one line', async () => {
-    const holder = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
+    const env = { SEED_DEMO: 'false' };
+    const holder = await startGatewayProcess({ env: { ...env, DATA_DIR: await createDataDir() } });
     const { port } = new URL(holder.url);
-    const { code, stderr } = await runProgram({ env: { DATA_DIR: await createDataDir(), PORT: port } });
+    const { code, stderr } = await runProgram({ env: { ...env, DATA_DIR: await createDataDir(), PORT: port } });
     expect(code).toBe(1);
     expect(stderr).toBe(`Port ${port} on 127.0.0.1 is in use. Set PORT to another.\n`);
   });
 
   it('rejects a database that another gateway uses, with one line, and does not disturb that gateway', async () => {
-    const env = { DATA_DIR: await createDataDir(), PORT: '0' };
+    const env = { DATA_DIR: await createDataDir(), PORT: '0', SEED_DEMO: 'false' };
     const holder = await startGatewayProcess({ env });
     const { code, stdout, stderr } = await runProgram({ env });
     expect([code, stdout]).toEqual([1, '']);
@@ -134,18 +136,18 @@ describe('a start that fails', () => {
     expect((await fetch(`${holder.url}/ready`)).status).toBe(200);
   });
 
-  it('no longer fails once the other gateway has been killed', async () => {
-    const env = { DATA_DIR: await createDataDir() };
+  it('no longer fails once the gateway that used the database has been killed', async () => {
+    const env = { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' };
     const killed = await startGatewayProcess({ env });
     killed.kill('SIGKILL');
     await killed.exited;
     expect((await startGatewayProcess({ env })).url).toMatch(/^http/);
   });
 
-  it.skipIf(oldNode === undefined)(
+  it.skipIf(oldNodePath === undefined)(
     'names the required Node version if Node is too old (the test needs Node 10 to 23 as /usr/bin/node)',
     async () => {
-      const failure = await run(oldNode ?? '', ['bin/chatgraph.js']).catch((error: unknown) => error);
+      const failure = await run(oldNodePath ?? '', ['bin/chatgraph.js']).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: 1, stderr: expect.stringMatching(/^ChatGraph needs Node 24 .*\n$/) });
     },
   );

@@ -5,15 +5,15 @@ import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { askGraphQL } from '../helpers/gateway.ts';
-import { insertLargeConversation, LARGE_METADATA } from '../helpers/large.ts';
+import { requestGraphQL } from '../helpers/gateway.ts';
+import { insertLargeConversation, LARGE_METADATA } from '../helpers/large-conversation.ts';
 import { createDataDir, startGatewayProcess, startProgram } from '../helpers/process.ts';
-import { codesOf } from '../helpers/sockets.ts';
+import { errorCodesOf } from '../helpers/sockets.ts';
 
 const HEAP_MB = 256;
 const QUERIES = 120;
 
-/** A gateway with a small heap, two read-only keys, and a conversation whose messages have 16 kB of metadata. */
+/** Starts a gateway with a small heap, two read-only keys, and a conversation whose messages have 16 kB of metadata. */
 async function startSmallGateway(isCompiled: boolean) {
   const dir = await createDataDir();
   const url = `sqlite:${join(dir, 'chatgraph.db')}`;
@@ -44,7 +44,7 @@ async function startSmallGateway(isCompiled: boolean) {
   return { gateway, key, otherKey, ...ids };
 }
 
-const count = (times: number, text: (index: number) => string) =>
+const repeat = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
 
 describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB (compiled operations: %s)`, (isCompiled) => {
@@ -57,34 +57,34 @@ describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB (compiled o
       messages(
         48,
         95,
-        count(29, (i) => `a${i}:metadata`),
+        repeat(29, (i) => `a${i}:metadata`),
       ),
       messages(99, 95, 'id content metadata'),
       messages(
         10,
         30,
-        count(29, (i) => `a${i}:metadata`),
+        repeat(29, (i) => `a${i}:metadata`),
       ),
       messages(99, 95, 'id'),
       messages(50, 95, 'conversation{lastMessage{metadata}}'),
-      `{${count(20, (i) => `a${i}:conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}`)}}`,
+      `{${repeat(20, (i) => `a${i}:conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}`)}}`,
       `query($ids:[ID!]!){nodes(ids:$ids){...on Conversation{messages(first:95){nodes{siblings{content metadata}}}}}}`,
     ];
     for (const query of queries) {
       // Queries are compiled from their third use on.
-      for (let time = 0; time < 4; time++) {
-        const answer = await askGraphQL({ url: gateway.url, key }, query, { ids: ids(2) });
-        expect(codesOf(answer)).toEqual(['QUERY_TOO_COMPLEX']);
+      for (let use = 0; use < 4; use++) {
+        const answer = await requestGraphQL({ url: gateway.url, key }, query, { ids: ids(2) });
+        expect(errorCodesOf(answer)).toEqual(['QUERY_TOO_COMPLEX']);
         expect(answer.data ?? null).toBeNull();
       }
       expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
     }
-    const small = await askGraphQL({ url: gateway.url, key }, messages(3, 95, 'content metadata'));
+    const small = await requestGraphQL({ url: gateway.url, key }, messages(3, 95, 'content metadata'));
     expect(small.errors).toBeUndefined();
   });
 });
 
-it(`answers ${QUERIES} concurrent large queries, and meanwhile serves /health and other keys`, async () => {
+it(`executes ${QUERIES} concurrent large queries, and meanwhile serves /health and other keys`, async () => {
   const { gateway, key, otherKey, conversationId } = await startSmallGateway(true);
   const query = `{conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}}`;
   // The client runs in its own process, so that only the gateway is measured.
@@ -97,18 +97,18 @@ it(`answers ${QUERIES} concurrent large queries, and meanwhile serves /health an
   void load.exited.then(() => {
     hasEnded = true;
   });
-  const waits: number[] = [];
+  const waitsMs: number[] = [];
   while (!hasEnded) {
     const healthAt = performance.now();
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
     const smallAt = performance.now();
-    const small = await askGraphQL({ url: gateway.url, key: otherKey }, '{ viewer { apiKey { id } } }');
-    expect(codesOf(small)).toEqual([]);
-    waits.push(smallAt - healthAt, performance.now() - smallAt);
+    const small = await requestGraphQL({ url: gateway.url, key: otherKey }, '{ viewer { apiKey { id } } }');
+    expect(errorCodesOf(small)).toEqual([]);
+    waitsMs.push(smallAt - healthAt, performance.now() - smallAt);
   }
   expect(await load.exited).toBe(0);
-  // The elapsed time is that of all large queries; without turns, one request would wait for most of them.
-  expect(Math.max(...waits)).toBeLessThan((performance.now() - startedAt) / 4);
+  // All large queries together take the elapsed time. Without fair scheduling, a request would wait for most of them.
+  expect(Math.max(...waitsMs)).toBeLessThan((performance.now() - startedAt) / 4);
   expect(Number(/smallest: (\d+)/.exec(load.stdout)?.[1])).toBeGreaterThan(2_000_000);
   expect(gateway.stderr).not.toMatch(/heap|fatal/i);
 });

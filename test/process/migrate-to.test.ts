@@ -5,19 +5,19 @@ import { Client } from 'pg';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { addChatbot, addSource } from '../helpers/corpus.ts';
-import { createBarePostgres, hasPostgres } from '../helpers/databases.ts';
-import { fillDatabase, HALF, readAllData, SECRET_KEY } from '../helpers/filled.ts';
-import { askGraphQL, startGateway } from '../helpers/gateway.ts';
+import { createEmptyPostgres, hasPostgres } from '../helpers/databases.ts';
+import { fillDatabase, OPEN_REPLY_TEXT, readAllData, SECRET_KEY } from '../helpers/filled-database.ts';
+import { requestGraphQL, startGateway } from '../helpers/gateway.ts';
 import { createDataDir, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
 
 const TABLES =
   'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage usage_days quota_warnings';
 
 /** The advisory lock that `migrate-to` takes on its target; see `src/store/copy/target.ts`. */
-const LOCK = 4_831_206_117;
+const TARGET_LOCK = 4_831_206_117;
 
 /** Creates a database file with more than one batch of passages. */
-async function createLarge() {
+async function createLargeDatabase() {
   const dataDir = await createDataDir();
   const path = join(dataDir, 'chatgraph.db');
   const db = await openDatabase({ url: `sqlite:${path}`, role: 'tool' });
@@ -28,8 +28,8 @@ async function createLarge() {
   return { dataDir, path };
 }
 
-/** Runs a statement on a Postgres from the test itself. */
-async function ask<T extends object>(url: string, statement: string): Promise<T[]> {
+/** Runs a statement on a new connection to a Postgres, and returns the rows. */
+async function executeSql<T extends object>(url: string, statement: string): Promise<T[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
@@ -40,11 +40,11 @@ async function ask<T extends object>(url: string, statement: string): Promise<T[
   }
 }
 
-/** Resolves when a process waits for an advisory lock that the test holds. */
-const waitUntilHeld = (target: string) =>
+/** Resolves when a process waits for an advisory lock that the test has taken. */
+const waitForBlockedProcess = (target: string) =>
   vi.waitFor(
     async () => {
-      const waiters = await ask(
+      const waiters = await executeSql(
         target,
         `select from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`,
@@ -63,8 +63,8 @@ async function acquireLock(target: string, number: number): Promise<() => Promis
   return async () => void (await holder.query(`select pg_advisory_unlock(${number})`));
 }
 
-const countAll = (target: string) =>
-  ask<{ name: string; count: string }>(
+const countRows = (target: string) =>
+  executeSql<{ name: string; count: string }>(
     target,
     [
       ...TABLES.split(' '),
@@ -84,32 +84,35 @@ const countAll = (target: string) =>
 describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   let target: string;
   beforeEach(async () => {
-    target = await createBarePostgres();
+    target = await createEmptyPostgres();
   });
 
   const migrate = (dataDir: string, to = target, args: string[] = []) =>
     runProgram({ args: ['migrate-to', to, ...args], env: { DATA_DIR: dataDir } });
 
-  it('copies everything: a gateway on the target gives the same responses to the same key, and continues', async () => {
+  it('copies everything: a gateway on the target gives the same responses, and ends the open reply', async () => {
     const filled = await fillDatabase();
     const before = await readFile(filled.path);
-    const { code, stdout, stderr } = await migrate(filled.dataDir, target, ['--json']);
+    const { code, stdout, stderr } = await runProgram({
+      args: ['migrate-to', target, '--json'],
+      env: { DATA_DIR: filled.dataDir },
+    });
     expect([code, stderr]).toEqual([0, expect.stringContaining('checking search_entries')]);
     const { wasThere, rows } = JSON.parse(stdout);
     expect(wasThere).toBe(false);
     for (const name of [...TABLES.split(' '), 'search_entries']) expect(rows[name], name).toBeGreaterThan(0);
     expect((await readFile(filled.path)).equals(before)).toBe(true);
-    const counted = await countAll(target);
+    const counted = await countRows(target);
     expect(Object.fromEntries(counted.map(({ name, count }) => [name, Number(count)]))).toEqual({ ...rows, nodes: 0 });
 
     const gateway = await startGateway({ env: { SECRET_KEY }, database: { url: target, drop: async () => {} } });
     onTestFinished(() => gateway.close());
-    expect(await readAllData(gateway, filled)).toEqual(filled.everything);
-    const { key, openReplyId, sent, sentId } = filled;
-    const reply = await askGraphQL<{ node: object }>({ url: gateway.url, key }, READ_STATUS, { id: openReplyId });
-    expect(reply.data.node).toEqual({ status: 'INTERRUPTED', content: HALF });
-    const again = await askGraphQL<{ sendMessage: object }>({ url: gateway.url, key }, SEND, { input: sent });
-    expect(again.data.sendMessage).toEqual({ userMessage: { id: sentId } });
+    expect(await readAllData(gateway, filled)).toEqual(filled.allData);
+    const { key, openReplyId, sentInput, sentMessageId } = filled;
+    const reply = await requestGraphQL<{ node: object }>({ url: gateway.url, key }, READ_STATUS, { id: openReplyId });
+    expect(reply.data.node).toEqual({ status: 'INTERRUPTED', content: OPEN_REPLY_TEXT });
+    const again = await requestGraphQL<{ sendMessage: object }>({ url: gateway.url, key }, SEND, { input: sentInput });
+    expect(again.data.sendMessage).toEqual({ userMessage: { id: sentMessageId } });
   });
 
   it('finds the target complete on a second run', async () => {
@@ -126,7 +129,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     ['in the middle of a table', 'passages', 1_500],
     ['in the middle of the index', 'search_entries', 1_700],
   ])('resumes after a kill: %s', async (_where, table, row) => {
-    const { dataDir, path } = await createLarge();
+    const { dataDir, path } = await createLargeDatabase();
     // The tables exist already, as after an attempt that was killed right after it created them.
     await (await openDatabase({ url: target, role: 'tool' })).close();
     const key = table === 'search_entries' ? 'passage_id' : 'id';
@@ -135,7 +138,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     const at = file.prepare(`select ${key} as at from ${table} order by ${key} limit 1 offset ${row}`).pluck().get();
     file.close();
     const release = await acquireLock(target, 1);
-    await ask(
+    await executeSql(
       target,
       `create function hold() returns trigger language plpgsql as
        'begin perform pg_advisory_xact_lock(1); return new; end';
@@ -143,7 +146,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     );
 
     const killed = startProgram({ args: ['migrate-to', target], env: { DATA_DIR: dataDir } });
-    await waitUntilHeld(target);
+    await waitForBlockedProcess(target);
     killed.kill('SIGKILL');
     expect(await killed.exited).toBe('SIGKILL');
 
@@ -152,20 +155,20 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
       code: 1,
       stderr: expect.stringMatching(/unfinished-migrate-to-\w+ is missing\n$/),
     });
-    const [first] = await ask(target, readFirst);
+    const [first] = await executeSql(target, readFirst);
     expect(first === undefined).toBe(row === 0);
     await release();
     const { code, stdout } = await migrate(dataDir);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^Copied: \d+ rows/)]);
     // The existing rows were not written again.
-    expect(await ask(target, readFirst)).toEqual([first ?? expect.anything()]);
-    expect(await countAll(target)).toContainEqual({ name: 'search_entries', count: '2500' });
+    expect(await executeSql(target, readFirst)).toEqual([first ?? expect.anything()]);
+    expect(await countRows(target)).toContainEqual({ name: 'search_entries', count: '2500' });
   });
 
   it('resumes after a full disk', async () => {
-    const { dataDir } = await createLarge();
+    const { dataDir } = await createLargeDatabase();
     await (await openDatabase({ url: target, role: 'tool' })).close();
-    await ask(
+    await executeSql(
       target,
       `create function fill() returns trigger language plpgsql as
        'begin raise exception ''could not extend file'' using errcode = ''53100''; end';
@@ -176,14 +179,14 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
       stdout: '',
       stderr: expect.stringMatching(/\nThe target failed: could not extend file\. Run this again[^\n]*\n$/),
     });
-    await ask(target, 'drop trigger fill on passages');
+    await executeSql(target, 'drop trigger fill on passages');
     expect(await migrate(dataDir)).toMatchObject({ code: 0 });
   });
 
   it('names the table that differs, and keeps gateways from starting on the target', async () => {
-    const { dataDir } = await createLarge();
+    const { dataDir } = await createLargeDatabase();
     await (await openDatabase({ url: target, role: 'tool' })).close();
-    await ask(
+    await executeSql(
       target,
       `create function spoil() returns trigger language plpgsql as
        'begin new.text := new.text || ''!''; return new; end';
@@ -202,9 +205,9 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   });
 
   it('does not resume a copy if its source has changed since', async () => {
-    const { dataDir, path } = await createLarge();
+    const { dataDir, path } = await createLargeDatabase();
     await (await openDatabase({ url: target, role: 'tool' })).close();
-    await ask(
+    await executeSql(
       target,
       `create function stop() returns trigger language plpgsql as 'begin raise ''no''; end';
       create trigger stop before insert on search_entries execute function stop()`,
@@ -224,18 +227,18 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
       code: 1,
       stderr: expect.stringMatching(/^Another gateway is using/),
     });
-    expect(await ask(target, "select from pg_tables where schemaname = 'public'")).toEqual([]);
+    expect(await executeSql(target, "select from pg_tables where schemaname = 'public'")).toEqual([]);
     gateway.kill('SIGTERM');
     await gateway.exited;
     expect(await migrate(dataDir)).toMatchObject({ code: 0 });
   });
 
   it('locks its source file, and waits for another copy to the same target', async () => {
-    const { dataDir } = await createLarge();
-    const release = await acquireLock(target, LOCK);
-    const patient = `${target}?lock_timeout=30000`;
-    const waiting = startProgram({ args: ['migrate-to', patient], env: { DATA_DIR: dataDir } });
-    await waitUntilHeld(target);
+    const { dataDir } = await createLargeDatabase();
+    const release = await acquireLock(target, TARGET_LOCK);
+    const targetWithTimeout = `${target}?lock_timeout=30000`;
+    const waiting = startProgram({ args: ['migrate-to', targetWithTimeout], env: { DATA_DIR: dataDir } });
+    await waitForBlockedProcess(target);
     const gateway = await runProgram({ env: { DATA_DIR: dataDir, PORT: '0' } });
     expect(gateway).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Another gateway is using/) });
     await release();
@@ -245,44 +248,44 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   it('rejects the target of a running copy', async () => {
     const dataDir = await createDataDir();
     await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
-    await acquireLock(target, LOCK);
+    await acquireLock(target, TARGET_LOCK);
     expect(await migrate(dataDir, `${target}?lock_timeout=100`)).toMatchObject({
       code: 1,
       stderr: 'Cannot use the target: another process copies to it\n',
     });
   });
 
-  it('does not change a target that contains foreign tables', async () => {
-    const { dataDir } = await createLarge();
-    await ask(target, 'create table orders (id integer)');
+  it('does not change a target that contains tables of another program', async () => {
+    const { dataDir } = await createLargeDatabase();
+    await executeSql(target, 'create table orders (id integer)');
     expect(await migrate(dataDir)).toMatchObject({
       code: 1,
       stderr: 'The target contains something else: the table orders. Name an empty database.\n',
     });
-    expect(await ask(target, "select from pg_tables where schemaname = 'public'")).toHaveLength(1);
+    expect(await executeSql(target, "select from pg_tables where schemaname = 'public'")).toHaveLength(1);
   });
 
   it('does not change a target that a gateway has filled', async () => {
-    const { dataDir } = await createLarge();
+    const { dataDir } = await createLargeDatabase();
     const db = await openDatabase({ url: target, role: 'tool' });
     await addChatbot(db);
     await db.close();
-    const before = await countAll(target);
+    const before = await countRows(target);
     const { code, stderr } = await migrate(dataDir);
     expect([code, stderr]).toEqual([
       1,
       expect.stringMatching(/\nThe target contains other data, and was not changed\./),
     ]);
-    expect(await countAll(target)).toEqual(before);
+    expect(await countRows(target)).toEqual(before);
   });
 
   it.each([
     ['newer', "insert into kysely_migration values ('9999-later', '')", 'a newer'],
     ['older', "delete from kysely_migration where name like '0005%'", 'an older'],
   ])('rejects a target from a version that is %s', async (_which, change, words) => {
-    const { dataDir } = await createLarge();
+    const { dataDir } = await createLargeDatabase();
     await (await openDatabase({ url: target, role: 'tool' })).close();
-    await ask(target, change);
+    await executeSql(target, change);
     expect(await migrate(dataDir)).toMatchObject({
       code: 1,
       stderr: `The target was made by ${words} version of ChatGraph. Name an empty database.\n`,
@@ -293,7 +296,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     ['newer', "insert into kysely_migration values ('9999-later', '')"],
     ['older', "delete from kysely_migration where name like '0005%'"],
   ])('rejects a source from a version that is %s, and does not change it', async (which, change) => {
-    const { dataDir, path } = await createLarge();
+    const { dataDir, path } = await createLargeDatabase();
     const file = new SQLite(path);
     file.exec(change);
     file.close();

@@ -5,7 +5,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { webSocket } from '../helpers/streams.ts';
 
-async function open(options?: GatewayOptions): Promise<TestGateway> {
+async function openGateway(options?: GatewayOptions): Promise<TestGateway> {
   const gateway = await startGateway(options);
   onTestFinished(() => gateway.close());
   return gateway;
@@ -31,18 +31,18 @@ const METRICS = [
 
 describe('the operator endpoints', () => {
   it('/health reports that the process runs', async () => {
-    const response = await (await open()).fetch('/health');
+    const response = await (await openGateway()).fetch('/health');
     expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
   });
 
   it('/ready reports that requests are accepted and the database responds', async () => {
-    const gateway = await open();
+    const gateway = await openGateway();
     const response = await gateway.fetch('/ready');
     expect([response.status, await response.json()]).toEqual([200, { status: 'ready' }]);
   });
 
   it('accept only GET and HEAD', async () => {
-    const response = await (await open()).fetch('/health', { method: 'POST' });
+    const response = await (await openGateway()).fetch('/health', { method: 'POST' });
     expect([response.status, response.headers.get('allow'), await response.text()]).toEqual([
       405,
       'GET, HEAD',
@@ -50,8 +50,8 @@ describe('the operator endpoints', () => {
     ]);
   });
 
-  it('/ready is 503 when the database does not respond, and /health still 200', async () => {
-    const gateway = await open();
+  it('/ready responds with 503 when the database does not respond, and /health still with 200', async () => {
+    const gateway = await openGateway();
     await gateway.deps.db.read.destroy();
     const response = await gateway.fetch('/ready');
     expect([response.status, await response.json()]).toEqual([503, { status: 'not ready' }]);
@@ -59,7 +59,7 @@ describe('the operator endpoints', () => {
   });
 
   it('/metrics reports requests by route, operations by kind, and answers by engine', async () => {
-    const gateway = await open();
+    const gateway = await openGateway();
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     await gateway.fetch('/v1/chatbots/nonsense?private=yes', { headers: { 'x-api-key': gateway.key } });
@@ -100,7 +100,7 @@ describe('the operator endpoints', () => {
     { 'true-client-ip': '127.0.0.1' },
     { 'cf-connecting-ip': '127.0.0.1' },
   ])('/metrics is forbidden to a request through a proxy: %j', async (headers) => {
-    const response = await (await open()).fetch('/metrics', { headers });
+    const response = await (await openGateway()).fetch('/metrics', { headers });
     expect([response.status, await response.json()]).toEqual([
       403,
       { detail: 'Metrics are open to this machine only.' },
@@ -108,7 +108,7 @@ describe('the operator endpoints', () => {
   });
 
   it('/metrics is forbidden to every client behind a trusted proxy, too', async () => {
-    const gateway = await open({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
+    const gateway = await openGateway({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
     const response = await gateway.fetch('/metrics', { headers: { 'x-forwarded-for': '127.0.0.1' } });
     expect(response.status).toBe(403);
   });
@@ -121,7 +121,7 @@ describe('the operator endpoints', () => {
     ['localhost.evil.example', 403],
     ['127.0.0.1.evil.example', 403],
   ])('/metrics responds to the host %s with %d', async (host, status) => {
-    const { port } = new URL((await open()).url);
+    const { port } = new URL((await openGateway()).url);
     const request = get({ port, path: '/metrics', headers: { host } });
     const [response] = await once(request, 'response');
     response.resume();
@@ -134,7 +134,7 @@ describe('the operator endpoints', () => {
     { authorization: 'Bearer metrics-secre', status: 403 },
     { authorization: 'Bearer metrics-secret', status: 200 },
   ])('with METRICS_TOKEN, /metrics responds to $authorization with $status', async ({ authorization, status }) => {
-    const gateway = await open({ env: { METRICS_TOKEN: 'metrics-secret' } });
+    const gateway = await openGateway({ env: { METRICS_TOKEN: 'metrics-secret' } });
     const headers = { 'x-forwarded-for': '203.0.113.7', ...(authorization && { authorization }) };
     expect((await gateway.fetch('/metrics', { headers })).status).toBe(status);
   });

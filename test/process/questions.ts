@@ -1,7 +1,7 @@
-const OPEN = 'The shop 👩🏽‍🔧 opens at nine on weekdays, 𝔘nicode or not.';
+const OPENING_HOURS = 'The shop 👩🏽‍🔧 opens at nine on weekdays, 𝔘nicode or not.';
 const RETURNS = 'The shop pays the postage of a returned parcel 📦.';
 /** The chatbot's source. */
-export const SOURCE = `# Opening hours 🕘\n\n${OPEN}\n\n# Returns\n\n${RETURNS}`;
+export const SOURCE = `# Opening hours 🕘\n\n${OPENING_HOURS}\n\n# Returns\n\n${RETURNS}`;
 /** The chatbot's fallback message, which is long. */
 export const FALLBACK = Array.from(
   { length: 150 },
@@ -9,7 +9,7 @@ export const FALLBACK = Array.from(
 ).join();
 /** The answers by question: from the source, except for the last, which is the long fallback message. */
 export const ANSWERS = new Map([
-  ['When does the shop open on weekdays?', OPEN],
+  ['When does the shop open on weekdays?', OPENING_HOURS],
   ['Who pays the postage of a returned parcel?', RETURNS],
   ['Xylophones?', FALLBACK],
 ]);

@@ -4,73 +4,82 @@ import { describeMessageEvents } from '../helpers/conversations.ts';
 import { hasPostgres, POSTGRES, SQLITE } from '../helpers/databases.ts';
 import { hasRedis } from '../helpers/nodes.ts';
 import { createRandom } from '../helpers/random.ts';
-import { readAll, startFleet } from './fleet.ts';
-import { createTalker } from './talkers.ts';
-import { findProblems } from './verdict.ts';
+import { readAllRows, startChaosCluster } from './chaos-cluster.ts';
+import { findContradictions } from './consistency-checks.ts';
+import { createRandomClient } from './random-client.ts';
 
 /** A long run takes minutes instead of seconds. The seed repeats a run as far as process timing allows. */
 const MINUTES = Number(process.env.RANDOM_MINUTES ?? 0.1);
 const SEED = Number(process.env.RANDOM_SEED ?? Date.now() % 1_000_000);
-const TALKERS = 3;
-const BREAK_PAUSE_MS = 2_500;
+const CLIENTS = 3;
+const MAX_FAULT_PAUSE_MS = 2_500;
 const SETTLED_WITHIN_MS = 60_000;
 
 const STACKS = [
-  { name: 'a gateway on SQLite', engine: SQLITE, count: 1, isPossible: true },
+  { name: 'one gateway on SQLite', engine: SQLITE, count: 1, isPossible: true },
   { name: 'two gateways on Postgres and Redis', engine: POSTGRES, count: 2, isPossible: hasPostgres && hasRedis },
 ];
 
 describe.each(STACKS.filter(({ isPossible }) => isPossible))('$name', ({ name, engine, count }) => {
-  const title = `lose and duplicate nothing despite kills, stops, cut connections and clock changes (seed ${SEED})`;
+  const title = `no message is lost or duplicated despite kills, stops, lost connections and clock changes (seed ${SEED})`;
   it(title, { timeout: MINUTES * 60_000 + 240_000 }, async () => {
     const random = createRandom(SEED);
-    const fleet = await startFleet(engine, count, random);
-    const over = new AbortController();
+    const cluster = await startChaosCluster(engine, count, random);
+    const acting = new AbortController();
     onTestFinished(() => {
-      over.abort();
-      for (const { talks } of talkers) for (const { leave } of talks) leave();
+      acting.abort();
+      for (const { conversations } of clients) for (const { unsubscribe } of conversations) unsubscribe();
     });
-    const talkers = Array.from({ length: TALKERS }, (_, index) => createTalker(fleet, createRandom(SEED + index + 1)));
-    const acting = Promise.all(talkers.map((talker) => talker.act(over.signal)));
+    const clients = Array.from({ length: CLIENTS }, (_, index) =>
+      createRandomClient(cluster, createRandom(SEED + index + 1)),
+    );
+    const actionsDone = Promise.all(clients.map((client) => client.performActions(acting.signal)));
     const until = performance.now() + MINUTES * 60_000;
     while (performance.now() < until) {
-      await Promise.race([setTimeout(random.below(BREAK_PAUSE_MS)), acting]);
-      await fleet.breakSomething();
+      await Promise.race([setTimeout(random.below(MAX_FAULT_PAUSE_MS)), actionsDone]);
+      await cluster.injectFault();
     }
-    over.abort();
-    await acting;
+    acting.abort();
+    await actionsDone;
 
-    const talks = talkers.flatMap((talker) => talker.talks);
-    const isSettled = async () => {
-      const { messages, chatbots } = await readAll(fleet.databaseUrl);
+    const conversations = clients.flatMap((client) => client.conversations);
+    const expectSettled = async () => {
+      const { messages, chatbots } = await readAllRows(cluster.databaseUrl);
       expect(messages.filter(({ status }) => status === 'QUEUED' || status === 'STREAMING')).toEqual([]);
       expect(chatbots.filter(({ deleted_at }) => deleted_at !== null)).toEqual([]);
     };
-    await vi.waitFor(isSettled, { timeout: SETTLED_WITHIN_MS, interval: 500 });
-    const all = await readAll(fleet.databaseUrl);
-    const last = new Map(
-      all.events.flatMap(({ conversation_id, type, message_id }) =>
+    await vi.waitFor(expectSettled, { timeout: SETTLED_WITHIN_MS, interval: 500 });
+    const rows = await readAllRows(cluster.databaseUrl);
+    const lastEvents = new Map(
+      rows.events.flatMap(({ conversation_id, type, message_id }) =>
         message_id === null ? [] : [[conversation_id, `${type} ${message_id}`]],
       ),
     );
-    const haveReceivedEnds = () => {
-      for (const { id, readers } of talkers.flatMap(({ open }) => open)) {
+    const expectLastEventsReceived = () => {
+      for (const { id, readers } of clients.flatMap(({ openConversations }) => openConversations)) {
         for (const { events, errors } of readers) {
-          const stage = describeMessageEvents(events).at(-1);
-          expect(stage, `${id}: ${describeMessageEvents(events).slice(-4)} ${errors}`).toBe(stage && last.get(id));
+          const lastReceived = describeMessageEvents(events).at(-1);
+          expect(lastReceived, `${id}: ${describeMessageEvents(events).slice(-4)} ${errors}`).toBe(
+            lastReceived && lastEvents.get(id),
+          );
         }
       }
     };
-    await vi.waitFor(haveReceivedEnds, { timeout: SETTLED_WITHIN_MS, interval: 100 });
-    for (const { leave, readers } of talks) {
-      leave();
+    await vi.waitFor(expectLastEventsReceived, { timeout: SETTLED_WITHIN_MS, interval: 100 });
+    for (const { unsubscribe, readers } of conversations) {
+      unsubscribe();
       await Promise.all(readers.map(({ done }) => done));
     }
-    fleet.finish();
+    cluster.recordRemainingErrors();
     if (process.env.RANDOM_REPORT) {
-      const figures = { seed: SEED, minutes: MINUTES, messages: all.messages.length, removed: all.removed };
-      process.stderr.write(`${name}: ${JSON.stringify({ ...figures, ...fleet.counts }, null, 1)}\n`);
+      const figures = {
+        seed: SEED,
+        minutes: MINUTES,
+        messages: rows.messages.length,
+        deletedReplies: rows.deletedReplyCount,
+      };
+      process.stderr.write(`${name}: ${JSON.stringify({ ...figures, ...cluster.counts }, null, 1)}\n`);
     }
-    expect([...fleet.problems, ...findProblems(all, talks)]).toEqual([]);
+    expect([...cluster.problems, ...findContradictions(rows, conversations)]).toEqual([]);
   });
 });

@@ -1,18 +1,18 @@
 import { expect, it } from 'vitest';
-import { describeEngines } from '../helpers/databases.ts';
-import { askGraphQL, createDatabase } from '../helpers/gateway.ts';
+import { describeDatabases } from '../helpers/databases.ts';
+import { createDatabase, requestGraphQL } from '../helpers/gateway.ts';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 
 const HOUR_MS = 3_600_000;
 const SECRET_KEY = 'ab'.repeat(32);
 
-interface Listed {
+interface ChatbotsData {
   readonly chatbots: {
     nodes: { id: string; conversations: { nodes: { id: string }[] }; leads: { nodes: { id: string }[] } }[];
   };
 }
 
-describeEngines('a gateway whose clock is set back', (engine) => {
+describeDatabases('a gateway whose clock is set back', (engine) => {
   it('still lists new entries first, also after a restart', { timeout: 120_000 }, async () => {
     const { url } = await createDatabase(engine);
     const env = {
@@ -25,24 +25,24 @@ describeEngines('a gateway whose clock is set back', (engine) => {
     let key = '';
     const conversations: string[] = [];
     const leads: string[] = [];
-    const ask = <T>(gateway: RunningGateway, query: string, variables: object = {}) =>
-      askGraphQL<T>({ url: gateway.url, key }, query, variables);
+    const request = <T>(gateway: RunningGateway, query: string, variables: object = {}) =>
+      requestGraphQL<T>({ url: gateway.url, key }, query, variables);
     const list = async (gateway: RunningGateway) =>
       (
-        await ask<Listed>(
+        await request<ChatbotsData>(
           gateway,
           '{ chatbots { nodes { id conversations { nodes { id } } leads { nodes { id } } } } }',
         )
       ).data.chatbots.nodes[0];
-    const talk = async (gateway: RunningGateway) => {
-      const sent = await ask<{ sendMessage: { conversation: { id: string } } }>(
+    const addConversationWithLead = async (gateway: RunningGateway) => {
+      const sent = await request<{ sendMessage: { conversation: { id: string } } }>(
         gateway,
         'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload { conversation { id } } } }',
         { input: { chatbotId: (await list(gateway))?.id, content: 'Well?' } },
       );
       const conversationId = sent.data.sendMessage.conversation.id;
       conversations.unshift(conversationId);
-      const captured = await ask<{ captureLead: { lead: { id: string } } }>(
+      const captured = await request<{ captureLead: { lead: { id: string } } }>(
         gateway,
         'mutation ($input: CaptureLeadInput!) { captureLead(input: $input) { ... on CaptureLeadPayload { lead { id } } } }',
         { input: { conversationId, email: 'a@example.com' } },
@@ -55,12 +55,12 @@ describeEngines('a gateway whose clock is set back', (engine) => {
 
     const first = await startGatewayProcess({ env: { ...env, CLOCK_OFFSET_MS: `${HOUR_MS}` } });
     key = first.key;
-    await talk(first);
+    await addConversationWithLead(first);
     first.kill('SIGUSR2');
-    await first.until('stderr', /clock set back/);
-    await talk(first);
+    await first.waitForOutput('stderr', /clock set back/);
+    await addConversationWithLead(first);
     first.kill('SIGTERM');
     await first.exited;
-    await talk(await startGatewayProcess({ env }));
+    await addConversationWithLead(await startGatewayProcess({ env }));
   });
 });

@@ -7,7 +7,7 @@ import { serverSentEvents, TRANSPORTS, type Transport, webSocket } from '../help
 const DEMO = '01900000-0000-7000-8000-000000000003';
 
 /** Sends a question to the demo chatbot, and returns the id of the reply. */
-async function ask({ url, key }: RunningGateway, sessionId = 'one'): Promise<string> {
+async function sendQuestion({ url, key }: RunningGateway, sessionId = 'one'): Promise<string> {
   const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
     ... on SendMessagePayload { reply { id } }
   } }`;
@@ -29,19 +29,19 @@ function statusesIn(dataDir: string, ids: readonly string[]): unknown[] {
   return statuses;
 }
 
-/** A gateway with a reply that readers follow. */
-async function openFollowed({
-  through = 'node',
+/** Starts a gateway with a reply that is being generated, and a reader of it for each transport. */
+async function startWithReaders({
+  launcher = 'node',
   delayMs,
   transports = TRANSPORTS,
 }: {
-  through?: 'npm' | 'node';
+  launcher?: 'npm' | 'node';
   delayMs: number;
   transports?: readonly Transport[];
 }) {
   const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: `${delayMs}` };
-  const gateway = await startGatewayProcess({ env, through });
-  const messageId = await ask(gateway);
+  const gateway = await startGatewayProcess({ env, launcher });
+  const messageId = await sendQuestion(gateway);
   const readers = transports.map((transport) => transport.subscribe(gateway, { messageId }));
   await Promise.all(readers.map((reader) => reader.until(({ offset }) => offset !== undefined)));
   return { env, gateway, messageId, readers };
@@ -50,8 +50,8 @@ async function openFollowed({
 describe('SIGTERM', () => {
   it.each(['npm', 'node'] as const)(
     'through %s lets the running reply finish, sends its end to readers, and exits with code 0',
-    async (through) => {
-      const { gateway, readers } = await openFollowed({ through, delayMs: 20 });
+    async (launcher) => {
+      const { gateway, readers } = await startWithReaders({ launcher, delayMs: 20 });
       gateway.kill('SIGTERM');
       await Promise.all(readers.map((reader) => reader.ended));
       expect(await gateway.exited).toBe(0);
@@ -61,14 +61,14 @@ describe('SIGTERM', () => {
   );
 
   it.each(TRANSPORTS)('sends the end of the reply before it closes the last reader, over $name', async (transport) => {
-    const { gateway, readers } = await openFollowed({ delayMs: 5, transports: [transport] });
+    const { gateway, readers } = await startWithReaders({ delayMs: 5, transports: [transport] });
     gateway.kill('SIGTERM');
     await Promise.all(readers.map((reader) => reader.ended));
     expect(readers.map(({ events }) => events.at(-1)?.__typename)).toEqual(['MessageCompleted']);
   });
 
   it('closes idle sockets with 1012, and accepts no new connection', async () => {
-    const { gateway } = await openFollowed({ delayMs: 100 });
+    const { gateway } = await startWithReaders({ delayMs: 100 });
     const idle = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     const closed = new Promise<CloseEvent>((resolve) => {
       idle.onclose = resolve;
@@ -78,28 +78,28 @@ describe('SIGTERM', () => {
       idle.onopen = () => idle.send('{"type":"connection_init"}');
     });
     gateway.kill('SIGTERM');
-    await gateway.until('stderr', /"msg":"stopping"/);
+    await gateway.waitForOutput('stderr', /"msg":"stopping"/);
     await expect(fetch(`${gateway.url}/health`, { headers: { connection: 'close' } })).rejects.toThrow();
     expect(await closed).toMatchObject({ code: 1012, reason: 'Service restart' });
     expect(await gateway.exited).toBe(0);
   });
 
   it('leaves queued replies to the next start', async () => {
-    const { env, gateway, messageId } = await openFollowed({ delayMs: 20 });
-    const waiting = await ask(gateway);
+    const { env, gateway, messageId } = await startWithReaders({ delayMs: 20 });
+    const queuedReplyId = await sendQuestion(gateway);
     const { key } = gateway;
     gateway.kill('SIGTERM');
     expect(await gateway.exited).toBe(0);
-    expect(statusesIn(env.DATA_DIR, [messageId, waiting])).toEqual(['COMPLETED', 'QUEUED']);
+    expect(statusesIn(env.DATA_DIR, [messageId, queuedReplyId])).toEqual(['COMPLETED', 'QUEUED']);
     const next = Object.assign(await startGatewayProcess({ env }), { key });
-    for (const id of [messageId, waiting]) {
+    for (const id of [messageId, queuedReplyId]) {
       const reader = serverSentEvents.subscribe(next, { messageId: id });
       await reader.ended;
       expect(reader.events.at(-1)?.__typename).toBe('MessageCompleted');
     }
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('stops an idle gateway with code 0, sent as %s', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('or SIGINT ends an idle gateway with code 0 (%s)', async (signal) => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
     gateway.kill(signal);
     expect(await gateway.exited).toBe(0);
@@ -109,9 +109,9 @@ describe('SIGTERM', () => {
 
 describe('a second signal', () => {
   it('ends the gateway immediately; the next start marks the reply INTERRUPTED', async () => {
-    const { env, gateway, messageId } = await openFollowed({ delayMs: 2_000 });
+    const { env, gateway, messageId } = await startWithReaders({ delayMs: 2_000 });
     gateway.kill('SIGTERM');
-    await gateway.until('stderr', /"msg":"stopping"/);
+    await gateway.waitForOutput('stderr', /"msg":"stopping"/);
     gateway.kill('SIGTERM');
     expect(await gateway.exited).toBe(1);
     const next = Object.assign(await startGatewayProcess({ env }), { key: gateway.key });

@@ -1,15 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
-import { askGraphQL, createDatabase } from '../helpers/gateway.ts';
+import { createDatabase, requestGraphQL } from '../helpers/gateway.ts';
 import { readStore } from '../helpers/killable-gateway.ts';
 import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
 import { mutation } from '../schema/support.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
-const LIMIT = { timeout: 120_000 };
-/** Other gateways consider a gateway dead after 16 seconds. */
-const RECOVERED = { timeout: 60_000, interval: 100 };
-const SENT = 'conversation { id } userMessage { id } reply { id }';
+const TEST_TIMEOUT = { timeout: 120_000 };
+/** Longer than the 16 seconds after which other gateways consider a gateway dead. */
+const WAIT = { timeout: 60_000, interval: 100 };
+const SENT_FIELDS = 'conversation { id } userMessage { id } reply { id }';
 
 interface Sent {
   readonly conversation: { id: string };
@@ -26,42 +26,60 @@ const interrupt = (sent: Sent) =>
   ['sendMessage', { conversationId: sent.conversation.id, content: 'Instead?', whenBusy: 'INTERRUPT' }] as const;
 const stop = (sent: Sent) => ['stopMessage', { messageId: sent.reply.id }] as const;
 
-const UNSEEN = { question: 'Well?', content: '' };
-const SEEN = { question: 'Well, a word?', content: 'One ' };
+const REPLY_WITHOUT_TEXT = { question: 'Well?', content: '' };
+const REPLY_WITH_TEXT = { question: 'Well, a word?', content: 'One ' };
 
 const CASES = [
-  { title: 'by a human agent who takes over, on SQLite', open: sqlite, isPossible: true, ask: takeOver, ...UNSEEN },
-  { title: 'by INTERRUPT after its first text, on SQLite', open: sqlite, isPossible: true, ask: interrupt, ...SEEN },
-  { title: 'by stopMessage, on SQLite', open: sqlite, isPossible: true, ask: stop, ...UNSEEN },
-  { title: 'by a human agent, on Postgres', open: postgres, isPossible: hasPostgres, ask: takeOver, ...UNSEEN },
+  {
+    title: 'by a human agent who takes over, on SQLite',
+    open: sqlite,
+    isPossible: true,
+    createMutation: takeOver,
+    ...REPLY_WITHOUT_TEXT,
+  },
+  {
+    title: 'by INTERRUPT after its first text, on SQLite',
+    open: sqlite,
+    isPossible: true,
+    createMutation: interrupt,
+    ...REPLY_WITH_TEXT,
+  },
+  { title: 'by stopMessage, on SQLite', open: sqlite, isPossible: true, createMutation: stop, ...REPLY_WITHOUT_TEXT },
+  {
+    title: 'by a human agent who takes over, on Postgres',
+    open: postgres,
+    isPossible: hasPostgres,
+    createMutation: takeOver,
+    ...REPLY_WITHOUT_TEXT,
+  },
 ];
 
 describe('a reply whose gateway is killed right after the commit that stops it', () => {
-  for (const { title, open, isPossible, ask, question, content } of CASES) {
-    it.runIf(isPossible)(`is STOPPED and not generated again (stopped ${title})`, LIMIT, async () => {
+  for (const { title, open, isPossible, createMutation, question, content } of CASES) {
+    it.runIf(isPossible)(`is STOPPED and not generated again (stopped ${title})`, TEST_TIMEOUT, async () => {
       const env = { DATA_DIR: await createDataDir(), DATABASE_URL: await open() };
       const script = 'test/process/stopping-gateway.ts';
       const first = await startGatewayProcess({ script, env });
-      const say = async <T>(name: string, input: object, gateway = first): Promise<T> => {
-        const selection = name === 'sendMessage' ? SENT : '__typename';
-        const { data } = await askGraphQL<Record<string, T>>(gateway, mutation(name, selection), { input });
+      const mutate = async <T>(name: string, input: object, gateway = first): Promise<T> => {
+        const selection = name === 'sendMessage' ? SENT_FIELDS : '__typename';
+        const { data } = await requestGraphQL<Record<string, T>>(gateway, mutation(name, selection), { input });
         return data[name] as T;
       };
-      const sent = await say<Sent>('sendMessage', { chatbotId: DEMO, content: question });
-      const isSaved = async () =>
+      const sent = await mutate<Sent>('sendMessage', { chatbotId: DEMO, content: question });
+      const expectSaved = async () =>
         expect((await readStore(env.DATABASE_URL)).messages).toContainEqual(
           expect.objectContaining({ id: sent.reply.id, status: 'STREAMING', content }),
         );
-      await vi.waitFor(isSaved, RECOVERED);
-      const [name, input] = ask(sent);
-      await expect(say(name, input)).rejects.toThrow();
+      await vi.waitFor(expectSaved, WAIT);
+      const [name, input] = createMutation(sent);
+      await expect(mutate(name, input)).rejects.toThrow();
       expect(await first.exited).toBe('SIGKILL');
 
       const next = Object.assign(await startGatewayProcess({ script: 'test/process/crashing-gateway.ts', env }), {
         key: first.key,
       });
       if (name === 'sendAgentMessage') {
-        expect(await say(name, input, next)).toMatchObject({ __typename: 'SendAgentMessagePayload' });
+        expect(await mutate(name, input, next)).toMatchObject({ __typename: 'SendAgentMessagePayload' });
       }
       await vi.waitFor(async () => {
         const { messages } = await readStore(env.DATABASE_URL);
@@ -72,7 +90,7 @@ describe('a reply whose gateway is killed right after the commit that stops it',
           name === 'sendMessage' ? ['One two three.'] : [],
         );
         expect(messages.filter(({ role }) => role === 'AGENT')).toHaveLength(name === 'sendAgentMessage' ? 1 : 0);
-      }, RECOVERED);
+      }, WAIT);
     });
   }
 });

@@ -7,8 +7,8 @@ import { restEvents } from '../helpers/rest-stream.ts';
 import { serverSentEvents } from '../helpers/streams.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
-const LIMIT = { timeout: 240_000 };
-const SOON = { timeout: 30_000, interval: 50 };
+const TEST_TIMEOUT = { timeout: 240_000 };
+const WAIT = { timeout: 30_000, interval: 50 };
 const QUESTION = 'How do I follow an answer while it is written?';
 
 const DATABASES = [
@@ -37,8 +37,8 @@ async function chat({ url, key }: RunningGateway, message: string, idempotencyKe
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body };
 }
 
-/** A gateway with three chats of one session: one running, one queued, and one queued with an idempotency key. */
-async function openChats(databaseUrl: string) {
+/** Starts a gateway with three chats of one session: one running, one queued, one queued with an idempotency key. */
+async function startChats(databaseUrl: string) {
   const env = { DATA_DIR: await createDataDir(), DATABASE_URL: databaseUrl };
   const gateway = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '100' } });
   const readReplies = async () => {
@@ -48,20 +48,20 @@ async function openChats(databaseUrl: string) {
   const chats: Promise<ChatResponse>[] = [];
   for (const [index, key] of [undefined, undefined, 'again'].entries()) {
     chats.push(chat(gateway, `${QUESTION} ${index}`, key));
-    await vi.waitFor(async () => expect(await readReplies()).toHaveLength(index + 1), SOON);
+    await vi.waitFor(async () => expect(await readReplies()).toHaveLength(index + 1), WAIT);
   }
   return { env, gateway, chats, readReplies };
 }
 
-const REFUSED = { status: 503, retryAfter: '5', body: { detail: 'Service unavailable.' } };
+const REFUSED_RESPONSE = { status: 503, retryAfter: '5', body: { detail: 'Service unavailable.' } };
 
 describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with REST chats on $name', ({ open }) => {
   it(
-    'finishes the running reply, stops the queued one, and keeps the one with an idempotency key for its retry',
-    LIMIT,
+    'finishes the running reply, stops the queued one, and keeps the one with an idempotency key for a retry',
+    TEST_TIMEOUT,
     async () => {
       const databaseUrl = await open();
-      const { env, gateway, chats, readReplies } = await openChats(databaseUrl);
+      const { env, gateway, chats, readReplies } = await startChats(databaseUrl);
       const [conversation] = (await readStore(databaseUrl)).conversations;
       const readers = [
         restEvents.subscribe(gateway, { conversationId: conversation?.id ?? '' }),
@@ -69,14 +69,14 @@ describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with RE
       ];
       await Promise.all(readers.map((reader) => reader.until(({ offset }) => offset !== undefined)));
       gateway.kill('SIGTERM');
-      const [first, waiting, keyed] = await Promise.all(chats);
-      expect(first?.status).toBe(200);
-      expect([waiting, keyed]).toEqual([REFUSED, REFUSED]);
+      const [runningChat, queuedChat, queuedChatWithKey] = await Promise.all(chats);
+      expect(runningChat?.status).toBe(200);
+      expect([queuedChat, queuedChatWithKey]).toEqual([REFUSED_RESPONSE, REFUSED_RESPONSE]);
       // Readers see a lost connection, after which clients reconnect.
       expect(await Promise.all(readers.map((reader) => reader.ended))).toEqual([expect.any(Error), expect.any(Error)]);
       expect(await gateway.exited).toBe(0);
       expect((await readReplies()).map(({ status }) => status)).toEqual(['COMPLETED', 'STOPPED', 'QUEUED']);
-      expect((await readStore(databaseUrl)).used).toBe(2);
+      expect((await readStore(databaseUrl)).usedMessages).toBe(2);
 
       const started = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '5' } });
       const next = Object.assign(started, { key: gateway.key });

@@ -6,11 +6,11 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 
 const HEAP_MB = 160;
-/** The memory the process may use in total, including code, pending buffers and what the system keeps. */
+/** The maximum memory of the process, including its code, pending buffers and freed memory that it has not returned. */
 const MAX_RSS_MB = 700;
 
-/** Sends a request on its own connection, and reads nothing of the response. */
-async function ask({ url }: RunningGateway, request: string): Promise<Socket> {
+/** Sends a request on its own connection, and does not read the response. */
+async function sendWithoutReading({ url }: RunningGateway, request: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
@@ -38,7 +38,7 @@ async function watchHealth({ url, pid }: RunningGateway, rounds: number): Promis
 }
 
 it.skipIf(process.platform !== 'linux')(
-  'a small production gateway stays up, and answers /health, with hundreds of unread responses',
+  'a small production gateway stays up, and serves /health, with hundreds of unread responses',
   async () => {
     const gateway = await startGatewayProcess({
       env: {
@@ -52,12 +52,15 @@ it.skipIf(process.platform !== 'linux')(
     const page = await (await fetch(`${gateway.url}/graphql`, { headers: { accept: 'text/html' } })).text();
     const script = /src="(\/assets\/graphiql\/[^"]+\.js)"/.exec(page)?.[1] ?? '';
     for (let count = 0; count < 120; count++) {
-      await ask(gateway, `GET ${count % 2 ? script : '/graphql'} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n`);
+      await sendWithoutReading(
+        gateway,
+        `GET ${count % 2 ? script : '/graphql'} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n`,
+      );
     }
     expect(await watchHealth(gateway, 20)).toBeLessThan(MAX_RSS_MB);
     const body = JSON.stringify({ query: getIntrospectionQuery({ descriptions: true }) });
     const introspection = `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.key}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-    for (let count = 0; count < 30; count++) await ask(gateway, introspection);
+    for (let count = 0; count < 30; count++) await sendWithoutReading(gateway, introspection);
     expect(await watchHealth(gateway, 40)).toBeLessThan(MAX_RSS_MB);
     expect(gateway.stderr).not.toMatch(/heap|fatal/i);
   },

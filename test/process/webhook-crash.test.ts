@@ -1,15 +1,15 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
-import { askGraphQL } from '../helpers/gateway.ts';
+import { requestGraphQL } from '../helpers/gateway.ts';
 import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '../helpers/process.ts';
 import { WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { startReceiver } from '../helpers/webhooks/receivers.ts';
 import { mutation } from '../schema/support.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
-const LIMIT = { timeout: 240_000 };
+const TEST_TIMEOUT = { timeout: 240_000 };
 const MAX_STARTS = 8;
-const ENDED = { timeout: 60_000, interval: 100 };
+const WAIT = { timeout: 60_000, interval: 100 };
 
 /** Reads all deliveries, ordered by URL, with their endpoint's path and their attempt's error. */
 async function readDeliveries(databaseUrl: string) {
@@ -28,7 +28,7 @@ async function readDeliveries(databaseUrl: string) {
   }
 }
 
-it('exhausts a delivery that crashes the process three times, and delivers the others', LIMIT, async () => {
+it('gives up a delivery that crashes the process three times, and delivers the others', TEST_TIMEOUT, async () => {
   const dataDir = await createDataDir();
   const databaseUrl = `sqlite:${dataDir}/chatgraph.db`;
   const env = { ...WEBHOOK_ENV, PORT: '0', DATA_DIR: dataDir, DATABASE_URL: databaseUrl };
@@ -36,16 +36,16 @@ it('exhausts a delivery that crashes the process three times, and delivers the o
   const receiver = await startReceiver();
   const first = await awaitGateway(start());
   onTestFinished(() => void first.kill('SIGKILL'));
-  const ask = (name: string, input: object) => askGraphQL(first, mutation(name), { input });
+  const mutate = (name: string, input: object) => requestGraphQL(first, mutation(name), { input });
   for (const path of ['/a', '/crash', '/z']) {
-    const { data } = await ask('createWebhookSubscription', {
+    const { data } = await mutate('createWebhookSubscription', {
       url: new URL(path, receiver.url).href,
       events: ['MESSAGE_RECEIVED'],
     });
     expect(data).toMatchObject({ createWebhookSubscription: { __typename: 'CreateWebhookSubscriptionPayload' } });
   }
   // A gateway that dies immediately sends no response.
-  await ask('sendMessage', { chatbotId: DEMO, content: 'Well?' }).catch(() => {});
+  await mutate('sendMessage', { chatbotId: DEMO, content: 'Well?' }).catch(() => {});
 
   let gateway: RunningGateway | undefined = first;
   let deaths = 0;
@@ -56,7 +56,7 @@ it('exhausts a delivery that crashes the process three times, and delivers the o
         null,
         null,
       ]);
-    }, ENDED);
+    }, WAIT);
     const exited: Promise<unknown> = gateway?.exited ?? Promise.resolve();
     if (await Promise.race([exited.then(() => false), done.then(() => true)])) break;
     done.catch(() => {});
@@ -67,7 +67,7 @@ it('exhausts a delivery that crashes the process three times, and delivers the o
     { path: '/a', status: 'DELIVERED', next_attempt_at: null, error: null },
     {
       ...{ path: '/crash', status: 'EXHAUSTED', next_attempt_at: null },
-      error: 'the gateway was ended three times while it tried this',
+      error: 'the gateway crashed three times while it attempted this delivery',
     },
     { path: '/z', status: 'DELIVERED', next_attempt_at: null, error: null },
   ]);

@@ -3,12 +3,12 @@ import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 import { WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
-import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
+import { respond, startReceiver } from '../helpers/webhooks/receivers.ts';
 
-/** How much faster time passes for the gateway: its 21 minutes take 13 seconds. */
+/** How much faster time passes for the gateway: 21 minutes take 13 seconds. */
 const SPEED = 100;
-/** How late an attempt may be: the gateway polls every half second, and real delays count a hundredfold. */
-const LATE_MS = 90_000;
+/** How late an attempt may be: the gateway polls every half second, and a real delay counts a hundredfold. */
+const MAX_LATENESS_MS = 90_000;
 
 interface Attempt {
   readonly number: number;
@@ -36,7 +36,7 @@ async function findFasterTime(): Promise<Record<string, string> | undefined> {
 
 const fasterTime = await findFasterTime();
 
-async function ask<T>({ url, key }: RunningGateway, query: string, variables: object): Promise<T> {
+async function executeGraphQL<T>({ url, key }: RunningGateway, query: string, variables: object): Promise<T> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-api-key': key },
@@ -48,14 +48,14 @@ async function ask<T>({ url, key }: RunningGateway, query: string, variables: ob
 
 /** Sends an example event to an endpoint, and returns the id of the delivery. */
 async function sendExample(gateway: RunningGateway, url: string): Promise<string> {
-  const { created } = await ask<{ created: { webhookSubscription: { id: string } } }>(
+  const { created } = await executeGraphQL<{ created: { webhookSubscription: { id: string } } }>(
     gateway,
     `mutation ($input: CreateWebhookSubscriptionInput!) { created: createWebhookSubscription(input: $input) {
       ... on CreateWebhookSubscriptionPayload { webhookSubscription { id } }
     } }`,
     { input: { url, events: ['LEAD_CAPTURED'] } },
   );
-  const { sent } = await ask<{ sent: { webhookDelivery: { id: string } } }>(
+  const { sent } = await executeGraphQL<{ sent: { webhookDelivery: { id: string } } }>(
     gateway,
     `mutation ($input: SendTestWebhookInput!) { sent: sendTestWebhook(input: $input) {
       ... on SendTestWebhookPayload { webhookDelivery { id } }
@@ -66,7 +66,7 @@ async function sendExample(gateway: RunningGateway, url: string): Promise<string
 }
 
 async function readDelivery(gateway: RunningGateway, id: string): Promise<Delivery> {
-  const { node } = await ask<{ node: Delivery }>(
+  const { node } = await executeGraphQL<{ node: Delivery }>(
     gateway,
     `query ($id: ID!) { node(id: $id) { ... on WebhookDelivery {
       status nextAttemptAt attempts { number at durationMs error }
@@ -77,8 +77,8 @@ async function readDelivery(gateway: RunningGateway, id: string): Promise<Delive
 }
 
 describe.skipIf(fasterTime === undefined)('a gateway with faster time (faketime)', () => {
-  it('retries a failing endpoint after 1, 5 and 15 minutes, each up to a tenth longer, and then stops', async () => {
-    const receiver = await startReceiver(answer(500));
+  it('retries a failing endpoint after pauses of 1, 5 and 15 minutes or up to 10 % more, then stops', async () => {
+    const receiver = await startReceiver(respond(500));
     const env = { DATA_DIR: await createDataDir(), SEED_DEMO: 'false', ...WEBHOOK_ENV, ...fasterTime };
     const gateway = await startGatewayProcess({ env });
     const id = await sendExample(gateway, receiver.url);
@@ -94,7 +94,7 @@ describe.skipIf(fasterTime === undefined)('a gateway with faster time (faketime)
     for (const [index, seconds] of [60, 300, 900].entries()) {
       // Times are rounded to whole milliseconds.
       expect(pauses[index]).toBeGreaterThanOrEqual(seconds * 1_000 - 2);
-      expect(pauses[index]).toBeLessThan(seconds * 1_100 + LATE_MS);
+      expect(pauses[index]).toBeLessThan(seconds * 1_100 + MAX_LATENESS_MS);
     }
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
     expect(receiver.received.length).toBeLessThanOrEqual(4);

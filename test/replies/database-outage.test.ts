@@ -1,11 +1,11 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { askServer, hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { executeSql, hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { readStore } from '../helpers/killable-gateway.ts';
-import { PAGE } from '../helpers/models/hosted.ts';
-import { startFakeProvider } from '../helpers/models/vendors/vendor.ts';
-import { openWireTo } from '../helpers/network.ts';
+import { startFakeProvider } from '../helpers/models/fake-providers/fake-provider.ts';
+import { SOURCE_TEXT } from '../helpers/models/hosted-gateway.ts';
+import { startFaultProxyFor } from '../helpers/network.ts';
 
 /** The number of replies during which connections are cut; `LOST_STEPS_SENDS=600` makes a long run. */
 const SENDS = Number(process.env.LOST_STEPS_SENDS ?? 30);
@@ -13,44 +13,44 @@ const LIMIT = { timeout: 120_000 + 1_000 * SENDS };
 const SOON = { timeout: 60_000, interval: 50 };
 
 /** A gateway on Postgres whose connections a test can cut, and a fake provider. */
-async function startWired() {
+async function startBehindProxy() {
   const database = await createDatabase(POSTGRES);
-  const { wire, url } = await openWireTo(database.url, 5432);
-  const vendor = await startFakeProvider('openai');
-  onTestFinished(() => vendor.close());
+  const { proxy, url } = await startFaultProxyFor(database.url, 5432);
+  const fakeProvider = await startFakeProvider('openai');
+  onTestFinished(() => fakeProvider.close());
   const gateway = await startGateway({
     database: { ...database, url },
-    env: { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: vendor.url, MODEL_FALLBACK_BUILTIN: 'false' },
+    env: { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: fakeProvider.url, MODEL_FALLBACK_BUILTIN: 'false' },
   });
   onTestFinished(() => gateway.close());
   const terminate = () =>
-    askServer(
+    executeSql(
       'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       new URL(database.url).pathname.slice(1),
-      // Concurrent cuts may terminate each other's connections.
+      // Concurrent calls may terminate each other's connections.
     ).catch(() => {});
   const readReplies = async () => {
     const { messages } = await readStore(database.url);
     return messages.filter(({ role }) => role === 'ASSISTANT');
   };
-  return { gateway, vendor, wire, terminate, readReplies };
+  return { gateway, fakeProvider, proxy, terminate, readReplies };
 }
 
-const openaiChatbot = (gateway: TestGateway, answering: object = {}) =>
-  createChatbot(gateway, { provider: 'openai', model: 'model-1', sources: [PAGE], answering });
+const createOpenaiChatbot = (gateway: TestGateway, answering: object = {}) =>
+  createChatbot(gateway, { provider: 'openai', model: 'model-1', sources: [SOURCE_TEXT], answering });
 
 describe.runIf(hasPostgres)('a reply that is generated while connections to Postgres are lost', () => {
   it('is never FAILED, whichever step loses its connection', LIMIT, async () => {
-    const { gateway, vendor, terminate, readReplies } = await startWired();
-    vendor.reply({ text: ['Within ', 'ten ', 'days ', '[1].'], paceMs: 20 });
-    const chatbotId = await openaiChatbot(gateway, { suggestsFollowUps: true });
+    const { gateway, fakeProvider, terminate, readReplies } = await startBehindProxy();
+    fakeProvider.respondWith({ text: ['Within ', 'ten ', 'days ', '[1].'], delayMs: 20 });
+    const chatbotId = await createOpenaiChatbot(gateway, { suggestsFollowUps: true });
     let sent = 0;
     const client = async () => {
       while (sent < SENDS) {
         const id = `${++sent}`;
         const question = { chatbotId, sessionId: id, clientMessageId: id, content: 'When are refunds paid?' };
         await vi.waitFor(() => send(gateway, question), SOON);
-        // Provider keys are read for each answer, and connections are cut while other answers are generated.
+        // Makes the next answer read its provider key from the database again.
         gateway.deps.providerAccess.invalidate();
         await terminate();
       }
@@ -62,24 +62,24 @@ describe.runIf(hasPostgres)('a reply that is generated while connections to Post
   });
 
   it('saves one lead and escalates once when the confirmation of the commit is lost', LIMIT, async () => {
-    const { gateway, vendor, wire, readReplies } = await startWired();
-    const chatbotId = await openaiChatbot(gateway, { tools: ['CAPTURE_LEAD', 'ESCALATE_TO_HUMAN'] });
-    vendor.reply(
+    const { gateway, fakeProvider, proxy, readReplies } = await startBehindProxy();
+    const chatbotId = await createOpenaiChatbot(gateway, { tools: ['CAPTURE_LEAD', 'ESCALATE_TO_HUMAN'] });
+    fakeProvider.respondWith(
       { tool: { name: 'capture_lead', input: { name: 'Ada', email: 'ada@example.com' } } },
       { tool: { name: 'escalate_to_human', input: { reason: 'Asked.' } } },
       { text: ['Thank you, Ada.'] },
     );
-    const lost = wire.loseCommit('ada@example.com');
+    const firstLoss = proxy.dropCommitResponse('ada@example.com');
     const { conversationId } = await send(gateway, { chatbotId, content: 'When are refunds paid? I am Ada.' });
-    await lost;
-    const lostAgain = wire.loseCommit('HandoffChanged');
-    await lostAgain;
+    await firstLoss;
+    const secondLoss = proxy.dropCommitResponse('HandoffChanged');
+    await secondLoss;
     await vi.waitFor(async () => {
       expect(await readReplies()).toMatchObject([{ status: 'COMPLETED', content: 'Thank you, Ada.' }]);
     }, SOON);
-    const reports = vendor.requests.map(({ body }) => JSON.stringify(body));
-    expect(reports[1]).toContain('The contact details are saved.');
-    expect(reports[2]).toContain('A person has been asked for');
+    const requestBodies = fakeProvider.requests.map(({ body }) => JSON.stringify(body));
+    expect(requestBodies[1]).toContain('The contact details are saved.');
+    expect(requestBodies[2]).toContain('A person was requested');
     const { data } = await gateway.graphql<{ conversation: object; chatbot: object }>(
       `query ($id: ID!, $chatbotId: ID!) {
         conversation(id: $id) { status escalationReason }
@@ -94,15 +94,15 @@ describe.runIf(hasPostgres)('a reply that is generated while connections to Post
   });
 
   it('stores and counts its follow-up questions once when the confirmation of the commit is lost', LIMIT, async () => {
-    const { gateway, vendor, wire, readReplies } = await startWired();
-    const chatbotId = await openaiChatbot(gateway, { suggestsFollowUps: true });
-    vendor.reply(
+    const { gateway, fakeProvider, proxy, readReplies } = await startBehindProxy();
+    const chatbotId = await createOpenaiChatbot(gateway, { suggestsFollowUps: true });
+    fakeProvider.respondWith(
       { text: ['Refunds are paid within ten days [1].'] },
       { text: ['```json\n["Where do you ship from?"]\n```'] },
     );
-    const lost = wire.loseCommit('FollowUpsSuggested');
+    const firstLoss = proxy.dropCommitResponse('FollowUpsSuggested');
     const { replyId } = await send(gateway, { chatbotId, content: 'When are refunds paid?' });
-    await lost;
+    await firstLoss;
     await gateway.deps.background.drain(60_000);
     const { data } = await gateway.graphql<{ node: object; viewer: { account: { usage: object } } }>(
       `query ($id: ID!) {

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { readLog, stageOf, waitForReaders } from '../helpers/conversations.ts';
+import { readGaplessLog, waitForMessageEvent, waitForReaders } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
@@ -22,7 +22,7 @@ async function startShop(answering: object) {
   return { gateway, chatbotId };
 }
 
-/** Sends a message, and returns the events until shortly after the end of its reply. */
+/** Begins a conversation, sends a second message, waits until its reply is completed, and returns a reader. */
 async function ask(gateway: TestGateway, chatbotId: string, content: string) {
   const first = await send(gateway, { chatbotId, content: 'Hello' });
   await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
@@ -30,14 +30,14 @@ async function ask(gateway: TestGateway, chatbotId: string, content: string) {
   const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const { replyId } = await send(gateway, { conversationId, content });
-  await stageOf(reader, 'MessageCompleted', replyId);
+  await waitForMessageEvent(reader, 'MessageCompleted', replyId);
   return { reader, replyId, conversationId };
 }
 
-it('suggests questions that the sources answer, after a reply that cites them', async () => {
+it('suggests questions that the sources answer, after a reply that cites sources', async () => {
   const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
   const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
-  const suggested = await stageOf(reader, 'FollowUpsSuggested', replyId);
+  const suggested = await waitForMessageEvent(reader, 'FollowUpsSuggested', replyId);
   const followUps = suggested.message?.followUps ?? [];
   expect(followUps.length).toBeGreaterThan(0);
   expect(ENTRIES.slice(1).map(([question]) => question)).toEqual(expect.arrayContaining([...followUps]));
@@ -47,25 +47,25 @@ it('suggests questions that the sources answer, after a reply that cites them', 
     { id: replyId },
   );
   expect(data.node.followUps).toEqual(followUps);
-  expect((await readLog(gateway, conversationId)).at(-1)).toMatchObject({ type: 'FollowUpsSuggested' });
+  expect((await readGaplessLog(gateway, conversationId)).at(-1)).toMatchObject({ type: 'FollowUpsSuggested' });
 });
 
 it('emits the suggestions again to a reader that resumes', async () => {
   const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
   const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
-  const { cursor: after } = await stageOf(reader, 'MessageCompleted', replyId);
-  const { cursor, ...suggested } = await stageOf(reader, 'FollowUpsSuggested', replyId);
-  reader.leave();
+  const { cursor: after } = await waitForMessageEvent(reader, 'MessageCompleted', replyId);
+  const { cursor, ...suggested } = await waitForMessageEvent(reader, 'FollowUpsSuggested', replyId);
+  reader.unsubscribe();
   const again = webSocket.subscribe(gateway, { conversationId, after });
-  expect(await stageOf(again, 'FollowUpsSuggested', replyId)).toEqual({ ...suggested, cursor });
+  expect(await waitForMessageEvent(again, 'FollowUpsSuggested', replyId)).toEqual({ ...suggested, cursor });
 });
 
 it.each([
-  ['the chatbot does not enable it', {}, 'How long do refunds take?'],
+  ['the chatbot does not enable follow-ups', {}, 'How long do refunds take?'],
   ['nothing was cited', { suggestsFollowUps: true }, 'Who won the football match?'],
-])('suggests nothing if %s', async (_where, answering, content) => {
+])('suggests nothing if %s', async (_reason, answering, content) => {
   const { gateway, chatbotId } = await startShop(answering);
   const { conversationId } = await ask(gateway, chatbotId, content);
   await gateway.deps.background.drain(10_000);
-  expect((await readLog(gateway, conversationId)).map(({ type }) => type)).not.toContain('FollowUpsSuggested');
+  expect((await readGaplessLog(gateway, conversationId)).map(({ type }) => type)).not.toContain('FollowUpsSuggested');
 });

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { askAndFollow, startHosted } from '../helpers/models/hosted.ts';
+import { sendAndWait, startHostedGateway } from '../helpers/models/hosted-gateway.ts';
 import { readMessage } from '../helpers/streams.ts';
 
-/** The limit for a response; even on a busy machine, a response takes less than a tenth of this. */
+/** The time limit for a health response. Even on a busy machine, a response takes less than a tenth of this limit. */
 const MAX_HEALTH_MS = 10_000;
 const POLL_MS = 20;
 
@@ -14,18 +14,18 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   'in one delta of brackets': ['[1,'.repeat(60_000)],
   'in one delta of hyphens': ['-'.repeat(190_000)],
   'in one delta of combining marks': [`a${'\u0301\u0323'.repeat(90_000)} [1].`],
-  'in one delta of the ends of turns': ['</s> '.repeat(30_000)],
+  'in one delta of end-of-turn tokens': ['</s> '.repeat(30_000)],
 };
 
 it.each(Object.entries(ANSWERS))(
   'answers other requests while a model writes %s',
   { timeout: 60_000 },
   async (_how, text) => {
-    const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai']);
     const chatbotId = await createChatbot('openai');
-    vendors.openai?.reply({ text: [...text] });
+    fakeProviders.openai?.respondWith({ text: [...text] });
     let isOver = false;
-    const reply = askAndFollow(gateway, chatbotId).finally(() => {
+    const reply = sendAndWait(gateway, chatbotId).finally(() => {
       isOver = true;
     });
     reply.catch(() => {});

@@ -3,49 +3,59 @@ import type { FailureCode } from '../../src/domain/failures.ts';
 import { PROVIDERS, type Provider } from '../../src/domain/providers.ts';
 import { send } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
-import { askAndFollow, findSecret, type Hosted, secretOf, startHosted } from '../helpers/models/hosted.ts';
-import type { Refusal } from '../helpers/models/vendors/answer.ts';
-import type { Mishap, Reply } from '../helpers/models/vendors/vendor.ts';
+import type { RefusalReason } from '../helpers/models/fake-providers/answer.ts';
+import type { ProviderResponse, StreamFault } from '../helpers/models/fake-providers/fake-provider.ts';
+import {
+  type HostedGateway,
+  listSecretLocations,
+  providerKeyOf,
+  sendAndWait,
+  startHostedGateway,
+} from '../helpers/models/hosted-gateway.ts';
 import { readMessage, type StreamMessage, webSocket } from '../helpers/streams.ts';
 
 /** Short, so that a test with a silent model does not take long. */
-const IMPATIENT = { MODEL_FIRST_BYTE_SECONDS: '1', MODEL_SILENCE_SECONDS: '1', MODEL_TOTAL_SECONDS: '5' };
+const SHORT_TIMEOUTS = { MODEL_FIRST_BYTE_SECONDS: '1', MODEL_SILENCE_SECONDS: '1', MODEL_TOTAL_SECONDS: '5' };
 const TEXT = ['Refunds are', ' paid within', ' ten days.'];
-/** Retries follow as soon as possible. */
+/** Makes the gateway retry after 10 ms. */
 const headers = { 'retry-after-ms': '10' };
 
-const REFUSALS: Record<Refusal, FailureCode> = {
-  key: 'PROVIDER_MISCONFIGURED',
-  model: 'PROVIDER_MISCONFIGURED',
-  limit: 'PROVIDER_RATE_LIMITED',
+const REFUSALS: Record<RefusalReason, FailureCode> = {
+  invalidKey: 'PROVIDER_MISCONFIGURED',
+  unknownModel: 'PROVIDER_MISCONFIGURED',
+  rateLimit: 'PROVIDER_RATE_LIMITED',
   quota: 'PROVIDER_RATE_LIMITED',
-  broken: 'PROVIDER_UNAVAILABLE',
-  long: 'CONTEXT_TOO_LONG',
+  serverError: 'PROVIDER_UNAVAILABLE',
+  promptTooLong: 'CONTEXT_TOO_LONG',
   filtered: 'CONTENT_FILTERED',
 };
-const IN_MIDSTREAM = ['stuck', 'ended', 'reset', 'garbage', 'error'] as const satisfies Mishap[];
+const MIDSTREAM_FAULTS = ['stuck', 'ended', 'reset', 'garbage', 'error'] as const satisfies StreamFault[];
 
-/** Sends a message, and checks what must hold for any failure: the reply ends as its events say, without secrets. */
-async function askOnce({ gateway, vendors, createChatbot }: Hosted, provider: Provider, reply: Reply) {
-  vendors[provider]?.reply(reply);
+/** Sends a message, and checks that the last event has the stored reply and that no secret was stored or logged. */
+async function askOnce(
+  { gateway, fakeProviders, createChatbot }: HostedGateway,
+  provider: Provider,
+  reply: ProviderResponse,
+) {
+  fakeProviders[provider]?.respondWith(reply);
   const chatbotId = await createChatbot(provider);
-  const { reader, replyId } = await askAndFollow(gateway, chatbotId);
+  const { reader, replyId } = await sendAndWait(gateway, chatbotId);
   const message = await readMessage(gateway, replyId);
   expect(reader.errors).toEqual([]);
   expect(reader.events.at(-1)?.message).toEqual(message);
   expect(reader.text).toBe(message.content);
-  expect(await findSecret(gateway, secretOf(provider))).toEqual([]);
+  expect(await listSecretLocations(gateway, providerKeyOf(provider))).toEqual([]);
   return message;
 }
 
-const failed = (code: FailureCode, content: string) => ({
+const failedMessage = (code: FailureCode, content: string) => ({
   status: 'FAILED',
   finishReason: 'ERROR',
   content,
   error: { code, message: expect.any(String) },
 });
 
-async function countUsed(gateway: TestGateway): Promise<number> {
+async function messagesUsed(gateway: TestGateway): Promise<number> {
   const { data } = await gateway.graphql<{ viewer: { account: { usage: { messages: number } } } }>(
     '{ viewer { account { usage { messages } } } }',
   );
@@ -53,50 +63,50 @@ async function countUsed(gateway: TestGateway): Promise<number> {
 }
 
 describe.each(PROVIDERS)('a reply by %s', (provider) => {
-  const closed = async ({ vendors }: Hosted) =>
-    vi.waitFor(() => expect(vendors[provider]?.openSockets).toBe(0), { timeout: 6_000 });
+  const waitForClosedSockets = async ({ fakeProviders }: HostedGateway) =>
+    vi.waitFor(() => expect(fakeProviders[provider]?.openSockets).toBe(0), { timeout: 6_000 });
 
-  it.each(Object.entries(REFUSALS) as [Refusal, FailureCode][])(
-    'fails when the provider refuses for %s, with %s, and costs nothing',
+  it.each(Object.entries(REFUSALS) as [RefusalReason, FailureCode][])(
+    'fails when the provider answers with the refusal "%s": its error code is %s, and it costs nothing',
     async (refusal, code) => {
-      const hosted = await startHosted([provider], IMPATIENT);
-      const passes = refusal === 'limit' || refusal === 'broken';
-      const message = await askOnce(hosted, provider, { refusal, ...(passes && { headers }) });
-      expect(message).toMatchObject(failed(code, ''));
-      expect(await countUsed(hosted.gateway)).toBe(0);
-      expect(hosted.vendors[provider]?.requests).toHaveLength(passes ? 3 : 1);
+      const hosted = await startHostedGateway([provider], SHORT_TIMEOUTS);
+      const isRetried = refusal === 'rateLimit' || refusal === 'serverError';
+      const message = await askOnce(hosted, provider, { refusal, ...(isRetried && { headers }) });
+      expect(message).toMatchObject(failedMessage(code, ''));
+      expect(await messagesUsed(hosted.gateway)).toBe(0);
+      expect(hosted.fakeProviders[provider]?.requests).toHaveLength(isRetried ? 3 : 1);
     },
   );
 
   it('fails when the provider never responds, and refunds the quota', async () => {
-    const hosted = await startHosted([provider], IMPATIENT);
-    const message = await askOnce(hosted, provider, { mishap: 'silent' });
-    expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', ''));
-    expect(hosted.vendors[provider]?.requests).toHaveLength(1);
-    expect(await countUsed(hosted.gateway)).toBe(0);
-    await closed(hosted);
+    const hosted = await startHostedGateway([provider], SHORT_TIMEOUTS);
+    const message = await askOnce(hosted, provider, { fault: 'silent' });
+    expect(message).toMatchObject(failedMessage('PROVIDER_UNAVAILABLE', ''));
+    expect(hosted.fakeProviders[provider]?.requests).toHaveLength(1);
+    expect(await messagesUsed(hosted.gateway)).toBe(0);
+    await waitForClosedSockets(hosted);
   });
 
-  it.each(IN_MIDSTREAM)('keeps its text when it is %s midway, and does not call the model again', async (mishap) => {
-    const hosted = await startHosted([provider], IMPATIENT);
-    const message = await askOnce(hosted, provider, { text: TEXT, mishap });
-    expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', TEXT[0] ?? ''));
-    expect(hosted.vendors[provider]?.requests).toHaveLength(1);
-    expect(await countUsed(hosted.gateway)).toBe(1);
-    if (mishap === 'stuck') await closed(hosted);
+  it.each(MIDSTREAM_FAULTS)('keeps its text after the fault "%s", and does not call the model again', async (fault) => {
+    const hosted = await startHostedGateway([provider], SHORT_TIMEOUTS);
+    const message = await askOnce(hosted, provider, { text: TEXT, fault });
+    expect(message).toMatchObject(failedMessage('PROVIDER_UNAVAILABLE', TEXT[0] ?? ''));
+    expect(hosted.fakeProviders[provider]?.requests).toHaveLength(1);
+    expect(await messagesUsed(hosted.gateway)).toBe(1);
+    if (fault === 'stuck') await waitForClosedSockets(hosted);
   });
 
   it('ends at its maximum length even if the provider continues', async () => {
-    const hosted = await startHosted([provider], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '60' });
-    const message = await askOnce(hosted, provider, { text: ['Refunds are paid. '.repeat(500)], mishap: 'endless' });
+    const hosted = await startHostedGateway([provider], { ...SHORT_TIMEOUTS, MODEL_TOTAL_SECONDS: '60' });
+    const message = await askOnce(hosted, provider, { text: ['Refunds are paid. '.repeat(500)], fault: 'endless' });
     expect(message).toMatchObject({ status: 'COMPLETED', finishReason: 'LENGTH', error: null });
     expect(message.content.length).toBeLessThanOrEqual(200_000);
     expect(message.content.length).toBeGreaterThan(190_000);
-    await closed(hosted);
+    await waitForClosedSockets(hosted);
   });
 
   it('is the same when the provider sends it byte by byte', async () => {
-    const hosted = await startHosted([provider], IMPATIENT);
+    const hosted = await startHostedGateway([provider], SHORT_TIMEOUTS);
     const text = ['Refunds 👍🏽 are paid within', ' ten days [1', '].'];
     const message = await askOnce(hosted, provider, { text, isSliced: true });
     expect(message).toMatchObject({ status: 'COMPLETED', content: 'Refunds 👍🏽 are paid within ten days.' });
@@ -106,24 +116,24 @@ describe.each(PROVIDERS)('a reply by %s', (provider) => {
 
 describe('the time limit of an answer', () => {
   it('covers the whole answer, however slowly the model continues', async () => {
-    const hosted = await startHosted(['openai'], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '1' });
-    const message = await askOnce(hosted, 'openai', { text: ['On and ', 'on and '], mishap: 'endless', paceMs: 50 });
+    const hosted = await startHostedGateway(['openai'], { ...SHORT_TIMEOUTS, MODEL_TOTAL_SECONDS: '1' });
+    const message = await askOnce(hosted, 'openai', { text: ['On and ', 'on and '], fault: 'endless', delayMs: 50 });
     expect(message).toMatchObject({ status: 'FAILED', error: { code: 'PROVIDER_UNAVAILABLE' } });
     expect(message.content).toMatch(/^On and /);
   });
 });
 
 describe('fallbacks', () => {
-  const first = { refusal: 'broken', headers } as const;
+  const unavailable = { refusal: 'serverError', headers } as const;
   const fallbackModels = [{ provider: 'anthropic', model: 'model-2' }, { provider: 'google' }];
 
-  async function askWithFallbacks(env: Record<string, string>, replies: Partial<Record<Provider, Reply>>) {
-    const hosted = await startHosted(['openai', 'anthropic', 'google'], { ...IMPATIENT, ...env });
-    for (const [provider, reply] of Object.entries(replies) as [Provider, Reply][]) {
-      hosted.vendors[provider]?.reply(reply);
+  async function askWithFallbacks(env: Record<string, string>, replies: Partial<Record<Provider, ProviderResponse>>) {
+    const hosted = await startHostedGateway(['openai', 'anthropic', 'google'], { ...SHORT_TIMEOUTS, ...env });
+    for (const [provider, reply] of Object.entries(replies) as [Provider, ProviderResponse][]) {
+      hosted.fakeProviders[provider]?.respondWith(reply);
     }
     const chatbotId = await hosted.createChatbot('openai', { answering: { fallbackModels } });
-    const { replyId } = await askAndFollow(hosted.gateway, chatbotId);
+    const { replyId } = await sendAndWait(hosted.gateway, chatbotId);
     const { data } = await hosted.gateway.graphql<{ node: StreamMessage & { generation: object } }>(
       'query ($id: ID!) { node(id: $id) { ... on Message { status content error { code } generation { provider model } } } }',
       { id: replyId },
@@ -132,31 +142,38 @@ describe('fallbacks', () => {
   }
 
   it('are called in order when a model fails before its first text', async () => {
-    const { message, vendors } = await askWithFallbacks({}, { openai: first, anthropic: { text: ['Ten days.'] } });
+    const { message, fakeProviders } = await askWithFallbacks(
+      {},
+      { openai: unavailable, anthropic: { text: ['Ten days.'] } },
+    );
     expect(message).toMatchObject({
       status: 'COMPLETED',
       content: 'Ten days.',
       generation: { provider: 'anthropic', model: 'model-2' },
     });
-    expect(vendors.google?.requests).toEqual([]);
+    expect(fakeProviders.google?.requests).toEqual([]);
   });
 
   it('are called when a model reasons and then writes nothing', async () => {
     const { message } = await askWithFallbacks(
       {},
-      { openai: { reasoning: ['Hm.'], text: [] }, anthropic: { mishap: 'silent' }, google: { text: ['Ten days.'] } },
+      { openai: { reasoning: ['Hm.'], text: [] }, anthropic: { fault: 'silent' }, google: { text: ['Ten days.'] } },
     );
     expect(message).toMatchObject({ content: 'Ten days.', generation: { provider: 'google' } });
   });
 
   it('are not called after the first text', async () => {
-    const { message, vendors } = await askWithFallbacks({}, { openai: { text: TEXT, mishap: 'reset' } });
+    const { message, fakeProviders } = await askWithFallbacks({}, { openai: { text: TEXT, fault: 'reset' } });
     expect(message).toMatchObject({ status: 'FAILED', content: TEXT[0], generation: { provider: 'openai' } });
-    expect(vendors.anthropic?.requests).toEqual([]);
+    expect(fakeProviders.anthropic?.requests).toEqual([]);
   });
 
-  it('end with the built-in engine, unless the operator disables that', async () => {
-    const replies = { openai: first, anthropic: { refusal: 'key' }, google: { refusal: 'model' } } as const;
+  it('end with the built-in engine if MODEL_FALLBACK_BUILTIN is true', async () => {
+    const replies = {
+      openai: unavailable,
+      anthropic: { refusal: 'invalidKey' },
+      google: { refusal: 'unknownModel' },
+    } as const;
     const { message } = await askWithFallbacks({ MODEL_FALLBACK_BUILTIN: 'true' }, replies);
     expect(message).toMatchObject({
       status: 'COMPLETED',
@@ -169,19 +186,19 @@ describe('fallbacks', () => {
     });
   });
 
-  it('skip a provider that has failed too often, for all chatbots with the same provider key', async () => {
-    const { gateway, vendors, createChatbot } = await startHosted(['openai'], IMPATIENT);
-    vendors.openai?.reply({ refusal: 'broken', headers });
+  it('skip a provider that has failed too often', async () => {
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai'], SHORT_TIMEOUTS);
+    fakeProviders.openai?.respondWith({ refusal: 'serverError', headers });
     const chatbotId = await createChatbot('openai');
-    for (let i = 0; i < 8; i++) await askAndFollow(gateway, chatbotId);
-    // Each question calls the model up to three times; after five failures in a row there are no more calls.
-    expect(vendors.openai?.requests).toHaveLength(15);
+    for (let i = 0; i < 8; i++) await sendAndWait(gateway, chatbotId);
+    // Each question calls the model three times. After five failed questions in a row, the gateway stops calling it.
+    expect(fakeProviders.openai?.requests).toHaveLength(15);
   });
 });
 
-it('answers a message in time that is queued behind a hanging reply', async () => {
-  const hosted = await startHosted(['openai'], IMPATIENT);
-  hosted.vendors.openai?.reply({ mishap: 'silent' }, { text: ['Ten days.'] });
+it('answers a queued message in time when the reply before it hangs', async () => {
+  const hosted = await startHostedGateway(['openai'], SHORT_TIMEOUTS);
+  hosted.fakeProviders.openai?.respondWith({ fault: 'silent' }, { text: ['Ten days.'] });
   const chatbotId = await hosted.createChatbot('openai');
   const { conversationId } = await send(hosted.gateway, { chatbotId, content: 'When are refunds paid?' });
   const { replyId } = await send(hosted.gateway, { conversationId, content: 'When are refunds paid at last?' });

@@ -2,7 +2,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { PROVIDERS } from '../../src/domain/providers.ts';
 import { FAMILIES } from '../../src/models/families.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { askAndFollow, findSecret, PAGE, secretOf, startHosted } from '../helpers/models/hosted.ts';
+import {
+  listSecretLocations,
+  providerKeyOf,
+  SOURCE_TEXT,
+  sendAndWait,
+  startHostedGateway,
+} from '../helpers/models/hosted-gateway.ts';
 import { readMessage, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
@@ -23,11 +29,13 @@ interface Generated {
 
 describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
   it("streams the model's text, with its markers turned into citations of the passages", async () => {
-    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway([provider]);
     const chatbotId = await createChatbot(provider, { instructions: 'Be polite.' });
-    vendors[provider]?.reply({ text: ['Refunds are', ' paid within ten', ' days [', '1', ']. Thank', ' you.'] });
+    fakeProviders[provider]?.respondWith({
+      text: ['Refunds are', ' paid within ten', ' days [', '1', ']. Thank', ' you.'],
+    });
 
-    const { reader, replyId } = await askAndFollow(gateway, chatbotId);
+    const { reader, replyId } = await sendAndWait(gateway, chatbotId);
 
     expect(reader.errors).toEqual([]);
     expect(reader.text).toBe('Refunds are paid within ten days. Thank you.');
@@ -49,24 +57,24 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
       generation: { provider, model: 'model-1', firstTokenMs: expect.any(Number), priceUsd: null },
     });
 
-    const [request] = vendors[provider]?.requests ?? [];
-    expect(JSON.stringify(request?.headers)).toContain(secretOf(provider));
+    const [request] = fakeProviders[provider]?.requests ?? [];
+    expect(JSON.stringify(request?.headers)).toContain(providerKeyOf(provider));
     const body = JSON.stringify(request?.body);
-    for (const given of ['Be polite.', 'Refunds are paid within ten days of the return.', 'When are refunds paid?']) {
-      expect(body).toContain(given);
+    for (const text of ['Be polite.', 'Refunds are paid within ten days of the return.', 'When are refunds paid?']) {
+      expect(body).toContain(text);
     }
-    expect(await findSecret(gateway, secretOf(provider))).toEqual([]);
+    expect(await listSecretLocations(gateway, providerKeyOf(provider))).toEqual([]);
   });
 
   it('gives the model the shown branch of the conversation', async () => {
-    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway([provider]);
     const chatbotId = await createChatbot(provider);
-    vendors[provider]?.reply({ text: ['Within ten days.'] }, { text: ['From Oslo.'] });
-    const { conversationId } = await askAndFollow(gateway, chatbotId);
+    fakeProviders[provider]?.respondWith({ text: ['Within ten days.'] }, { text: ['From Oslo.'] });
+    const { conversationId } = await sendAndWait(gateway, chatbotId);
     const { replyId } = await send(gateway, { conversationId, content: 'And where do you ship from?' });
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
-    const body = JSON.stringify(vendors[provider]?.requests[1]?.body);
+    const body = JSON.stringify(fakeProviders[provider]?.requests[1]?.body);
     const positions = ['When are refunds paid?', 'Within ten days.', 'And where do you ship from?'].map((text) =>
       body.lastIndexOf(text),
     );
@@ -75,29 +83,29 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
   });
 
   it("stores the model's reasoning only if the chatbot's owner enables it", async () => {
-    const { gateway, vendors, createChatbot } = await startHosted([provider]);
-    vendors[provider]?.reply({ reasoning: ['They ask', ' for money.'], text: ['Within ten days.'] });
-    const seen: (string | null)[] = [];
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway([provider]);
+    fakeProviders[provider]?.respondWith({ reasoning: ['They ask', ' for money.'], text: ['Within ten days.'] });
+    const reasonings: (string | null)[] = [];
     for (const showsReasoning of [false, true]) {
       const chatbotId = await createChatbot(provider, { answering: { showsReasoning } });
-      const { reader, replyId } = await askAndFollow(gateway, chatbotId);
+      const { reader, replyId } = await sendAndWait(gateway, chatbotId);
       expect(reader.text).toBe('Within ten days.');
       const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
-      seen.push(data.node.reasoning);
+      reasonings.push(data.node.reasoning);
       expect(data.node.usage.reasoningTokens).toBe(10);
     }
-    expect(seen).toEqual([null, 'They ask for money.']);
+    expect(reasonings).toEqual([null, 'They ask for money.']);
   });
 
-  it('escalates when the model calls the tool, as the mutation does', async () => {
-    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+  it('escalates the conversation, as escalateConversation does, when the model calls the tool', async () => {
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway([provider]);
     const chatbotId = await createChatbot(provider, { answering: { tools: ['ESCALATE_TO_HUMAN'] } });
     const reason = 'The visitor wants to complain.';
-    vendors[provider]?.reply(
+    fakeProviders[provider]?.respondWith(
       { tool: { name: 'escalate_to_human', input: { reason } } },
       { text: ['A person will see to it.'] },
     );
-    const { reader, conversationId, replyId } = await askAndFollow(gateway, chatbotId, 'I want to talk to a person!');
+    const { reader, conversationId, replyId } = await sendAndWait(gateway, chatbotId, 'I want to talk to a person!');
     expect(reader.text).toBe('A person will see to it.');
     const { data } = await gateway.graphql<{ conversation: object }>(
       'query ($id: ID!) { conversation(id: $id) { status escalationReason } }',
@@ -109,60 +117,60 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
   });
 
   it('cancels the request to the model when the visitor stops the reply', async () => {
-    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway([provider]);
     const chatbotId = await createChatbot(provider);
-    vendors[provider]?.reply({ text: ['Refunds '], mishap: 'endless' });
+    fakeProviders[provider]?.respondWith({ text: ['Refunds '], fault: 'endless' });
     const { replyId } = await send(gateway, { chatbotId, content: 'When are refunds paid?' });
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await reader.until(({ text }) => text?.startsWith('Refunds') === true);
     await mutate(gateway, 'stopMessage', { messageId: replyId });
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', finishReason: 'ABORTED' });
-    await vi.waitFor(() => expect(vendors[provider]?.openSockets).toBe(0));
+    await vi.waitFor(() => expect(fakeProviders[provider]?.openSockets).toBe(0));
     const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
     expect(data.node.usage).toMatchObject({ isEstimated: true });
     expect(data.node.usage.outputTokens).toBeGreaterThan(0);
   });
 });
 
-it('switches a chatbot to another provider by one field', async () => {
-  const { gateway, vendors, createChatbot } = await startHosted(['openai', 'anthropic']);
+it('switches a chatbot to another provider when its field provider changes', async () => {
+  const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai', 'anthropic']);
   const chatbotId = await createChatbot('openai', { model: 'only-of-openai' });
-  vendors.openai?.reply({ text: ['Said by one.'] });
-  vendors.anthropic?.reply({ text: ['Said by the other.'] });
-  expect((await askAndFollow(gateway, chatbotId)).reader.text).toBe('Said by one.');
+  fakeProviders.openai?.respondWith({ text: ['Said by one.'] });
+  fakeProviders.anthropic?.respondWith({ text: ['Said by the other.'] });
+  expect((await sendAndWait(gateway, chatbotId)).reader.text).toBe('Said by one.');
   await mutate(gateway, 'updateChatbot', { id: chatbotId, provider: 'anthropic' });
-  expect((await askAndFollow(gateway, chatbotId)).reader.text).toBe('Said by the other.');
-  expect(vendors.anthropic?.requests[0]?.body.model).toBe(FAMILIES.anthropic.defaultModel);
+  expect((await sendAndWait(gateway, chatbotId)).reader.text).toBe('Said by the other.');
+  expect(fakeProviders.anthropic?.requests[0]?.body.model).toBe(FAMILIES.anthropic.defaultModel);
 });
 
 describe('a question that the sources do not cover', () => {
   const OFF_TOPIC = 'Who won the football championship?';
 
   it('calls no model, and gets the fallback message', async () => {
-    const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai']);
     const chatbotId = await createChatbot('openai', { fallbackMessage: 'I do not know that.' });
-    const { reader, replyId } = await askAndFollow(gateway, chatbotId, OFF_TOPIC);
+    const { reader, replyId } = await sendAndWait(gateway, chatbotId, OFF_TOPIC);
     expect(reader.text).toBe('I do not know that.');
-    expect(vendors.openai?.requests).toEqual([]);
+    expect(fakeProviders.openai?.requests).toEqual([]);
     const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
     expect(data.node.generation).toMatchObject({ provider: 'builtin', model: null, priceUsd: 0 });
   });
 
-  it('calls the model if answers may use more than the sources', async () => {
-    const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+  it("calls the model if the chatbot's grounding is OPEN", async () => {
+    const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai']);
     const chatbotId = await createChatbot('openai', { answering: { grounding: 'OPEN' } });
-    vendors.openai?.reply({ text: ['Norway, I believe [1].'] });
-    const { reader } = await askAndFollow(gateway, chatbotId, OFF_TOPIC);
+    fakeProviders.openai?.respondWith({ text: ['Norway, I believe [1].'] });
+    const { reader } = await sendAndWait(gateway, chatbotId, OFF_TOPIC);
     expect(reader.text).toBe('Norway, I believe.');
     expect(reader.events.filter(({ citation }) => citation)).toEqual([]);
   });
 });
 
 it("gives a model the conversation's metadata only if the chatbot's owner enables it", async () => {
-  const { gateway, vendors } = await startHosted(['openai']);
+  const { gateway, fakeProviders } = await startHostedGateway(['openai']);
   for (const sharesMetadata of [false, true]) {
     const answering = { sharesMetadata };
-    const chatbotId = await createChatbot(gateway, { provider: 'openai', answering, sources: [PAGE] });
+    const chatbotId = await createChatbot(gateway, { provider: 'openai', answering, sources: [SOURCE_TEXT] });
     const { reply } = await mutate<{ reply: { id: string } }>(
       gateway,
       'sendMessage',
@@ -171,21 +179,21 @@ it("gives a model the conversation's metadata only if the chatbot's owner enable
     );
     await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
   }
-  const bodies = vendors.openai?.requests.map(({ body }) => JSON.stringify(body).includes('Gold plan'));
-  expect(bodies).toEqual([false, true]);
+  const containsMetadata = fakeProviders.openai?.requests.map(({ body }) => JSON.stringify(body).includes('Gold plan'));
+  expect(containsMetadata).toEqual([false, true]);
 });
 
 it('saves a lead that the model captures, validated by the lead form', async () => {
-  const { gateway, vendors, createChatbot } = await startHosted(['anthropic']);
+  const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['anthropic']);
   const chatbotId = await createChatbot('anthropic', { answering: { tools: ['CAPTURE_LEAD'] } });
-  vendors.anthropic?.reply(
+  fakeProviders.anthropic?.respondWith(
     { tool: { name: 'capture_lead', input: { email: 'nobody' } } },
     { tool: { name: 'capture_lead', input: { name: 'Ada', email: 'ada@example.com' } } },
     { text: ['Thank you, Ada.'] },
   );
-  const { reader } = await askAndFollow(gateway, chatbotId, 'I am Ada, ada@example.com, call me back');
+  const { reader } = await sendAndWait(gateway, chatbotId, 'I am Ada, ada@example.com, call me back');
   expect(reader.text).toBe('Thank you, Ada.');
-  expect(JSON.stringify(vendors.anthropic?.requests[1]?.body)).toContain('Must be an email address.');
+  expect(JSON.stringify(fakeProviders.anthropic?.requests[1]?.body)).toContain('Must be an email address.');
   const { data } = await gateway.graphql<{ chatbot: { leads: { nodes: object[] } } }>(
     'query ($id: ID!) { chatbot(id: $id) { leads { nodes { name email } } } }',
     { id: chatbotId },
@@ -194,22 +202,22 @@ it('saves a lead that the model captures, validated by the lead form', async () 
 });
 
 it('answers with the handoff message when the model escalates and writes nothing', async () => {
-  const { gateway, vendors, createChatbot } = await startHosted(['google']);
+  const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['google']);
   const answering = { tools: ['ESCALATE_TO_HUMAN'] };
   const chatbotId = await createChatbot('google', { answering, handoffMessage: 'A person will come.' });
-  vendors.google?.reply({ tool: { name: 'escalate_to_human', input: { reason: 'Asked.' } } }, { text: [] });
-  const { reader } = await askAndFollow(gateway, chatbotId, 'A person, please');
+  fakeProviders.google?.respondWith({ tool: { name: 'escalate_to_human', input: { reason: 'Asked.' } } }, { text: [] });
+  const { reader } = await sendAndWait(gateway, chatbotId, 'A person, please');
   expect(reader.text).toBe('A person will come.');
 });
 
 it("suggests the model's follow-up questions that the sources answer, and counts their usage", async () => {
-  const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+  const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai']);
   const chatbotId = await createChatbot('openai', { answering: { suggestsFollowUps: true } });
-  vendors.openai?.reply(
+  fakeProviders.openai?.respondWith(
     { text: ['Refunds are paid within ten days [1].'] },
     { text: ['```json\n["Where do you ship from?", "Who is the king of football?"]\n```'] },
   );
-  const { replyId } = await askAndFollow(gateway, chatbotId);
+  const { replyId } = await sendAndWait(gateway, chatbotId);
   await gateway.deps.background.drain(10_000);
   const { data } = await gateway.graphql<{ node: object; viewer: { account: { usage: object } } }>(
     `query ($id: ID!) {
@@ -222,13 +230,13 @@ it("suggests the model's follow-up questions that the sources answer, and counts
   expect(data.viewer.account.usage).toEqual({ messages: 1, inputTokens: 240 });
 });
 
-it('counts the usage of a model that a fallback replaced, at its own price', async () => {
-  const { gateway, vendors, createChatbot } = await startHosted(['openai', 'open'], {});
+it('counts the usage of a model that a fallback replaced, at the price of the replaced model', async () => {
+  const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['openai', 'open'], {});
   const fallbackModels = [{ provider: 'open', model: 'model-2' }];
   const chatbotId = await createChatbot('openai', { model: 'gpt-4.1-mini', answering: { fallbackModels } });
-  vendors.openai?.reply({ reasoning: ['Hm.'], text: [] });
-  vendors.open?.reply({ text: ['Within ten days.'] });
-  const { replyId } = await askAndFollow(gateway, chatbotId);
+  fakeProviders.openai?.respondWith({ reasoning: ['Hm.'], text: [] });
+  fakeProviders.open?.respondWith({ text: ['Within ten days.'] });
+  const { replyId } = await sendAndWait(gateway, chatbotId);
   const { data } = await gateway.graphql<Generated & { viewer: { account: { usage: Record<string, number> } } }>(
     `query ($id: ID!) {
       node(id: $id) { ... on Message { usage { inputTokens } generation { provider model priceUsd } } }

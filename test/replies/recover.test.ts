@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 import { type Reader, serverSentEvents, webSocket } from '../helpers/streams.ts';
 
-const DEMO = '01900000-0000-7000-8000-000000000003';
+const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
-async function ask<T>(gateway: RunningGateway, query: string, variables: object): Promise<T> {
+async function runOperation<T>(gateway: RunningGateway, query: string, variables: object): Promise<T> {
   const response = await fetch(`${gateway.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-api-key': gateway.key },
@@ -15,7 +15,7 @@ async function ask<T>(gateway: RunningGateway, query: string, variables: object)
   return data;
 }
 
-interface Sent {
+interface SendResult {
   readonly sendMessage: {
     conversation: { id: string };
     userMessage: { id: string };
@@ -24,22 +24,22 @@ interface Sent {
 }
 
 async function send(gateway: RunningGateway, content: string) {
-  const { sendMessage } = await ask<Sent>(
+  const { sendMessage } = await runOperation<SendResult>(
     gateway,
     `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
       ... on SendMessagePayload { conversation { id } userMessage { id } reply { id status } }
     } }`,
-    { input: { chatbotId: DEMO, sessionId: 'one', content } },
+    { input: { chatbotId: DEMO_CHATBOT_ID, sessionId: 'one', content } },
   );
   return sendMessage;
 }
 
-interface Told {
+interface ReadResult {
   readonly conversation: { messages: { nodes: { id: string; role: string; status: string; content: string }[] } };
   readonly viewer: { account: { usage: { messages: number; days: object[] } } };
 }
 
-const READ = `query ($id: ID!) {
+const READ_CONVERSATION = `query ($id: ID!) {
   conversation(id: $id) { messages { nodes { id role status content } } }
   viewer { account { usage { messages days { messages unpricedMessages } } } }
 }`;
@@ -51,7 +51,7 @@ async function readDeltas(reader: Reader, count: number): Promise<void> {
 }
 
 describe('a gateway whose process was killed', () => {
-  it('interrupts the reply that was being generated, answers the queued ones, and loses nothing that was acknowledged', async () => {
+  it('interrupts the reply that was being generated, answers the queued ones, and loses no acknowledged message', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '500' };
     const killed = await startGatewayProcess({ env });
     const question = 'How do I follow an answer while it is written?';
@@ -59,24 +59,24 @@ describe('a gateway whose process was killed', () => {
     const waiting = await send(killed, question);
     const last = await send(killed, 'And after that?');
     expect([running, waiting, last].map(({ reply }) => reply.status)).toEqual(['STREAMING', 'QUEUED', 'QUEUED']);
-    const cut = webSocket.subscribe(killed, { messageId: running.reply.id });
+    const interrupted = webSocket.subscribe(killed, { messageId: running.reply.id });
     // One word every half second: the first three words are more than a second old when the eighth arrives.
-    await readDeltas(cut, 3);
-    const early = cut.text;
-    await readDeltas(cut, 8);
+    await readDeltas(interrupted, 3);
+    const earlyText = interrupted.text;
+    await readDeltas(interrupted, 8);
     killed.kill('SIGKILL');
     expect(await killed.exited).toBe('SIGKILL');
-    await cut.ended;
+    await interrupted.ended;
 
     const started = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '5' } });
     expect(started.key).toBe('');
-    const again = Object.assign(started, { key: killed.key });
+    const restarted = Object.assign(started, { key: killed.key });
 
     const followers = [
-      webSocket.subscribe(again, { messageId: running.reply.id }),
-      serverSentEvents.subscribe(again, { messageId: running.reply.id, after: cut.events.at(-1)?.cursor }),
-      webSocket.subscribe(again, { messageId: waiting.reply.id }),
-      serverSentEvents.subscribe(again, { messageId: last.reply.id }),
+      webSocket.subscribe(restarted, { messageId: running.reply.id }),
+      serverSentEvents.subscribe(restarted, { messageId: running.reply.id, after: interrupted.events.at(-1)?.cursor }),
+      webSocket.subscribe(restarted, { messageId: waiting.reply.id }),
+      serverSentEvents.subscribe(restarted, { messageId: last.reply.id }),
     ];
     expect(await Promise.all(followers.map((follower) => follower.ended))).toEqual(Array(4).fill(undefined));
     expect(followers.map(({ events }) => events.at(-1)?.__typename)).toEqual([
@@ -86,7 +86,9 @@ describe('a gateway whose process was killed', () => {
       'MessageCompleted',
     ]);
 
-    const { conversation, viewer } = await ask<Told>(again, READ, { id: running.conversation.id });
+    const { conversation, viewer } = await runOperation<ReadResult>(restarted, READ_CONVERSATION, {
+      id: running.conversation.id,
+    });
     expect(conversation.messages.nodes.map(({ id, role, status }) => [id, role, status])).toEqual([
       [running.userMessage.id, 'USER', 'COMPLETED'],
       [running.reply.id, 'ASSISTANT', 'INTERRUPTED'],
@@ -97,10 +99,10 @@ describe('a gateway whose process was killed', () => {
     ]);
     expect(conversation.messages.nodes[0]?.content).toBe(question);
     expect(conversation.messages.nodes[3]?.content).not.toBe('');
-    // At most the last second of the interrupted reply is missing; it has text, so it counts.
+    // At most the last second of the interrupted text is missing. The reply has text, so it counts as used.
     const saved = conversation.messages.nodes[1]?.content ?? '';
-    expect(saved.slice(0, early.length)).toBe(early);
-    expect(cut.text.slice(0, saved.length)).toBe(saved);
+    expect(saved.slice(0, earlyText.length)).toBe(earlyText);
+    expect(interrupted.text.slice(0, saved.length)).toBe(saved);
     expect(conversation.messages.nodes[3]?.content.slice(0, saved.length)).toBe(saved);
     // The usage of the interrupted reply is unknown.
     expect(viewer.account.usage).toEqual({ messages: 3, days: [{ messages: 3, unpricedMessages: 1 }] });
@@ -113,19 +115,21 @@ describe('a gateway whose process was killed', () => {
     killed.kill('SIGKILL');
     await killed.exited;
     const next = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '5' } });
-    const again = Object.assign(next, { key: killed.key });
-    await webSocket.subscribe(again, { messageId: reply.id }).ended;
-    const { conversation: told, viewer } = await ask<Told>(again, READ, { id: conversation.id });
-    expect(told.messages.nodes[1]).toMatchObject({ id: reply.id, status: 'COMPLETED' });
+    const restarted = Object.assign(next, { key: killed.key });
+    await webSocket.subscribe(restarted, { messageId: reply.id }).ended;
+    const { conversation: stored, viewer } = await runOperation<ReadResult>(restarted, READ_CONVERSATION, {
+      id: conversation.id,
+    });
+    expect(stored.messages.nodes[1]).toMatchObject({ id: reply.id, status: 'COMPLETED' });
     expect(viewer.account.usage.messages).toBe(1);
   });
 
   it('recovers when it is killed again during the recovery', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '500' };
     const first = await startGatewayProcess({ env });
-    const one = await send(first, 'One?');
+    const firstSend = await send(first, 'One?');
     const { reply } = await send(first, 'Two?');
-    await readDeltas(webSocket.subscribe(first, { messageId: one.reply.id }), 1);
+    await readDeltas(webSocket.subscribe(first, { messageId: firstSend.reply.id }), 1);
     const { key } = first;
     first.kill('SIGKILL');
     await first.exited;

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { engineOf } from '../dialects/rest/support.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { describeEngines } from '../helpers/databases.ts';
+import { describeDatabases } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { readStore } from '../helpers/killable-gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
@@ -12,55 +12,57 @@ import { mutation } from '../schema/support.ts';
 const LIMIT = { timeout: 120_000 };
 const SOON = { timeout: 20_000, interval: 50 };
 
-interface Asked {
+interface ReplyResult {
   readonly reply: { id: string; status: string };
 }
 
-describeEngines('a gateway that stops', (kind) => {
+describeDatabases('a gateway that stops', (databaseEngine) => {
   it('stores new replies as QUEUED for the next start, and generates none', LIMIT, async () => {
-    const database = await createDatabase(kind);
+    const database = await createDatabase(databaseEngine);
     const engine = createScriptedEngine();
-    const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+    const gateway = await startGateway({ database, overrides: { engines: new Map([['builtin', engine]]) } });
     const chatbotId = await createChatbot(gateway);
     const socket = openSocket(gateway, { authorization: `Bearer ${gateway.key}` });
     onTestFinished(() => socket.close());
     await socket.connected;
     const first = await send(gateway, { chatbotId, sessionId: 'one', content: 'Well?' });
-    const other = await send(gateway, { chatbotId, sessionId: 'two', content: 'Other?' });
-    await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
+    const second = await send(gateway, { chatbotId, sessionId: 'two', content: 'Other?' });
+    await vi.waitFor(() => expect(engine.questionCount).toBe(2), SOON);
     engine.push(finish);
     await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(1), SOON);
-    const [underWay = ''] = gateway.deps.liveReplies.keys();
-    const ended = [first, other].find(({ replyId }) => replyId !== underWay);
+    const [runningId = ''] = gateway.deps.liveReplies.keys();
+    const ended = [first, second].find(({ replyId }) => replyId !== runningId);
 
     const closing = gateway.close();
-    const ask = async (name: string, input: object, selection: string) => {
-      const { data } = await socket.ask(mutation(name, selection), { input });
-      return (data as Record<string, Asked>)[name]?.reply;
+    const mutateOverSocket = async (name: string, input: object, selection: string) => {
+      const { data } = await socket.execute(mutation(name, selection), { input });
+      return (data as Record<string, ReplyResult>)[name]?.reply;
     };
-    const sent = await ask('sendMessage', { chatbotId, sessionId: 'new', content: 'Now?' }, 'reply { id status }');
-    const regenerated = await ask('regenerateMessage', { messageId: ended?.replyId }, 'reply { id status }');
+    const message = { chatbotId, sessionId: 'new', content: 'Now?' };
+    const selection = 'reply { id status }';
+    const sent = await mutateOverSocket('sendMessage', message, selection);
+    const regenerated = await mutateOverSocket('regenerateMessage', { messageId: ended?.replyId }, selection);
     expect([sent?.status, regenerated?.status]).toEqual(['QUEUED', 'QUEUED']);
-    expect(engine.asked).toBe(2);
+    expect(engine.questionCount).toBe(2);
     engine.push(delta('Whole.'), finish);
     await closing;
 
     const nextEngine = engineOf('Later.');
-    const next = await startGateway({ database, replaced: { engines: new Map([['builtin', nextEngine]]) } });
+    const next = await startGateway({ database, overrides: { engines: new Map([['builtin', nextEngine]]) } });
     onTestFinished(() => next.close());
     await vi.waitFor(async () => {
       const { messages } = await readStore(database.url);
       const byId = new Map(messages.map(({ id, status, content }) => [id, [status, content]]));
       const later = ['COMPLETED', 'Later.'];
       expect([sent, regenerated].map((reply) => byId.get(reply?.id ?? ''))).toEqual([later, later]);
-      expect(byId.get(underWay)).toEqual(['COMPLETED', 'Whole.']);
+      expect(byId.get(runningId)).toEqual(['COMPLETED', 'Whole.']);
     }, SOON);
   });
 
   it('leaves a reply without text to the next start, and answers waiting requests with 503', LIMIT, async () => {
-    const database = await createDatabase(kind);
+    const database = await createDatabase(databaseEngine);
     const engine = createScriptedEngine();
-    const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+    const gateway = await startGateway({ database, overrides: { engines: new Map([['builtin', engine]]) } });
     const { key } = gateway;
     const chatbotId = await createChatbot(gateway);
     const chats = ['one', 'two'].map((idempotencyKey) =>
@@ -74,18 +76,18 @@ describeEngines('a gateway that stops', (kind) => {
         body: '{"message":"Well?"}',
       }),
     );
-    await vi.waitFor(() => expect(engine.asked).toBe(1), SOON);
+    await vi.waitFor(() => expect(engine.questionCount).toBe(1), SOON);
     await gateway.close();
     for (const response of await Promise.all(chats)) {
       expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
     }
 
     const nextEngine = createScriptedEngine();
-    const next = await startGateway({ database, replaced: { engines: new Map([['builtin', nextEngine]]) } });
+    const next = await startGateway({ database, overrides: { engines: new Map([['builtin', nextEngine]]) } });
     onTestFinished(() => next.close());
-    await vi.waitFor(() => expect(nextEngine.asked).toBe(1), SOON);
+    await vi.waitFor(() => expect(nextEngine.questionCount).toBe(1), SOON);
     nextEngine.push(delta('Later.'), finish);
-    await vi.waitFor(() => expect(nextEngine.asked).toBe(2), SOON);
+    await vi.waitFor(() => expect(nextEngine.questionCount).toBe(2), SOON);
     nextEngine.push(delta('Last.'), finish);
     await vi.waitFor(() => expect(next.deps.liveReplies.size).toBe(0), SOON);
     const { messages } = await readStore(database.url);

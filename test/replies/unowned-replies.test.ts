@@ -5,21 +5,21 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 import { readMessage } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-/** The watcher finds replies that no node generates within 20 seconds; a busy machine needs longer. */
-const FOUND = { timeout: 40_000, interval: 100 };
+/** Within 20 seconds, the watcher finds replies that no node generates; a busy machine needs longer. */
+const RECOVERY_WAIT = { timeout: 40_000, interval: 100 };
 const LIMIT = { timeout: 90_000 };
-const CONVERSATIONS = 25;
+const CONVERSATION_COUNT = 25;
 
 async function open() {
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+  const gateway = await startGateway({ overrides: { engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
   onTestFinished(() => engine.push(...Array(8).fill(finish)));
   return { gateway, engine, chatbotId: await createChatbot(gateway) };
 }
 
-/** Makes transactions that end a reply fail with an unexpected error until the test stops that. */
-function breakEndings({ deps }: TestGateway): () => void {
+/** Makes transactions that end a reply fail with an unexpected error. @returns a function that lets them succeed. */
+function failReplyEnds({ deps }: TestGateway): () => void {
   const { transaction } = deps.db;
   const spy = vi.spyOn(deps.db, 'transaction').mockImplementation((work) =>
     transaction(async (trx) => {
@@ -32,11 +32,11 @@ function breakEndings({ deps }: TestGateway): () => void {
 }
 
 describe('a reply whose end cannot be stored', () => {
-  it('is ended once the database accepts it, and the conversation continues', LIMIT, async () => {
+  it('is completed once the database accepts the end, and the conversation continues', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
     const second = await send(gateway, { conversationId: first.conversationId, content: 'Two?' });
-    const repair = breakEndings(gateway);
+    const repair = failReplyEnds(gateway);
     engine.push(delta('First.'), finish);
     await vi.waitFor(() =>
       expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot store the end of a reply; retrying'),
@@ -47,33 +47,33 @@ describe('a reply whose end cannot be stored', () => {
     for (const [id, content] of Object.entries(texts)) {
       await vi.waitFor(async () => {
         expect(await readMessage(gateway, id)).toMatchObject({ status: 'COMPLETED', content });
-      }, FOUND);
+      }, RECOVERY_WAIT);
     }
   });
 
-  it('is recovered by the watcher after its node gave it up, and the conversation continues', LIMIT, async () => {
+  it('is recovered by the watcher after its node stops retrying, and the conversation continues', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
     const second = await send(gateway, { conversationId: first.conversationId, content: 'Two?' });
-    const repair = breakEndings(gateway);
+    const repair = failReplyEnds(gateway);
     engine.push(delta('First.'), finish);
-    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), FOUND);
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), RECOVERY_WAIT);
     repair();
     await vi.waitFor(async () => {
       expect(await readMessage(gateway, first.replyId)).toMatchObject({ status: 'INTERRUPTED', content: 'First.' });
-    }, FOUND);
+    }, RECOVERY_WAIT);
     engine.push(delta('Second.'), finish);
     await vi.waitFor(async () => {
       expect(await readMessage(gateway, second.replyId)).toMatchObject({ status: 'COMPLETED' });
-    }, FOUND);
+    }, RECOVERY_WAIT);
   });
 
-  it('can be stopped in the meantime', LIMIT, async () => {
+  it('can be stopped before it is recovered', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
-    const repair = breakEndings(gateway);
+    const repair = failReplyEnds(gateway);
     engine.push(delta('First.'), finish);
-    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), FOUND);
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), RECOVERY_WAIT);
     repair();
     const selection = 'reply { status }';
     const { reply } = await mutate<{ reply: { status: string } }>(
@@ -86,28 +86,28 @@ describe('a reply whose end cannot be stored', () => {
   });
 });
 
-describe('a stop whose end the generating node cannot store', () => {
-  it('still gets a response, and the reply becomes STOPPED once the database accepts it', LIMIT, async () => {
+describe('stopMessage while the generating node cannot store the end of the reply', () => {
+  it('still returns the reply, which becomes STOPPED once the database accepts the end', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
-    await vi.waitFor(() => expect(engine.asked).toBe(1), FOUND);
-    const repair = breakEndings(gateway);
+    await vi.waitFor(() => expect(engine.questionCount).toBe(1), RECOVERY_WAIT);
+    const repair = failReplyEnds(gateway);
     const answer = await mutate(gateway, 'stopMessage', { messageId: replyId }, { selection: 'reply { id }' });
     expect(answer).toMatchObject({ reply: { id: replyId } });
     expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot stop a reply; retrying');
     repair();
     await vi.waitFor(async () => {
       expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', content: '' });
-    }, FOUND);
+    }, RECOVERY_WAIT);
   });
 });
 
-describe('queued replies without a reply before them', () => {
-  it(`are all generated: 3 in each of ${CONVERSATIONS} conversations`, LIMIT, async () => {
+describe('queued replies that were not started when the reply before them ended', () => {
+  it(`are all generated: 3 in each of ${CONVERSATION_COUNT} conversations`, LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { db } = gateway.deps;
     const replies: string[] = [];
-    for (let index = 0; index < CONVERSATIONS; index++) {
+    for (let index = 0; index < CONVERSATION_COUNT; index++) {
       const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'One?' });
       const waiting = [];
       for (const content of ['Two?', 'Three?', 'Four?'])
@@ -122,11 +122,11 @@ describe('queued replies without a reply before them', () => {
           .execute(),
       );
     }
-    engine.push(...Array(5 * CONVERSATIONS).fill(finish));
+    engine.push(...Array(5 * CONVERSATION_COUNT).fill(finish));
     for (const id of replies) {
       await vi.waitFor(
         async () => expect(await readMessage(gateway, id)).toMatchObject({ status: 'COMPLETED' }),
-        FOUND,
+        RECOVERY_WAIT,
       );
     }
   });

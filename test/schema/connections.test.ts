@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { codesOf } from '../helpers/sockets.ts';
-import { distinct } from './support.ts';
+import { errorCodesOf } from '../helpers/sockets.ts';
+import { removeDuplicates } from './support.ts';
 
-const COUNT = 45;
+const ITEM_COUNT = 45;
 const PAGE = 'edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
 const ARGS = '(first: $first, after: $after, last: $last, before: $before)';
-const HEAD = 'query ($first: Int, $after: String, $last: Int, $before: String, $id: ID = "")';
+const OPERATION = 'query ($first: Int, $after: String, $last: Int, $before: String, $id: ID = "")';
 
-/** Each list of the graph: the query that asks for it under the name `list`. */
+/** Queries that select a connection under the alias `list`. */
 const LISTS = {
-  chatbots: `${HEAD} { list: chatbots${ARGS} { ${PAGE} } node(id: $id) { id } }`,
-  sources: `${HEAD} { node(id: $id) { ... on Chatbot { list: sources${ARGS} { ${PAGE} } } } }`,
-  passages: `${HEAD} { node(id: $id) { ... on Source { list: passages${ARGS} { ${PAGE} } } } }`,
-  conversations: `${HEAD} { node(id: $id) { ... on Chatbot { list: conversations${ARGS} { ${PAGE} } } } }`,
-  messages: `${HEAD} { node(id: $id) { ... on Conversation { list: messages${ARGS} { ${PAGE} } } } }`,
+  chatbots: `${OPERATION} { list: chatbots${ARGS} { ${PAGE} } node(id: $id) { id } }`,
+  sources: `${OPERATION} { node(id: $id) { ... on Chatbot { list: sources${ARGS} { ${PAGE} } } } }`,
+  passages: `${OPERATION} { node(id: $id) { ... on Source { list: passages${ARGS} { ${PAGE} } } } }`,
+  conversations: `${OPERATION} { node(id: $id) { ... on Chatbot { list: conversations${ARGS} { ${PAGE} } } } }`,
+  messages: `${OPERATION} { node(id: $id) { ... on Conversation { list: messages${ARGS} { ${PAGE} } } } }`,
 } as const;
 type List = keyof typeof LISTS;
 const NAMES = Object.keys(LISTS) as List[];
@@ -32,14 +32,14 @@ interface Page {
 }
 
 let gateway: TestGateway;
-const owners: Partial<Record<List, string>> = {};
+const parentIds: Partial<Record<List, string>> = {};
 
 beforeAll(async () => {
   gateway = await startGateway();
   const chatbotId = await createChatbot(gateway);
-  for (let i = 1; i < COUNT; i++) await createChatbot(gateway, { name: `Chatbot ${i}` });
-  const text = Array.from({ length: COUNT }, (_, i) => `# Part ${i}\n\nThis is part ${i}.`).join('\n\n');
-  for (let i = 0; i < COUNT; i++) {
+  for (let i = 1; i < ITEM_COUNT; i++) await createChatbot(gateway, { name: `Chatbot ${i}` });
+  const text = Array.from({ length: ITEM_COUNT }, (_, i) => `# Part ${i}\n\nThis is part ${i}.`).join('\n\n');
+  for (let i = 0; i < ITEM_COUNT; i++) {
     const input = { chatbotId, title: `Source ${i}`, content: { text: i === 0 ? text : 'One passage.' } };
     await gateway.graphql('mutation ($input: CreateSourceInput!) { createSource(input: $input) { __typename } }', {
       input,
@@ -48,8 +48,8 @@ beforeAll(async () => {
   }
   const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'First' });
   for (let i = 1; i < 23; i++) await send(gateway, { conversationId, content: `Message ${i}` });
-  const oldest = await ask('sources', { last: 1, id: chatbotId });
-  Object.assign(owners, {
+  const oldest = await fetchPage('sources', { last: 1, id: chatbotId });
+  Object.assign(parentIds, {
     sources: chatbotId,
     conversations: chatbotId,
     messages: conversationId,
@@ -58,9 +58,9 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-async function ask(list: List, variables: object): Promise<Page> {
+async function fetchPage(list: List, variables: object): Promise<Page> {
   const { data, errors } = await gateway.graphql<{ list?: Page; node: { list: Page } }>(LISTS[list], {
-    id: owners[list],
+    id: parentIds[list],
     ...variables,
   });
   expect(errors).toBeUndefined();
@@ -72,11 +72,11 @@ const idsOf = ({ nodes }: Page) => nodes.map(({ id }) => id);
 describe.each(NAMES)('the list of %s', (list) => {
   let all: string[];
   beforeAll(async () => {
-    all = idsOf(await ask(list, { first: 100 }));
+    all = idsOf(await fetchPage(list, { first: 100 }));
   });
 
-  it('has more than two pages, in its order', () => {
-    expect(all.length).toBeGreaterThanOrEqual(COUNT);
+  it('is sorted by creation, and has more than two pages', () => {
+    expect(all.length).toBeGreaterThanOrEqual(ITEM_COUNT);
     expect(new Set(all).size).toBe(all.length);
     const sorted = all.toSorted();
     expect(all).toEqual(list === 'sources' || list === 'conversations' ? sorted.reverse() : sorted);
@@ -84,10 +84,10 @@ describe.each(NAMES)('the list of %s', (list) => {
 
   it.each([1, 7, 20, 44, 45, 46, 100])('returns every item once, forwards in pages of %i', async (first) => {
     const ids: string[] = [];
-    let page = await ask(list, { first });
+    let page = await fetchPage(list, { first });
     expect(page.pageInfo.hasPreviousPage).toBe(false);
     for (ids.push(...idsOf(page)); page.pageInfo.hasNextPage; ids.push(...idsOf(page))) {
-      page = await ask(list, { first, after: page.pageInfo.endCursor });
+      page = await fetchPage(list, { first, after: page.pageInfo.endCursor });
       expect(page.nodes.length).toBeGreaterThan(0);
       expect(page.pageInfo.hasPreviousPage).toBe(true);
     }
@@ -96,10 +96,10 @@ describe.each(NAMES)('the list of %s', (list) => {
 
   it.each([1, 7, 20, 44, 45, 46, 100])('returns every item once, backwards in pages of %i', async (last) => {
     const ids: string[] = [];
-    let page = await ask(list, { last });
+    let page = await fetchPage(list, { last });
     expect(page.pageInfo.hasNextPage).toBe(false);
     for (ids.unshift(...idsOf(page)); page.pageInfo.hasPreviousPage; ids.unshift(...idsOf(page))) {
-      page = await ask(list, { last, before: page.pageInfo.startCursor });
+      page = await fetchPage(list, { last, before: page.pageInfo.startCursor });
       expect(page.nodes.length).toBeGreaterThan(0);
       expect(page.pageInfo.hasNextPage).toBe(true);
     }
@@ -107,27 +107,27 @@ describe.each(NAMES)('the list of %s', (list) => {
   });
 
   it('returns 20 items by default, as nodes and as edges, with the cursors of both ends', async () => {
-    const page = await ask(list, {});
+    const page = await fetchPage(list, {});
     expect(idsOf(page)).toEqual(all.slice(0, 20));
     expect(page.edges.map(({ node }) => node)).toEqual(page.nodes);
     expect(page.pageInfo).toMatchObject({
       startCursor: page.edges.at(0)?.cursor,
       endCursor: page.edges.at(-1)?.cursor,
     });
-    expect(distinct(page.edges.map(({ cursor }) => cursor))).toHaveLength(20);
+    expect(removeDuplicates(page.edges.map(({ cursor }) => cursor))).toHaveLength(20);
   });
 
   it('returns the items between two cursors, from either end', async () => {
-    const { edges } = await ask(list, { first: 30 });
+    const { edges } = await fetchPage(list, { first: 30 });
     const [after, before] = [edges[4]?.cursor, edges[25]?.cursor];
-    expect(idsOf(await ask(list, { first: 100, after, before }))).toEqual(all.slice(5, 25));
-    expect(idsOf(await ask(list, { first: 3, after, before }))).toEqual(all.slice(5, 8));
-    expect(idsOf(await ask(list, { last: 3, after, before }))).toEqual(all.slice(22, 25));
-    expect(idsOf(await ask(list, { first: 3, after: before, before: after }))).toEqual([]);
+    expect(idsOf(await fetchPage(list, { first: 100, after, before }))).toEqual(all.slice(5, 25));
+    expect(idsOf(await fetchPage(list, { first: 3, after, before }))).toEqual(all.slice(5, 8));
+    expect(idsOf(await fetchPage(list, { last: 3, after, before }))).toEqual(all.slice(22, 25));
+    expect(idsOf(await fetchPage(list, { first: 3, after: before, before: after }))).toEqual([]);
   });
 
   it('reports correct page info when no items are requested', async () => {
-    const { nodes, pageInfo } = await ask(list, { first: 0 });
+    const { nodes, pageInfo } = await fetchPage(list, { first: 0 });
     expect([nodes, pageInfo]).toEqual([
       [],
       { hasNextPage: true, hasPreviousPage: false, startCursor: null, endCursor: null },
@@ -150,18 +150,19 @@ describe.each(NAMES)('the list of %s', (list) => {
     { after: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' },
     { first: 5, before: '!' },
   ])('rejects %.60j', async (variables) => {
-    const answer = await gateway.graphql(LISTS[list], { id: owners[list], ...variables });
-    expect(codesOf(answer)).toEqual(['BAD_USER_INPUT']);
+    const answer = await gateway.graphql(LISTS[list], { id: parentIds[list], ...variables });
+    expect(errorCodesOf(answer)).toEqual(['BAD_USER_INPUT']);
   });
 
   it('rejects cursors of other lists, and its own with a character more or less', async () => {
-    const own = (await ask(list, { first: 1 })).pageInfo.endCursor ?? '';
-    const foreign = NAMES.filter((name) => name !== list).map(
-      async (name) => (await ask(name, { first: 1 })).pageInfo.endCursor,
+    const ownCursor = (await fetchPage(list, { first: 1 })).pageInfo.endCursor ?? '';
+    const foreignCursors = NAMES.filter((name) => name !== list).map(
+      async (name) => (await fetchPage(name, { first: 1 })).pageInfo.endCursor,
     );
-    for (const cursor of [...(await Promise.all(foreign)), `${own}=`, `${own} `, `${own}A`, own.slice(0, -1)]) {
-      const answer = await gateway.graphql(LISTS[list], { id: owners[list], after: cursor });
-      expect(codesOf(answer)).toEqual(['BAD_USER_INPUT']);
+    const alteredCursors = [`${ownCursor}=`, `${ownCursor} `, `${ownCursor}A`, ownCursor.slice(0, -1)];
+    for (const cursor of [...(await Promise.all(foreignCursors)), ...alteredCursors]) {
+      const answer = await gateway.graphql(LISTS[list], { id: parentIds[list], after: cursor });
+      expect(errorCodesOf(answer)).toEqual(['BAD_USER_INPUT']);
     }
   });
 });

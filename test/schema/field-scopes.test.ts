@@ -22,8 +22,8 @@ const WEBHOOK_EVENTS = [
   ...['WebhookDisabledEvent', 'WebhookPayload'],
 ];
 
-/** The fields by required scope; with several scopes, any one is enough. All other fields need none. */
-const TABLE: Readonly<Record<string, readonly string[]>> = {
+/** The fields by required scopes. If there are several scopes, one of them is enough. All other fields require none. */
+const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation', 'search'].map((name) => `Query.${name}`),
     'Subscription.chatbotEvents',
@@ -73,12 +73,16 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['Account.apiKeys', 'Usage.warnings', 'UsageShare.apiKey'],
   ],
 };
-const needed = new Map(
-  Object.entries(TABLE).flatMap(([scopes, fields]) => fields.map((field) => [field, scopes.split(' ')] as const)),
+const scopesByField = new Map(
+  Object.entries(FIELDS_BY_SCOPES).flatMap(([scopes, fields]) =>
+    fields.map((field) => [field, scopes.split(' ')] as const),
+  ),
 );
-const SUBSETS = Array.from({ length: 2 ** SCOPES.length }, (_, bits) => SCOPES.filter((_scope, i) => bits & (1 << i)));
+const SCOPE_SUBSETS = Array.from({ length: 2 ** SCOPES.length }, (_, bits) =>
+  SCOPES.filter((_scope, i) => bits & (1 << i)),
+);
 
-/** A path to a field: its fields, the field itself last, and a document that selects it. */
+/** The path to a field: the fields from the root to it, and a document that selects it. */
 interface FieldPath {
   readonly fields: readonly string[];
   readonly document: string;
@@ -86,11 +90,11 @@ interface FieldPath {
 
 type OperationKind = 'query' | 'mutation' | 'subscription';
 
-/** Yields the shortest path to every field of every type that a root field leads to. */
+/** Yields the shortest path to every field of every type that can be reached from a root field. */
 function* pathsFrom(kind: OperationKind, root: GraphQLObjectType, name: string): Generator<FieldPath> {
   type Position = { type: GraphQLNamedType; fields: string[]; open: string; close: string };
-  const first = root.getFields()[name];
-  if (first === undefined) throw new Error(`There is no ${name}.`);
+  const rootField = root.getFields()[name];
+  if (rootField === undefined) throw new Error(`There is no ${name}.`);
   const queue: Position[] = [];
   const visited = new Set<GraphQLNamedType>();
   const enter = (position: Position) => {
@@ -100,7 +104,7 @@ function* pathsFrom(kind: OperationKind, root: GraphQLObjectType, name: string):
   };
   const start = { fields: [`${root.name}.${name}`], open: `${kind} { ${name} {`, close: '} }' };
   yield { fields: start.fields, document: `${kind} { ${name} { __typename } }` };
-  enter({ ...start, type: getNamedType(first.type) });
+  enter({ ...start, type: getNamedType(rootField.type) });
   for (let position = queue.shift(); position !== undefined; position = queue.shift()) {
     const { type, fields, open, close } = position;
     if (isAbstractType(type)) {
@@ -127,7 +131,7 @@ const ROOTS = (
   ] as const
 ).flatMap(([kind, type]) => (type ? Object.keys(type.getFields()).map((name) => ({ kind, type, name })) : []));
 
-describe('the table of fields and scopes', () => {
+describe('the table of fields by scopes', () => {
   it('contains the scopes of every field', () => {
     const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) || isInterfaceType(type));
     const found = types.flatMap((type) =>
@@ -136,7 +140,7 @@ describe('the table of fields and scopes', () => {
         return scopes.length > 0 ? [[`${type.name}.${field.name}`, scopes.join(' ')]] : [];
       }),
     );
-    const table = [...needed].map(([field, scopes]) => [field, scopes.join(' ')]);
+    const table = [...scopesByField].map(([field, scopes]) => [field, scopes.join(' ')]);
     expect(found.toSorted()).toEqual(table.toSorted());
   });
 
@@ -146,46 +150,48 @@ describe('the table of fields and scopes', () => {
       const parsed = parse(document, { noLocation: true });
       const operation = getOperationAST(parsed);
       if (operation == null) throw new Error(document);
-      for (const scopes of SUBSETS) {
+      for (const scopes of SCOPE_SUBSETS) {
         const isAllowed = fields.every((field) => {
-          const any = needed.get(field);
-          return any === undefined || any.some((scope) => scopes.includes(scope as Scope));
+          const allowedScopes = scopesByField.get(field);
+          return allowedScopes === undefined || allowedScopes.some((scope) => scopes.includes(scope as Scope));
         });
-        let isLetThrough = true;
+        let isAccepted = true;
         try {
           requireScopes({ schema, document: parsed, operation }, new Set(scopes));
         } catch (error) {
           if (!(error instanceof ForbiddenError)) throw error;
-          isLetThrough = false;
+          isAccepted = false;
           if (error.requiredScopes.some((scope) => scopes.includes(scope))) wrong.push([document, error.message]);
         }
-        if (isAllowed !== isLetThrough) wrong.push([document, scopes, isLetThrough]);
+        if (isAllowed !== isAccepted) wrong.push([document, scopes, isAccepted]);
       }
     }
     expect(wrong).toEqual([]);
   });
 
-  it('does not let a key with MANAGE only read messages, leads or sources', () => {
-    const content =
+  it('does not let a key with MANAGE alone read messages, leads or sources', () => {
+    const contentFields =
       /^(Message\.(content|citations|reasoning|metadata)|Lead\.(name|email|phone|customData)|Passage\.text)$/;
-    const manages = new Set<Scope>(['MANAGE']);
-    const read = ROOTS.flatMap(({ kind, type, name }) => [...pathsFrom(kind, type, name)]).filter(({ document }) => {
+    const scopes = new Set<Scope>(['MANAGE']);
+    const allowed = ROOTS.flatMap(({ kind, type, name }) => [...pathsFrom(kind, type, name)]).filter(({ document }) => {
       const parsed = parse(document, { noLocation: true });
       const operation = getOperationAST(parsed);
       try {
-        if (operation != null) requireScopes({ schema, document: parsed, operation }, manages);
+        if (operation != null) requireScopes({ schema, document: parsed, operation }, scopes);
         return true;
       } catch {
         return false;
       }
     });
-    expect(read.length).toBeGreaterThan(100);
-    expect(read.filter(({ fields }) => content.test(fields.at(-1) ?? '')).map(({ document }) => document)).toEqual([]);
+    expect(allowed.length).toBeGreaterThan(100);
+    expect(
+      allowed.filter(({ fields }) => contentFields.test(fields.at(-1) ?? '')).map(({ document }) => document),
+    ).toEqual([]);
   });
 });
 
 describe('requireScopes', () => {
-  const check = (document: string, scopes: Scope[], variables: Record<string, unknown> = {}) => {
+  const checkScopes = (document: string, scopes: Scope[], variables: Record<string, unknown> = {}) => {
     const parsed = parse(document);
     const operation = getOperationAST(parsed);
     if (operation == null) throw new Error(document);
@@ -206,7 +212,7 @@ describe('requireScopes', () => {
       ['viewer.account.apiKeys', 'MANAGE'],
     ],
     [
-      'fragments of fragments',
+      'nested fragments',
       '{ viewer { ...A } } fragment A on Viewer { account { ...B } } fragment B on Account { apiKeys { id } }',
       ['viewer.account.apiKeys', 'MANAGE'],
     ],
@@ -220,21 +226,21 @@ describe('requireScopes', () => {
       'mutation { sendMessage(input: {content: "a"}) { ... on SendMessagePayload { conversation { id } } } }',
       ['sendMessage', 'CHAT'],
     ],
-  ])('finds fields selected by %s', (_name, document, found) => {
-    expect(check(document, ['READ'])).toEqual(found);
+  ])('finds fields selected by %s', (_name, document, expected) => {
+    expect(checkScopes(document, ['READ'])).toEqual(expected);
   });
 
-  it('ignores fields that a variable skips, evaluated for each execution', () => {
+  it('ignores fields that a variable skips, and evaluates the variable at each execution', () => {
     const document =
       'query ($keys: Boolean = false, $not: Boolean!) { viewer { account { apiKeys @include(if: $keys) { id } usage @skip(if: $not) { warnings { percent } } } } }';
-    expect(check(document, ['READ'], { not: true })).toBe('allowed');
-    expect(check(document, ['READ'], { not: false })).toEqual(['viewer.account.usage.warnings', 'MANAGE']);
-    expect(check(document, ['READ'], { not: true, keys: true })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
-    expect(check(document, ['READ'], { not: 'nonsense' })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
+    expect(checkScopes(document, ['READ'], { not: true })).toBe('allowed');
+    expect(checkScopes(document, ['READ'], { not: false })).toEqual(['viewer.account.usage.warnings', 'MANAGE']);
+    expect(checkScopes(document, ['READ'], { not: true, keys: true })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
+    expect(checkScopes(document, ['READ'], { not: 'nonsense' })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
   });
 
   it('checks a fragment even if an earlier spread of it was skipped', () => {
     const document = '{ viewer { ...K @include(if: false) ...K } } fragment K on Viewer { account { apiKeys { id } } }';
-    expect(check(document, ['READ'])).toEqual(['viewer.account.apiKeys', 'MANAGE']);
+    expect(checkScopes(document, ['READ'])).toEqual(['viewer.account.apiKeys', 'MANAGE']);
   });
 });

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createId, type IdKind, kindOfId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { codesOf } from '../helpers/sockets.ts';
+import { errorCodesOf } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
-import { distinct, keyWith, mutate, runAsOtherAccount } from './support.ts';
+import { SECRET_KEY, storeDelivery, subscribe } from '../helpers/webhooks/webhooks.ts';
+import { createKeyWith, mutate, removeDuplicates, runForForeignAndUnknownIds } from './support.ts';
 
 const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
 const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }';
@@ -56,7 +56,7 @@ beforeAll(async () => {
     message: messageId,
     lead: captured.lead.id,
     webhookSubscription: webhook.id,
-    webhookDelivery: (await writeDelivery(gateway, webhook.id)).id,
+    webhookDelivery: (await storeDelivery(gateway, webhook.id)).id,
   };
 });
 afterAll(() => gateway.close());
@@ -68,20 +68,23 @@ describe('node', () => {
     expect((await gateway.graphql(NODE, { id: ids[kind].toUpperCase() })).data).toEqual({ node });
   });
 
-  it.each(KINDS)('is null for other accounts for an object of the kind %s, whatever the id', async (kind) => {
-    const answers = await runAsOtherAccount(gateway, { query: NODE, id: ids[kind], kind });
-    expect(distinct(answers)).toEqual([{ status: 200, data: { node: null } }]);
-  });
+  it.each(KINDS)(
+    'returns null to other accounts for the id of an object of the kind %s, as for an unknown id',
+    async (kind) => {
+      const answers = await runForForeignAndUnknownIds(gateway, { query: NODE, id: ids[kind], kind });
+      expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { node: null } }]);
+    },
+  );
 
   it('finds no API key for a key without MANAGE, not even itself', async () => {
-    const key = await keyWith(gateway, 'READ');
+    const key = await createKeyWith(gateway, 'READ');
     const own = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
     for (const id of [ids.apiKey, own.data.viewer.apiKey.id]) {
       expect((await gateway.graphql(NODE, { id }, key)).data).toEqual({ node: null });
     }
   });
 
-  it('reads all fields of the objects it finds', async () => {
+  it('returns objects with all their fields', async () => {
     const query = `query ($chatbot: ID!, $passage: ID!, $message: ID!) {
       chatbot: node(id: $chatbot) { ... on Chatbot { name } }
       passage: node(id: $passage) { ... on Passage { text source { title } } }
@@ -97,7 +100,7 @@ describe('node', () => {
 
 describe('nodes', () => {
   it('finds objects of several kinds in the order of the ids, with null for missing ones', async () => {
-    const asked = [
+    const requestedIds = [
       ids.message,
       'nonsense',
       ids.account,
@@ -106,7 +109,7 @@ describe('nodes', () => {
       ids.message,
       '',
     ];
-    expect((await gateway.graphql(NODES, { ids: asked })).data).toEqual({
+    expect((await gateway.graphql(NODES, { ids: requestedIds })).data).toEqual({
       nodes: [
         { __typename: 'Message', id: ids.message },
         null,
@@ -127,12 +130,12 @@ describe('nodes', () => {
   });
 
   it('accepts 100 ids, but not 101', async () => {
-    const unknown = (count: number) => ({ ids: Array.from({ length: count }, () => createId('message')) });
-    expect((await gateway.graphql(NODES, unknown(100))).data).toEqual({ nodes: Array(100).fill(null) });
-    expect((await gateway.graphql(NODES, unknown(0))).data).toEqual({ nodes: [] });
-    const refused = await gateway.graphql(NODES, unknown(101));
-    expect([codesOf(refused), refused.data]).toEqual([['BAD_USER_INPUT'], null]);
-    expect(codesOf(await gateway.graphql(NODES, unknown(6_000)))).toEqual(['BAD_USER_INPUT']);
+    const unknownIds = (count: number) => ({ ids: Array.from({ length: count }, () => createId('message')) });
+    expect((await gateway.graphql(NODES, unknownIds(100))).data).toEqual({ nodes: Array(100).fill(null) });
+    expect((await gateway.graphql(NODES, unknownIds(0))).data).toEqual({ nodes: [] });
+    const refused = await gateway.graphql(NODES, unknownIds(101));
+    expect([errorCodesOf(refused), refused.data]).toEqual([['BAD_USER_INPUT'], null]);
+    expect(errorCodesOf(await gateway.graphql(NODES, unknownIds(6_000)))).toEqual(['BAD_USER_INPUT']);
   });
 });
 

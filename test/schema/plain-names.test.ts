@@ -17,7 +17,7 @@ afterAll(() => gateway.close());
 const CASES: Readonly<Record<string, (name: string) => readonly [mutation: string, input: object]>> = {
   'an API key': (name) => ['createApiKey', { name }],
   'a chatbot': (name) => ['createChatbot', { name }],
-  'a chatbot that is renamed': (name) => ['updateChatbot', { id: chatbotId, name }],
+  'a renamed chatbot': (name) => ['updateChatbot', { id: chatbotId, name }],
   'a lead form': (name) => [
     'updateChatbot',
     { id: chatbotId, leadForm: { title: name, fields: [{ name: 'a', label: 'A' }] } },
@@ -31,8 +31,8 @@ const CASES: Readonly<Record<string, (name: string) => readonly [mutation: strin
     'createWebhookSubscription',
     { url: 'https://hooks.example.com', events: ['LEAD_CAPTURED'], description },
   ],
-  'a person': (authorName) => ['sendAgentMessage', { conversationId, content: 'a', authorName }],
-  'whom a conversation is assigned': (assignee) => ['assignConversation', { conversationId, assignee }],
+  'an author': (authorName) => ['sendAgentMessage', { conversationId, content: 'a', authorName }],
+  'an assignee': (assignee) => ['assignConversation', { conversationId, assignee }],
   'a lead': (name) => ['captureLead', { conversationId, name, email: 'a@example.com' }],
   'a model': (model) => ['testProvider', { provider: 'openai', model }],
 };

@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
 
 const unions = Object.values(schema.getTypeMap()).filter(isUnionType);
-const errors = new Set(schema.getPossibleTypes(assertInterfaceType(schema.getType('Error'))).map(({ name }) => name));
+const errorNames = new Set(
+  schema.getPossibleTypes(assertInterfaceType(schema.getType('Error'))).map(({ name }) => name),
+);
 
 describe('the result of a mutation', () => {
   it('is a union of one payload and errors', () => {
     const results = Object.values(schema.getMutationType()?.getFields() ?? {}).map(({ type }) => `${type}`);
     expect(unions.map(({ name }) => `${name}!`).sort()).toEqual(results.sort());
     for (const union of unions) {
-      const payloads = union.getTypes().filter(({ name }) => !errors.has(name));
+      const payloads = union.getTypes().filter(({ name }) => !errorNames.has(name));
       expect(payloads.map(({ name }) => name)).toEqual([union.name.replace(/Result$/, 'Payload')]);
     }
   });
@@ -20,8 +22,8 @@ describe('the result of a mutation', () => {
   });
 
   it('has no field called `message` in its payload', () => {
-    const named = unions.flatMap((union) => union.getTypes()).filter(({ name }) => !errors.has(name));
-    expect(named.filter((type) => 'message' in type.getFields()).map(({ name }) => name)).toEqual([]);
+    const payloads = unions.flatMap((union) => union.getTypes()).filter(({ name }) => !errorNames.has(name));
+    expect(payloads.filter((type) => 'message' in type.getFields()).map(({ name }) => name)).toEqual([]);
   });
 });
 

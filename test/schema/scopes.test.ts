@@ -5,11 +5,11 @@ import { monthOf, toTimestamp } from '../../src/domain/time.ts';
 import { insertWarning } from '../../src/store/quota-warnings.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { codesOf, openSocket } from '../helpers/sockets.ts';
+import { errorCodesOf, openSocket } from '../helpers/sockets.ts';
 import { SECRET_KEY, subscribe } from '../helpers/webhooks/webhooks.ts';
-import { keyWith } from './support.ts';
+import { createKeyWith } from './support.ts';
 
-/** Each root field: its scopes, any one of which is enough, and an operation. `$id` is the id of a chatbot. */
+/** For each root field, its scopes, of which one is enough, and an operation. `$id` is the id of a chatbot. */
 const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly operation: string }> = {
   viewer: { scopes: SCOPES, operation: '{ viewer { kind } }' },
   node: { scopes: ['READ'], operation: '{ node(id: "$id") { id } }' },
@@ -94,7 +94,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['MANAGE'],
     operation: 'mutation { markConversationRead(input: { conversationId: "1" }) { __typename } }',
   },
-  // The required scope depends on the role that types: see test/conversations/typing.test.ts.
+  // The required scope depends on the role of the author: see test/conversations/typing.test.ts.
   setTyping: {
     scopes: ['CHAT'],
     operation: 'mutation { setTyping(input: { conversationId: "1", isTyping: true }) { __typename } }',
@@ -146,10 +146,10 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     operation:
       'mutation { replayWebhooks(input: { subscriptionId: "$webhook", since: "2099-01-01T00:00:00Z" }) { __typename } }',
   },
-  // Allowed subscribers get no event until a delivery changes, so test/webhooks/deliveries.test.ts tests them.
+  // This subscription has no event until a delivery changes, so test/webhooks/deliveries.test.ts tests allowed keys.
   webhookDeliveries: { scopes: ['MANAGE'], operation: 'subscription { webhookDeliveries { id } }' },
   dryRunWebhook: { scopes: ['MANAGE'], operation: '{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }' },
-  // Only for the documents of webhooks.
+  // Only webhook documents can select this field.
   event: { scopes: [], operation: 'subscription { event { id } }' },
   messageStream: {
     scopes: ['CHAT', 'READ'],
@@ -158,20 +158,20 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
 };
 
 let gateway: TestGateway;
-let id: string;
-let reply: string;
-let conversation: string;
-let webhook: string;
-const keys = {} as Record<Scope, string>;
+let chatbotId: string;
+let replyId: string;
+let conversationId: string;
+let webhookId: string;
+const keyByScope = {} as Record<Scope, string>;
 
 beforeAll(async () => {
   gateway = await startGateway({ env: { SECRET_KEY } });
-  id = await createChatbot(gateway, { sources: ['a'] });
-  const sent = await send(gateway, { chatbotId: id, content: 'Hello' });
-  reply = sent.replyId;
-  webhook = (await subscribe(gateway)).id;
-  conversation = sent.conversationId;
-  for (const scope of SCOPES) keys[scope] = await keyWith(gateway, scope);
+  chatbotId = await createChatbot(gateway, { sources: ['a'] });
+  const sent = await send(gateway, { chatbotId, content: 'Hello' });
+  replyId = sent.replyId;
+  webhookId = (await subscribe(gateway)).id;
+  conversationId = sent.conversationId;
+  for (const scope of SCOPES) keyByScope[scope] = await createKeyWith(gateway, scope);
   const { accountId, deps } = gateway;
   const now = deps.clock.now();
   const warning = { accountId, month: monthOf(now), percent: 80, used: 8, limit: 10, at: toTimestamp(now) };
@@ -185,7 +185,7 @@ async function countRows(): Promise<number[]> {
   return Promise.all(tables.map(async (table) => (await read.selectFrom(table).select('id').execute()).length));
 }
 
-it('lists every root field of the schema', () => {
+it('tests every root field of the schema', () => {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
   expect(roots.flatMap((type) => Object.keys(type?.getFields() ?? {})).toSorted()).toEqual(
     Object.keys(FIELDS).toSorted(),
@@ -193,35 +193,38 @@ it('lists every root field of the schema', () => {
 });
 
 describe.each(SCOPES)('a key with %s alone', (scope) => {
-  const rows = Object.entries(FIELDS).map(([name, field]) => ({ name, ...field }));
+  const cases = Object.entries(FIELDS).map(([name, field]) => ({ name, ...field }));
   const cursors = () => gateway.deps.cursors;
-  const write = (operation: string) =>
+  const fillIds = (operation: string) =>
     operation
-      .replace('$id', id)
-      .replace('$reply', reply)
-      .replace('$conversation', conversation)
-      .replace('$webhook', webhook)
-      .replace('$start', cursors().of('conversation', gateway.accountId, conversation).write('0___0'))
-      .replace('$inboxStart', cursors().of('chatbot', gateway.accountId, id).write('0_'));
+      .replace('$id', chatbotId)
+      .replace('$reply', replyId)
+      .replace('$conversation', conversationId)
+      .replace('$webhook', webhookId)
+      .replace('$start', cursors().forStream('conversation', gateway.accountId, conversationId).write('0___0'))
+      .replace('$inboxStart', cursors().forStream('chatbot', gateway.accountId, chatbotId).write('0_'));
 
-  const answered = rows.filter(({ scopes, name }) => scopes.includes(scope) && name !== 'webhookDeliveries');
-  it.each(answered)('may select $name', async ({ operation }) => {
-    const socket = openSocket(gateway, { 'x-api-key': keys[scope] });
-    expect(await socket.ask(write(operation))).toEqual({ data: expect.anything() });
+  const allowed = cases.filter(({ scopes, name }) => scopes.includes(scope) && name !== 'webhookDeliveries');
+  it.each(allowed)('may select $name', async ({ operation }) => {
+    const socket = openSocket(gateway, { 'x-api-key': keyByScope[scope] });
+    expect(await socket.execute(fillIds(operation))).toEqual({ data: expect.anything() });
     socket.close();
   });
 
-  it.each(rows.filter(({ scopes }) => !scopes.includes(scope)))('may not select $name', async ({ name, operation }) => {
-    const before = await countRows();
-    const { data, errors } = await gateway.graphql(write(operation), {}, keys[scope]);
-    expect(codesOf({ errors })).toEqual(['FORBIDDEN']);
-    expect(errors?.[0]?.message).toMatch(new RegExp(`lacks the scope that \\w+\\.${name} needs`));
-    expect(Object.values(data ?? {}).every((value) => value === null)).toBe(true);
-    expect(await countRows()).toEqual(before);
-  });
+  it.each(cases.filter(({ scopes }) => !scopes.includes(scope)))(
+    'may not select $name',
+    async ({ name, operation }) => {
+      const before = await countRows();
+      const { data, errors } = await gateway.graphql(fillIds(operation), {}, keyByScope[scope]);
+      expect(errorCodesOf({ errors })).toEqual(['FORBIDDEN']);
+      expect(errors?.[0]?.message).toMatch(new RegExp(`lacks the scope that \\w+\\.${name} needs`));
+      expect(Object.values(data ?? {}).every((value) => value === null)).toBe(true);
+      expect(await countRows()).toEqual(before);
+    },
+  );
 });
 
-describe('a field below a payload', () => {
+describe('a field within a payload', () => {
   it.each([
     [
       'sources',
@@ -236,15 +239,15 @@ describe('a field below a payload', () => {
       'mutation { createSource(input: { chatbotId: "$id", title: "A", content: { text: "a" } }) { ... on CreateSourcePayload { source { passages { nodes { text } } } } } }',
     ],
   ])('cannot be read by a key with MANAGE alone: %s', async (_name, operation) => {
-    const { data, errors } = await gateway.graphql(operation.replace('$id', id), {}, keys.MANAGE);
-    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
+    const { data, errors } = await gateway.graphql(operation.replace('$id', chatbotId), {}, keyByScope.MANAGE);
+    expect([errorCodesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
   });
 
   it("cannot be read by a key with CHAT alone if it leads to the chatbot's sources", async () => {
-    const operation = `mutation { sendMessage(input: { chatbotId: "${id}", content: "Hi" }) {
+    const operation = `mutation { sendMessage(input: { chatbotId: "${chatbotId}", content: "Hi" }) {
       ... on SendMessagePayload { conversation { chatbot { sources { nodes { id } } } } }
     } }`;
-    const { data, errors } = await gateway.graphql(operation, {}, keys.CHAT);
-    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
+    const { data, errors } = await gateway.graphql(operation, {}, keyByScope.CHAT);
+    expect([errorCodesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
   });
 });

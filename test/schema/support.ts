@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest';
 import type { Scope } from '../../src/domain/entities.ts';
 import { createId, type IdKind } from '../../src/domain/ids.ts';
-import { type GatewayOptions, type GraphQLAnswer, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { type GatewayOptions, type GraphQLResponse, startGateway, type TestGateway } from '../helpers/gateway.ts';
 
-/** Selects the code, message and invalid fields of any error in a result union. */
+/** The selection of the code, message and invalid fields of any error in a result union. */
 export const ERROR = '... on Error { code reason: message ... on InvalidInputError { fields { path message } } }';
 
 /** Starts a gateway, which is closed after the test. */
@@ -13,13 +13,13 @@ export async function openGateway(options?: GatewayOptions): Promise<TestGateway
   return gateway;
 }
 
-/** Writes a mutation with an input that selects `selection` from its payload. */
+/** Returns the document of a mutation that takes an input and selects `selection` from its payload. */
 export function mutation(name: string, selection = '__typename'): string {
   const type = name.charAt(0).toUpperCase() + name.slice(1);
   return `mutation ($input: ${type}Input!) { ${name}(input: $input) { __typename ... on ${type}Payload { ${selection} } ${ERROR} } }`;
 }
 
-/** Runs a mutation, and returns its result, whichever member of the union that is. */
+/** Runs a mutation, and returns its payload or error. */
 export async function mutate<T = Record<string, never>>(
   gateway: TestGateway,
   name: string,
@@ -33,16 +33,16 @@ export async function mutate<T = Record<string, never>>(
 }
 
 /** Runs an operation with another account's key, for the given id and for ids that do not exist. */
-export async function runAsOtherAccount(
+export async function runForForeignAndUnknownIds(
   gateway: TestGateway,
   { query, id, kind, variables = (id) => ({ id }) }: OtherAccountOptions,
-): Promise<Pick<GraphQLAnswer<unknown>, 'status' | 'data' | 'errors'>[]> {
+): Promise<Pick<GraphQLResponse<unknown>, 'status' | 'data' | 'errors'>[]> {
   const { key } = await gateway.createTenant();
   const otherKind = kind === 'account' ? 'message' : 'account';
   const ids = [id, id.toUpperCase(), createId(kind), createId(otherKind), 'nonsense', '', `${id.slice(0, -1)}\0`];
   return Promise.all(
-    ids.map(async (named) => {
-      const { status, data, errors } = await gateway.graphql<unknown>(query, variables(named), key);
+    ids.map(async (requestedId) => {
+      const { status, data, errors } = await gateway.graphql<unknown>(query, variables(requestedId), key);
       return { status, data, ...(errors && { errors }) };
     }),
   );
@@ -59,12 +59,12 @@ export interface OtherAccountOptions {
 }
 
 /** Removes duplicates from a list. */
-export const distinct = <T>(values: readonly T[]): T[] => [
+export const removeDuplicates = <T>(values: readonly T[]): T[] => [
   ...new Map(values.map((value) => [JSON.stringify(value), value])).values(),
 ];
 
 /** Creates a key for the first account with exactly these scopes. */
-export const keyWith = (gateway: TestGateway, ...scopes: Scope[]) => gateway.createKey(gateway.accountId, scopes);
+export const createKeyWith = (gateway: TestGateway, ...scopes: Scope[]) => gateway.createKey(gateway.accountId, scopes);
 
 /** A text with `length` characters. */
-export const textOf = (length: number) => 'x'.repeat(length);
+export const textOfLength = (length: number) => 'x'.repeat(length);

@@ -29,7 +29,7 @@ function createDocument(seed: number): string {
   return lines(40, random(3) ? '\n\n' : '\n', () => parts[random(parts.length)]?.() ?? '');
 }
 
-describe('the headings of chunks', () => {
+describe('chunkMarkdown at headings', () => {
   it('makes one chunk of each section of a small document, with the path of its headings', () => {
     expect(chunkMarkdown('Intro\n\n# A\n\none\n\n## B ##\ntwo\n\n### C\nthree\n\n## D\nfour\n\n# E\nfive')).toEqual([
       { headingPath: [], text: 'Intro' },
@@ -41,7 +41,7 @@ describe('the headings of chunks', () => {
     ]);
   });
 
-  it('reads underlined headings, but not a list or table above a rule', () => {
+  it('reads underlined headings, but reads a list above a rule as text', () => {
     expect(chunkMarkdown('Title\n=====\none\n\nPart\n---\ntwo')).toEqual([
       { headingPath: ['Title'], text: 'one' },
       { headingPath: ['Title', 'Part'], text: 'two' },
@@ -67,13 +67,13 @@ describe('the headings of chunks', () => {
   });
 });
 
-describe('the sizes of chunks', () => {
+describe('chunkMarkdown at size limits', () => {
   it('merges short paragraphs of one section', () => {
     const text = Array.from({ length: 6 }, () => paragraph(50)).join('\n\n');
     expect(texts(text)).toEqual([text]);
   });
 
-  it('cuts a long section between paragraphs', () => {
+  it('splits a long section between paragraphs', () => {
     const paragraphs = Array.from({ length: 9 }, (_, index) => paragraph(150, `word${index}`));
     const chunks = texts(paragraphs.join('\n\n'));
     expect(chunks.length).toBeGreaterThan(2);
@@ -82,7 +82,7 @@ describe('the sizes of chunks', () => {
     for (const chunk of chunks) expect(chunk.length / 4).toBeLessThanOrEqual(800);
   });
 
-  it('cuts a long paragraph at the ends of sentences', () => {
+  it('splits a long paragraph at the ends of sentences', () => {
     const chunks = texts('This sentence is one of very many. '.repeat(300));
     expect(chunks.length).toBeGreaterThan(3);
     for (const chunk of chunks) {
@@ -95,7 +95,7 @@ describe('the sizes of chunks', () => {
     for (const chunk of texts('这是一句话。'.repeat(500))) expect(chunk.length).toBeLessThanOrEqual(800);
   });
 
-  it('never cuts a table or a block of code', () => {
+  it('never splits a table or a block of code', () => {
     const table = `| a | b |\n|---|---|\n${'| some cell | another cell |\n'.repeat(200)}`.trim();
     const code = `\`\`\`ts\n${'const line = 1;\n\n'.repeat(300)}\`\`\``;
     const chunks = texts(`${paragraph(300)}\n\n${table}\n\n${paragraph(300)}\n${code}\n${paragraph(300)}`);
@@ -103,7 +103,7 @@ describe('the sizes of chunks', () => {
     expect(chunks).toContain(code);
   });
 
-  it('cuts very long code at the ends of lines', () => {
+  it('splits very long code at the ends of lines', () => {
     const chunks = texts(`\`\`\`\n${'const line = 1;\n'.repeat(20_000)}\`\`\``);
     for (const chunk of chunks) expect(chunk.length / 4).toBeLessThanOrEqual(8_100);
   });
@@ -123,11 +123,11 @@ describe('the text of chunks', () => {
     expect(cleanText('e\u0301\r\nx\ry\u2028z')).toBe('é\nx\ny\nz');
   });
 
-  it('has halves of surrogate pairs replaced', () => {
+  it('has unpaired surrogates replaced', () => {
     expect(cleanText('a\ud83db')).toBe('a\ufffdb');
   });
 
-  it('is never cut within a surrogate pair', () => {
+  it('is never split within a surrogate pair', () => {
     const chunks = texts('😀'.repeat(5_001));
     expect(chunks.every((chunk) => chunk.isWellFormed())).toBe(true);
     expect(chunks.join('')).toBe('😀'.repeat(5_001));
@@ -152,7 +152,7 @@ describe('the text of chunks', () => {
     ['fences', '```\n'.repeat(64_000)],
     ['a table rule', `|${'-|'.repeat(128_000)}\n|${'-|'.repeat(128_000)}`],
     ['brackets', '[('.repeat(128_000)],
-  ])('of 256 kB of %s is chunked in less than a second', (_, text) => {
+  ])('is split into chunks in less than a second, even from 256,000 characters of %s', (_, text) => {
     const start = performance.now();
     const chunks = chunkMarkdown(text);
     expect(performance.now() - start).toBeLessThan(1_000);

@@ -4,7 +4,7 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { findAccount, insertAccount } from '../../src/store/accounts.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import type { Queryable } from '../../src/store/tables.ts';
-import { describeEngines, type TestDatabase } from '../helpers/databases.ts';
+import { describeDatabases, type TestDatabase } from '../helpers/databases.ts';
 
 const addAccount = async (trx: Queryable, name: string = createId('account')) => {
   const account = { id: createId('account'), name, createdAt: toTimestamp(0) };
@@ -12,7 +12,7 @@ const addAccount = async (trx: Queryable, name: string = createId('account')) =>
   return account;
 };
 
-describeEngines('a database', (engine) => {
+describeDatabases('a database', (engine) => {
   let database: TestDatabase;
   const opened: Database[] = [];
 
@@ -30,7 +30,7 @@ describeEngines('a database', (engine) => {
     return db;
   }
 
-  it('shows reads committed data only', async () => {
+  it('reads only committed data', async () => {
     const db = await open();
     const account = await db.transaction(async (trx) => {
       const added = await addAccount(trx);
@@ -50,7 +50,7 @@ describeEngines('a database', (engine) => {
     expect(await db.read.selectFrom('accounts').selectAll().execute()).toEqual([]);
   });
 
-  it('migrates without losing data', async () => {
+  it('keeps its data when it is closed and opened again', async () => {
     const first = await open();
     const account = await first.transaction((trx) => addAccount(trx));
     await first.close();
@@ -58,7 +58,7 @@ describeEngines('a database', (engine) => {
     expect(await findAccount((await open()).read, account.id)).toEqual(account);
   });
 
-  it('sorts text by its bytes, and counts in numbers', async () => {
+  it('sorts text by its bytes, and returns counts as numbers', async () => {
     const db = await open();
     await db.transaction(async (trx) => {
       for (const name of ['b', 'B', 'a', '-', 'é']) await addAccount(trx, name);

@@ -4,47 +4,47 @@ import { BadUserInputError } from '../../src/domain/errors.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createCursors } from '../../src/streams/cursor.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { startConversation, waitForReaders } from '../helpers/conversations.ts';
-import { alter, cursorOfNow, signPosition, writeUnsigned } from '../helpers/cursors.ts';
-import { describeEngines } from '../helpers/databases.ts';
+import { startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
+import { alterCharacter, encodeUnsignedCursor, latestCursor, signPosition } from '../helpers/cursors.ts';
+import { describeDatabases } from '../helpers/databases.ts';
 import { createDatabase, type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createRandom } from '../helpers/random.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-const EVERYWHERE = [...TRANSPORTS, restEvents];
+const ALL_TRANSPORTS = [...TRANSPORTS, restEvents];
 const SECRET = 'Do not tell: they are about to leave.';
 /** The checksum of an empty text. */
-const NO_TEXT = (0x811c9dc5).toString(36);
+const EMPTY_CHECKSUM = (0x811c9dc5).toString(36);
 
-/** A conversation with a private note, a lead, then a message. */
+/** A conversation with a completed reply, then a private note, then a lead. */
 async function startWithSecrets() {
-  const started = await startConversation();
+  const started = await startGatewayWithCompletedReply();
   const { gateway, conversationId } = started;
-  const before = await cursorOfNow(gateway, conversationId);
+  const beforeNote = await latestCursor(gateway, conversationId);
   const { agentMessage: note } = await mutate<{ agentMessage: { id: string } }>(
     gateway,
     'sendAgentMessage',
     { conversationId, content: SECRET, isPrivate: true },
     { selection: 'agentMessage { id }' },
   );
-  const noted = await cursorOfNow(gateway, conversationId);
+  const afterNote = await latestCursor(gateway, conversationId);
   await mutate(gateway, 'captureLead', { conversationId, email: 'ada@example.com' });
-  return { ...started, before, noted, noteId: note.id };
+  return { ...started, beforeNote, afterNote, noteId: note.id };
 }
 
-describe.each(EVERYWHERE)('a key with the scope CHAT only, over $name', ({ subscribe }) => {
+describe.each(ALL_TRANSPORTS)('a key with the scope CHAT only, over $name', ({ subscribe }) => {
   it('receives no private note and no lead, whatever cursor it sends', async () => {
-    const { gateway, conversationId, before, noted, noteId } = await startWithSecrets();
+    const { gateway, conversationId, beforeNote, afterNote, noteId } = await startWithSecrets();
     const key = await gateway.createKey(gateway.accountId, ['CHAT']);
-    const forged = [
-      writeUnsigned(`c:${conversationId}:0:${noteId}:-:0`),
-      writeUnsigned(`c:${conversationId}:0`),
+    const forgedCursors = [
+      encodeUnsignedCursor(`c:${conversationId}:0:${noteId}:-:0`),
+      encodeUnsignedCursor(`c:${conversationId}:0`),
       `2c_0___0_${'A'.repeat(14)}`,
       `2c_0__${noteId}_-_0_${'A'.repeat(14)}`,
     ];
-    for (const after of forged) {
+    for (const after of forgedCursors) {
       const reader = subscribe(gateway, { conversationId, after, key });
       await reader.ended;
       expect([reader.events, reader.errors.map(String)]).toEqual([
@@ -52,18 +52,18 @@ describe.each(EVERYWHERE)('a key with the scope CHAT only, over $name', ({ subsc
         [subscribe === restEvents.subscribe ? '400' : 'BAD_USER_INPUT'],
       ]);
     }
-    // Cursors that a viewer with all scopes received, and cursors that the gateway never issues.
-    const signed = (position: string) => signPosition(gateway, conversationId, position);
-    const [, number, identity] = noted.split('_');
-    const position = `${number}_${identity}`;
-    const handed = [
-      before,
-      noted,
-      signed('0___0'),
-      signed(`${position}_${noteId}_-_0`),
-      signed(`${position}_${noteId}_0_0_${NO_TEXT}_0`),
+    // Two cursors that a viewer with all scopes received, and signed positions that the gateway never issues.
+    const sign = (position: string) => signPosition(gateway, conversationId, position);
+    const [, number, idSuffix] = afterNote.split('_');
+    const position = `${number}_${idSuffix}`;
+    const signedCursors = [
+      beforeNote,
+      afterNote,
+      sign('0___0'),
+      sign(`${position}_${noteId}_-_0`),
+      sign(`${position}_${noteId}_0_0_${EMPTY_CHECKSUM}_0`),
     ];
-    const readers = handed.map((after) => subscribe(gateway, { conversationId, after, key }));
+    const readers = signedCursors.map((after) => subscribe(gateway, { conversationId, after, key }));
     await waitForReaders(gateway, readers.length);
     const last = await mutate<{ agentMessage: { id: string } }>(
       gateway,
@@ -74,59 +74,59 @@ describe.each(EVERYWHERE)('a key with the scope CHAT only, over $name', ({ subsc
     for (const reader of readers) {
       await reader.until(({ message }) => message?.id === last.agentMessage.id);
       expect(JSON.stringify(reader.events)).not.toMatch(/Do not tell|ada@example|LeadCaptured/);
-      reader.leave();
+      reader.unsubscribe();
     }
   });
 });
 
-describeEngines('the cursor of an earlier process', (engine) => {
+describeDatabases('the cursor of an earlier process', (engine) => {
   const KEYS = [randomBytes(32), randomBytes(32)].map((key) => key.toString('hex'));
 
-  /** Starts gateways one after another on one database, and returns how a later one handles a cursor of the first. */
-  async function comeBack(first: GatewayOptions['env'], second: GatewayOptions['env']) {
+  /** Resumes a stream on a second gateway with a cursor of the first. @returns the number of events, and the errors. */
+  async function resumeAfterRestart(first: GatewayOptions['env'], second: GatewayOptions['env']) {
     const database = await createDatabase(engine);
-    const [one, two] = [first, second].map((env) => () => startGateway({ database, env: env ?? {} }));
-    if (one === undefined || two === undefined) throw new Error('There are two.');
-    const earlier = await one();
+    const [startFirst, startSecond] = [first, second].map((env) => () => startGateway({ database, env: env ?? {} }));
+    if (startFirst === undefined || startSecond === undefined) throw new Error('Two environments are required.');
+    const earlier = await startFirst();
     const chatbotId = await createChatbot(earlier);
     const { conversationId } = await send(earlier, { chatbotId, content: 'Well?' });
-    const after = await restEventsOnce(earlier, conversationId);
+    const after = await readLastCursor(earlier, conversationId);
     await earlier.close();
-    const later = await two();
+    const later = await startSecond();
     onTestFinished(() => later.close());
     const reader = restEvents.subscribe(later, { conversationId, after, key: earlier.key });
     await Promise.race([reader.ended, waitForReaders(later, 1)]);
-    reader.leave();
+    reader.unsubscribe();
     return [reader.events.length, ...reader.errors.map(String)];
   }
 
   /** The last cursor of a conversation whose only reply is completed. */
-  async function restEventsOnce(gateway: TestGateway, conversationId: string) {
+  async function readLastCursor(gateway: TestGateway, conversationId: string) {
     const start = signPosition(gateway, conversationId, '0___0');
     const reader = restEvents.subscribe(gateway, { conversationId, after: start });
     const { cursor } = await reader.until(({ __typename }) => __typename === 'MessageCompleted');
-    reader.leave();
+    reader.unsubscribe();
     return cursor;
   }
 
-  it('is valid with the same secret key, the previous one, and without one', async () => {
+  it('is valid with the same or the previous SECRET_KEY, or if neither process has one', async () => {
     const [SECRET_KEY = '', SECRET_KEY_PREVIOUS = ''] = KEYS;
-    expect(await comeBack({}, {})).toEqual([0]);
-    expect(await comeBack({ SECRET_KEY }, { SECRET_KEY })).toEqual([0]);
+    expect(await resumeAfterRestart({}, {})).toEqual([0]);
+    expect(await resumeAfterRestart({ SECRET_KEY }, { SECRET_KEY })).toEqual([0]);
     const replaced = { SECRET_KEY, SECRET_KEY_PREVIOUS };
-    expect(await comeBack({ SECRET_KEY: SECRET_KEY_PREVIOUS }, replaced)).toEqual([0]);
+    expect(await resumeAfterRestart({ SECRET_KEY: SECRET_KEY_PREVIOUS }, replaced)).toEqual([0]);
   });
 
-  it('is rejected when the secret key is lost', async () => {
-    const [SECRET_KEY = '', another = ''] = KEYS;
-    expect(await comeBack({ SECRET_KEY }, { SECRET_KEY: another })).toEqual([0, '400']);
+  it('is rejected when SECRET_KEY is replaced and the previous key is not set', async () => {
+    const [SECRET_KEY = '', otherKey = ''] = KEYS;
+    expect(await resumeAfterRestart({ SECRET_KEY }, { SECRET_KEY: otherKey })).toEqual([0, '400']);
   });
 });
 
 describe('a forged cursor', () => {
   const random = createRandom(7);
   const pick = (from: string) => from[random.below(from.length)] ?? '';
-  const garble = (length: number) =>
+  const writeGarbage = (length: number) =>
     Array.from({ length }, () =>
       random.below(4) === 0 ? String.fromCharCode(random.below(65_536)) : pick('2cbmq_-019af'),
     ).join('');
@@ -134,48 +134,48 @@ describe('a forged cursor', () => {
   it('is rejected unless the gateway has signed it for this stream', () => {
     const [key, previous] = [randomBytes(32), randomBytes(32)];
     const ids = [createId('account'), createId('conversation')] as const;
-    const own = createCursors(() => [key, previous]).of('conversation', ...ids);
+    const stream = createCursors(() => [key, previous]).forStream('conversation', ...ids);
     const form = /^(?<number>\d)$/;
-    const right = own.write('5');
-    expect(own.read(right, form)).toEqual({ number: '5' });
+    const valid = stream.write('5');
+    expect(stream.read(valid, form)).toEqual({ number: '5' });
     expect(
-      own.read(
+      stream.read(
         createCursors(() => [previous])
-          .of('conversation', ...ids)
+          .forStream('conversation', ...ids)
           .write('5'),
         form,
       ).number,
     ).toBe('5');
-    expect(right).toMatch(/^[\w-]+$/);
-    const wrong = [
-      ...Array.from(right, (_, at) => [alter(right, at), right.slice(0, at), right.slice(at + 1)]).flat(),
-      ...Array.from({ length: 2_000 }, () => garble(random.below(300))),
+    expect(valid).toMatch(/^[\w-]+$/);
+    const invalidCursors = [
+      ...Array.from(valid, (_, at) => [alterCharacter(valid, at), valid.slice(0, at), valid.slice(at + 1)]).flat(),
+      ...Array.from({ length: 2_000 }, () => writeGarbage(random.below(300))),
       ...['message', 'chatbot', 'quota'].map((kind) =>
         createCursors(() => [key])
-          .of(kind as 'message', ...ids)
+          .forStream(kind as 'message', ...ids)
           .write('5'),
       ),
       createCursors(() => [key])
-        .of('conversation', ids[0], createId('conversation'))
+        .forStream('conversation', ids[0], createId('conversation'))
         .write('5'),
       createCursors(() => [key])
-        .of('conversation', createId('account'), ids[1])
+        .forStream('conversation', createId('account'), ids[1])
         .write('5'),
       createCursors(() => [randomBytes(32)])
-        .of('conversation', ...ids)
+        .forStream('conversation', ...ids)
         .write('5'),
-      `${right} `,
-      right.toUpperCase(),
+      `${valid} `,
+      valid.toUpperCase(),
     ];
-    for (const text of wrong) {
-      if (text === right) continue;
-      expect(() => own.read(text, form), text).toThrow(BadUserInputError);
+    for (const text of invalidCursors) {
+      if (text === valid) continue;
+      expect(() => stream.read(text, form), text).toThrow(BadUserInputError);
     }
   });
 
-  it('causes no other error in a list or a stream', async () => {
-    const { gateway, chatbotId, conversationId, replyId } = await startConversation();
-    const texts = ['', '\0', '%00', '\ud800', ...Array.from({ length: 20 }, () => garble(random.below(60)))];
+  it('causes only the error BAD_USER_INPUT in a list or a stream', async () => {
+    const { gateway, chatbotId, conversationId, replyId } = await startGatewayWithCompletedReply();
+    const texts = ['', '\0', '%00', '\ud800', ...Array.from({ length: 20 }, () => writeGarbage(random.below(60)))];
     const lists = `query ($a: String) {
       chatbots(after: $a) { nodes { id } }
       before: chatbots(before: $a, last: 1) { nodes { id } }
@@ -189,9 +189,9 @@ describe('a forged cursor', () => {
         after,
         ['BAD_USER_INPUT'],
       ]);
-      for (const of of [{ conversationId }, { chatbotId }, { messageId: replyId }, {}]) {
+      for (const target of [{ conversationId }, { chatbotId }, { messageId: replyId }, {}]) {
         for (const { subscribe } of TRANSPORTS) {
-          const reader = subscribe(gateway, { ...of, after });
+          const reader = subscribe(gateway, { ...target, after });
           await reader.ended;
           expect([after, reader.events, reader.errors]).toEqual([after, [], ['BAD_USER_INPUT']]);
         }

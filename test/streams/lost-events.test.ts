@@ -4,8 +4,8 @@ import { quotaTopic } from '../../src/coordination/topics.ts';
 import { monthOf, toTimestamp } from '../../src/domain/time.ts';
 import { insertWarning } from '../../src/store/quota-warnings.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { stageOf, startConversation, waitForReaders } from '../helpers/conversations.ts';
-import { askServer, describeEngines, type TestDatabase } from '../helpers/databases.ts';
+import { startGatewayWithCompletedReply, waitForMessageEvent, waitForReaders } from '../helpers/conversations.ts';
+import { describeDatabases, executeSql, type TestDatabase } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
@@ -26,19 +26,19 @@ async function backUp({ url }: TestDatabase): Promise<() => Promise<void>> {
   }
   const name = new URL(url).pathname.slice(1);
   const copy = `${name}_backup`;
-  await askServer(`create database ${copy} template ${name}`);
-  onTestFinished(() => askServer(`drop database if exists ${copy} with (force)`));
+  await executeSql(`create database ${copy} template ${name}`);
+  onTestFinished(() => executeSql(`drop database if exists ${copy} with (force)`));
   return async () => {
-    await askServer(`drop database ${name} with (force)`);
-    await askServer(`create database ${name} template ${copy}`);
+    await executeSql(`drop database ${name} with (force)`);
+    await executeSql(`create database ${name} template ${copy}`);
   };
 }
 
-describeEngines('a restored backup', (kind) => {
+describeDatabases('a restored backup', (databaseEngine) => {
   /** Starts a gateway on a database; its chatbot answers each question with one word. */
   async function open(database: TestDatabase) {
     const engine = createScriptedEngine();
-    const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+    const gateway = await startGateway({ database, overrides: { engines: new Map([['builtin', engine]]) } });
     onTestFinished(() => gateway.close());
     const ask = async (content: string, target: { chatbotId: string } | { conversationId: string }, key: string) => {
       engine.push(delta(`${content}!`), finish);
@@ -50,8 +50,8 @@ describeEngines('a restored backup', (kind) => {
     return { gateway, ask };
   }
 
-  it('emits a gap to a reader that has received undone events, then the current state and all later events', async () => {
-    const database = await createDatabase(kind);
+  it('emits a gap to a reader that has received events undone by the restore, then all later events', async () => {
+    const database = await createDatabase(databaseEngine);
     const first = await open(database);
     const { key } = first.gateway;
     const chatbotId = await createChatbot(first.gateway);
@@ -60,37 +60,39 @@ describeEngines('a restored backup', (kind) => {
     const restore = await backUp(database);
 
     const second = await open(database);
-    const ways = [
-      { transport: webSocket, of: { conversationId, key } },
-      { transport: serverSentEvents, of: { conversationId, key } },
-      { transport: restEvents, of: { conversationId, key } },
-      { transport: webSocket, of: { chatbotId, key } },
-      { transport: serverSentEvents, of: { chatbotId, key } },
+    const subscriptions = [
+      { transport: webSocket, options: { conversationId, key } },
+      { transport: serverSentEvents, options: { conversationId, key } },
+      { transport: restEvents, options: { conversationId, key } },
+      { transport: webSocket, options: { chatbotId, key } },
+      { transport: serverSentEvents, options: { chatbotId, key } },
     ];
-    const readers = ways.map(({ transport, of }) => transport.subscribe(second.gateway, of));
+    const readers = subscriptions.map(({ transport, options }) => transport.subscribe(second.gateway, options));
     await waitForReaders(second.gateway, readers.length);
     const lost = await second.ask('Lost', { conversationId }, key);
-    for (const reader of readers) await stageOf(reader, 'MessageCompleted', lost.replyId);
+    for (const reader of readers) await waitForMessageEvent(reader, 'MessageCompleted', lost.replyId);
     await second.gateway.close();
     await restore();
 
     const third = await open(database);
     const late = await third.ask('Other', { conversationId }, key);
-    // All received cursors: of undone events, and of an event whose number another event has now.
-    const back = ways.flatMap(({ transport, of }, index) =>
-      (readers[index]?.events ?? []).map(({ cursor }) => transport.subscribe(third.gateway, { ...of, after: cursor })),
+    // The cursors of events that the restore undid; another event now has the number of one of them.
+    const resumed = subscriptions.flatMap(({ transport, options }, index) =>
+      (readers[index]?.events ?? []).map(({ cursor }) =>
+        transport.subscribe(third.gateway, { ...options, after: cursor }),
+      ),
     );
-    for (const reader of back) await reader.until(({ __typename }) => __typename === 'StreamGap');
+    for (const reader of resumed) await reader.until(({ __typename }) => __typename === 'StreamGap');
     const next = await third.ask('Next', { conversationId }, key);
-    for (const reader of back) {
-      await stageOf(reader, 'MessageCompleted', next.replyId);
+    for (const reader of resumed) {
+      await waitForMessageEvent(reader, 'MessageCompleted', next.replyId);
       expect(typesOf(reader)[0]).toBe('StreamGap');
       expect(reader.events.filter(({ message }) => message?.id === late.replyId)).toEqual([]);
-      reader.leave();
+      reader.unsubscribe();
     }
-    const resumed = webSocket.subscribe(third.gateway, { messageId: lost.replyId, after: lost.cursor, key });
-    await resumed.ended;
-    expect(resumed.errors).toEqual(['NOT_FOUND']);
+    const resumedReply = webSocket.subscribe(third.gateway, { messageId: lost.replyId, after: lost.cursor, key });
+    await resumedReply.ended;
+    expect(resumedReply.errors).toEqual(['NOT_FOUND']);
   });
 });
 
@@ -118,7 +120,7 @@ async function loseEvents({ deps }: TestGateway, conversationId: string, chatbot
 }
 
 it('emits a gap to connected readers when a failover has lost events that they received', async () => {
-  const { gateway, engine, chatbotId, conversationId } = await startConversation();
+  const { gateway, engine, chatbotId, conversationId } = await startGatewayWithCompletedReply();
   const readers = [
     webSocket.subscribe(gateway, { conversationId }),
     restEvents.subscribe(gateway, { conversationId }),
@@ -127,7 +129,7 @@ it('emits a gap to connected readers when a failover has lost events that they r
   await waitForReaders(gateway, readers.length);
   engine.push(delta('One'), finish);
   const lost = await send(gateway, { conversationId, content: 'One?' });
-  for (const reader of readers) await stageOf(reader, 'MessageCompleted', lost.replyId);
+  for (const reader of readers) await waitForMessageEvent(reader, 'MessageCompleted', lost.replyId);
   await loseEvents(gateway, conversationId, chatbotId, 2);
   engine.push(delta('Two'), finish);
   const next = await send(gateway, { conversationId, content: 'Two?' });
@@ -135,75 +137,75 @@ it('emits a gap to connected readers when a failover has lost events that they r
     await reader.until(({ __typename }) => __typename === 'StreamGap');
     engine.push(delta('Three'), finish);
     const last = await send(gateway, { conversationId, content: 'Three?' });
-    await stageOf(reader, 'MessageCompleted', last.replyId);
+    await waitForMessageEvent(reader, 'MessageCompleted', last.replyId);
     // If the reader received the second reply, it did so after the gap.
     const gapIndex = typesOf(reader).lastIndexOf('StreamGap');
     const replyIndex = reader.events.findIndex(({ message }) => message?.id === next.replyId);
     expect(replyIndex === -1 || replyIndex > gapIndex).toBe(true);
-    reader.leave();
+    reader.unsubscribe();
   }
 });
 
-it('emits a gap to a reader at the last number when another event has that number', async () => {
-  const { gateway, engine, chatbotId, conversationId } = await startConversation();
+it('emits a gap to a reader whose last event number now belongs to another event', async () => {
+  const { gateway, engine, chatbotId, conversationId } = await startGatewayWithCompletedReply();
   engine.push(finish);
   const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
-  const { cursor } = await stageOf(reader, 'MessageCompleted', replyId);
-  reader.leave();
+  const { cursor } = await waitForMessageEvent(reader, 'MessageCompleted', replyId);
+  reader.unsubscribe();
   await waitForReaders(gateway, 0);
   await loseEvents(gateway, conversationId, chatbotId, 3);
   engine.push(finish);
   const other = await send(gateway, { conversationId, content: 'Two?' });
   await webSocket.subscribe(gateway, { messageId: other.replyId }).ended;
-  const back = webSocket.subscribe(gateway, { conversationId, after: cursor });
-  await back.until(({ __typename }) => __typename === 'StreamGap');
-  back.leave();
+  const resumed = webSocket.subscribe(gateway, { conversationId, after: cursor });
+  await resumed.until(({ __typename }) => __typename === 'StreamGap');
+  resumed.unsubscribe();
 });
 
-it('emits a gap after a cursor of unknown events', async () => {
-  const { gateway, engine, conversationId } = await startConversation();
+it('emits one gap after a cursor when all events are deleted', async () => {
+  const { gateway, engine, conversationId } = await startGatewayWithCompletedReply();
   engine.push(finish);
   const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
-  const { cursor } = await stageOf(reader, 'MessageCompleted', replyId);
-  reader.leave();
+  const { cursor } = await waitForMessageEvent(reader, 'MessageCompleted', replyId);
+  reader.unsubscribe();
   await gateway.deps.db.transaction((trx) => trx.deleteFrom('conversation_events').execute());
-  const back = webSocket.subscribe(gateway, { conversationId, after: cursor });
-  const gap = await back.until(({ __typename }) => __typename === 'StreamGap');
-  const again = webSocket.subscribe(gateway, { conversationId, after: gap.cursor });
+  const resumed = webSocket.subscribe(gateway, { conversationId, after: cursor });
+  const gap = await resumed.until(({ __typename }) => __typename === 'StreamGap');
+  const resumedAfterGap = webSocket.subscribe(gateway, { conversationId, after: gap.cursor });
   engine.push(finish);
   const next = await send(gateway, { conversationId, content: 'Two?' });
-  for (const one of [back, again]) {
-    await stageOf(one, 'MessageCompleted', next.replyId);
-    expect(typesOf(one).filter((type) => type === 'StreamGap')).toHaveLength(one === back ? 1 : 0);
-    one.leave();
+  for (const subscriber of [resumed, resumedAfterGap]) {
+    await waitForMessageEvent(subscriber, 'MessageCompleted', next.replyId);
+    expect(typesOf(subscriber).filter((type) => type === 'StreamGap')).toHaveLength(subscriber === resumed ? 1 : 0);
+    subscriber.unsubscribe();
   }
 });
 
-it('emits no gap for erased events', async () => {
-  const { gateway, engine, conversationId } = await startConversation();
+it('emits no gap after a cursor when the newest events are deleted but no other event gets their numbers', async () => {
+  const { gateway, engine, conversationId } = await startGatewayWithCompletedReply();
   const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   engine.push(finish);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
-  const { cursor } = await stageOf(reader, 'MessageCompleted', replyId);
+  const { cursor } = await waitForMessageEvent(reader, 'MessageCompleted', replyId);
   await gateway.deps.db.transaction((trx) => trx.deleteFrom('conversation_events').where('number', '>', 4).execute());
-  const back = webSocket.subscribe(gateway, { conversationId, after: cursor });
+  const resumed = webSocket.subscribe(gateway, { conversationId, after: cursor });
   await waitForReaders(gateway, 2);
   engine.push(finish);
   const next = await send(gateway, { conversationId, content: 'Two?' });
-  for (const one of [reader, back]) {
-    await stageOf(one, 'MessageCompleted', next.replyId);
-    expect(typesOf(one)).not.toContain('StreamGap');
-    one.leave();
+  for (const subscriber of [reader, resumed]) {
+    await waitForMessageEvent(subscriber, 'MessageCompleted', next.replyId);
+    expect(typesOf(subscriber)).not.toContain('StreamGap');
+    subscriber.unsubscribe();
   }
 });
 
-it('emits the whole message again when another text has replaced it', async () => {
-  const { gateway, engine, conversationId } = await startConversation();
+it('emits the whole message again when another text has replaced its text', async () => {
+  const { gateway, engine, conversationId } = await startGatewayWithCompletedReply();
   engine.push(delta('The first answer'), finish);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
   const uninterrupted = webSocket.subscribe(gateway, { messageId: replyId });
@@ -212,17 +214,17 @@ it('emits the whole message again when another text has replaced it', async () =
     trx.updateTable('messages').set({ content: 'Another sentence' }).where('id', '=', replyId).execute(),
   );
   for (const { cursor, text, __typename } of uninterrupted.events) {
-    const back = webSocket.subscribe(gateway, { messageId: replyId, after: cursor });
-    await back.ended;
-    expect(back.text).toBe('Another sentence');
-    const wasTold = text !== undefined || __typename === 'MessageCompleted';
-    const expected = [...(wasTold ? ['StreamGap', 'MessageCreated'] : []), 'MessageDelta', 'MessageCompleted'];
-    expect(typesOf(back)).toEqual(expected);
+    const resumed = webSocket.subscribe(gateway, { messageId: replyId, after: cursor });
+    await resumed.ended;
+    expect(resumed.text).toBe('Another sentence');
+    const wasReceived = text !== undefined || __typename === 'MessageCompleted';
+    const expected = [...(wasReceived ? ['StreamGap', 'MessageCreated'] : []), 'MessageDelta', 'MessageCompleted'];
+    expect(typesOf(resumed)).toEqual(expected);
   }
 });
 
-it('starts again with the warnings of this month when the quota log is lost', async () => {
-  const { gateway } = await startConversation();
+it("emits this month's quota warnings again when the stored warnings were lost", async () => {
+  const { gateway } = await startGatewayWithCompletedReply();
   const { accountId, deps } = gateway;
   const warn = async (percent: number, at: number) => {
     const warning = { accountId, month: monthOf(at), percent, used: 8, limit: 10, at: toTimestamp(at) };
@@ -237,13 +239,13 @@ it('starts again with the warnings of this month when the quota log is lost', as
   await deps.db.transaction((trx) => trx.deleteFrom('quota_warnings').execute());
   await warn(80, now + 1);
   const cursors = reader.events.map(({ cursor }) => cursor);
-  const back = cursors.map((after) => webSocket.subscribe(gateway, { after }));
-  for (const one of back) await one.until(({ percent }) => percent === 80);
+  const resumed = cursors.map((after) => webSocket.subscribe(gateway, { after }));
+  for (const subscriber of resumed) await subscriber.until(({ percent }) => percent === 80);
   // A reader that stayed connected receives the warnings again.
   await expect.poll(() => reader.events.map(({ percent }) => percent)).toEqual([80, 100, 80]);
   await warn(100, now + 1);
-  for (const one of [reader, ...back]) {
-    await expect.poll(() => one.events.slice(-2).map(({ percent }) => percent)).toEqual([80, 100]);
-    one.leave();
+  for (const subscriber of [reader, ...resumed]) {
+    await expect.poll(() => subscriber.events.slice(-2).map(({ percent }) => percent)).toEqual([80, 100]);
+    subscriber.unsubscribe();
   }
 });

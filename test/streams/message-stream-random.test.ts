@@ -3,12 +3,19 @@ import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { createRandom, type Random, writeText, yieldToEventLoop } from '../helpers/random.ts';
-import { type Reader, readMessage, type StreamEvent, startReply, TRANSPORTS, textOf } from '../helpers/streams.ts';
+import { createRandom, createRandomText, type Random, yieldToEventLoop } from '../helpers/random.ts';
+import {
+  joinDeltas,
+  type Reader,
+  readMessage,
+  type StreamEvent,
+  startGatewayWithOpenReply,
+  TRANSPORTS,
+} from '../helpers/streams.ts';
 
 /** Writes an answer split at arbitrary code units, with citations of the text so far. */
 function writeScript(random: Random): AnswerEvent[] {
-  const text = writeText(random, 5 + random.below(40));
+  const text = createRandomText(random, 5 + random.below(40));
   const steps: AnswerEvent[] = [];
   let citations = 0;
   for (let start = 0; start < text.length; ) {
@@ -26,16 +33,16 @@ function cite(number: number, length: number): AnswerEvent {
 }
 
 /** A reader that follows a reply over an unreliable connection. */
-function createVisitor(gateway: TestGateway, messageId: string, random: Random) {
+function createUnreliableReader(gateway: TestGateway, messageId: string, random: Random) {
   const received: StreamEvent[] = [];
   let reader: Reader | undefined;
 
-  function take(): void {
+  function collectEvents(): void {
     received.push(...(reader?.events ?? []));
     reader = undefined;
   }
 
-  function join(): void {
+  function subscribe(): void {
     const transport = TRANSPORTS[random.below(TRANSPORTS.length)];
     reader = transport?.subscribe(gateway, { messageId, after: received.at(-1)?.cursor });
   }
@@ -45,19 +52,19 @@ function createVisitor(gateway: TestGateway, messageId: string, random: Random) 
     /** Subscribes; or, if subscribed, unsubscribes or drops the connection. */
     toggle(): void {
       if (reader === undefined) {
-        join();
+        subscribe();
         return;
       }
-      if (random.below(2) === 0) reader.leave();
-      else reader.vanish();
-      take();
+      if (random.below(2) === 0) reader.unsubscribe();
+      else reader.disconnect();
+      collectEvents();
     },
     /** Follows the reply to its end. */
     async finish(): Promise<void> {
-      if (reader === undefined) join();
+      if (reader === undefined) subscribe();
       await reader?.ended;
       expect(reader?.errors).toEqual([]);
-      take();
+      collectEvents();
     },
   };
 }
@@ -67,20 +74,20 @@ describe('messageStream', () => {
     'emits the stored text to every reader that disconnects and resumes at random (seed %i)',
     async (seed) => {
       const random = createRandom(seed);
-      const { gateway, engine, replyId } = await startReply();
+      const { gateway, engine, replyId } = await startGatewayWithOpenReply();
 
-      const visitors = Array.from({ length: 6 }, () => createVisitor(gateway, replyId, random));
+      const readers = Array.from({ length: 6 }, () => createUnreliableReader(gateway, replyId, random));
       for (const step of writeScript(random)) {
         engine.push(step);
-        if (random.below(3) === 0) visitors[random.below(visitors.length)]?.toggle();
+        if (random.below(3) === 0) readers[random.below(readers.length)]?.toggle();
         await yieldToEventLoop(random.below(8));
       }
-      await Promise.all(visitors.map((visitor) => visitor.finish()));
+      await Promise.all(readers.map((unreliable) => unreliable.finish()));
 
       const stored = await readMessage(gateway, replyId);
       expect(stored.status).toBe('COMPLETED');
-      for (const { received } of visitors) {
-        expect(textOf(received)).toBe(stored.content);
+      for (const { received } of readers) {
+        expect(joinDeltas(received)).toBe(stored.content);
         expect(received.flatMap(({ citation }) => citation ?? [])).toEqual(stored.citations);
         expect(received.filter(({ message }) => message).map(({ __typename }) => __typename)).toEqual([
           'MessageCreated',

@@ -1,97 +1,98 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
-import { cite, describeEvents, stageOf } from '../helpers/conversations.ts';
-import { writeUnsigned } from '../helpers/cursors.ts';
+import { citationEvent, describeEvents, waitForMessageEvent } from '../helpers/conversations.ts';
+import { encodeUnsignedCursor } from '../helpers/cursors.ts';
+import { createInvalidCursors } from '../helpers/invalid-cursors.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { startReply, TRANSPORTS } from '../helpers/streams.ts';
-import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
+import { startGatewayWithOpenReply, TRANSPORTS } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 /** The checksum of an empty text. */
-const START = (0x811c9dc5).toString(36);
+const EMPTY_CHECKSUM = (0x811c9dc5).toString(36);
 
 describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe }) => {
-  it.each<[string, (given: { foreign: string; conversationId: string }) => string]>([
+  it.each<[string, (given: { foreignId: string; conversationId: string }) => string]>([
     ['an unknown', () => createId('message')],
     ['a malformed', () => 'nonsense'],
     ['an empty', () => ''],
-    ["another account's", ({ foreign }) => foreign],
-    ["a conversation's", (given) => given.conversationId],
+    ["another account's", ({ foreignId }) => foreignId],
+    ["a conversation's", (ids) => ids.conversationId],
   ])('rejects %s id with NOT_FOUND before the first event', async (_what, choose) => {
-    const { gateway, conversationId, replyId } = await startReply();
+    const { gateway, conversationId, replyId } = await startGatewayWithOpenReply();
     const { key } = await gateway.createTenant();
-    const messageId = choose({ foreign: replyId, conversationId });
+    const messageId = choose({ foreignId: replyId, conversationId });
     const reader = subscribe(gateway, { messageId, ...(messageId === replyId && { key }) });
     await reader.ended;
     expect(reader.errors).toEqual(['NOT_FOUND']);
     expect(reader.events).toEqual([]);
   });
 
-  it('rejects every cursor that is not of this message before the first event', async () => {
-    const { gateway, replyId, wrong: ofOthers } = await gatherWrongCursors();
-    const cursors = (id: string) => gateway.deps.cursors.of('message', gateway.accountId, id);
-    const own = (position: string) => cursors(replyId).write(position);
-    // One of the cursors belongs to this stream.
-    const { "one of a message's stream": last = '', ...others } = ofOthers;
-    const wrong = {
-      ...others,
-      'one of another message': cursors(createId('message')).write('2_0_0_0'),
-      'one with an unknown stage': own('7_0_0_0'),
-      'one with a negative number': own('2_-1_0_0'),
-      'one with an extra part': own('2_0_0_0_0'),
-      'one of an earlier version': writeUnsigned(`m:${replyId}:2:0:0`),
+  it('rejects every cursor that is invalid for this message before the first event', async () => {
+    const { gateway, replyId, invalidCursors: otherCursors } = await createInvalidCursors();
+    const signerFor = (id: string) => gateway.deps.cursors.forStream('message', gateway.accountId, id);
+    const signOwn = (position: string) => signerFor(replyId).write(position);
+    // One of these cursors is valid: it comes from this message's stream.
+    const { "a cursor of a message's stream": ownCursor = '', ...foreignCursors } = otherCursors;
+    const invalidCursors = {
+      ...foreignCursors,
+      "another message's cursor": signerFor(createId('message')).write('2_0_0_0'),
+      'an unknown stage': signOwn('7_0_0_0'),
+      'a negative number': signOwn('2_-1_0_0'),
+      'an extra part': signOwn('2_0_0_0_0'),
+      'an unsigned cursor': encodeUnsignedCursor(`m:${replyId}:2:0:0`),
     };
     const codes: Record<string, readonly string[]> = {};
-    for (const [what, after] of Object.entries(wrong)) {
+    for (const [description, after] of Object.entries(invalidCursors)) {
       const reader = subscribe(gateway, { messageId: replyId, after });
       await reader.ended;
       expect(reader.events).toEqual([]);
-      codes[what] = reader.errors;
+      codes[description] = reader.errors;
     }
-    expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
-    const reader = subscribe(gateway, { messageId: replyId, after: last });
+    expect(codes).toEqual(
+      Object.fromEntries(Object.keys(invalidCursors).map((description) => [description, ['BAD_USER_INPUT']])),
+    );
+    const reader = subscribe(gateway, { messageId: replyId, after: ownCursor });
     expect(await reader.ended).toBeUndefined();
     expect([reader.events, reader.errors]).toEqual([[], []]);
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
   });
 
-  it('emits a gap, then the whole message, after a cursor beyond the message', async () => {
-    const { gateway, engine, conversationId, replyId } = await startReply();
+  it('emits a gap, then the whole message, after a cursor beyond the end of the text, or of another text', async () => {
+    const { gateway, engine, conversationId, replyId } = await startGatewayWithOpenReply();
     const running = subscribe(gateway, { messageId: replyId });
     engine.push(delta('A part'));
     const { cursor } = await running.until(({ text }) => text === 'A part');
     const checksum = cursor.split('_')[4] ?? '';
     const { replyId: waiting } = await send(gateway, { conversationId, content: 'And?' });
     const sign = (id: string, position: string) =>
-      gateway.deps.cursors.of('message', gateway.accountId, id).write(position);
-    const uninterrupted = ['StreamGap', `MessageCreated ${replyId}`, `MessageDelta ${replyId} "A part"`];
-    for (const [id, position, told] of [
-      [replyId, `2_7_0_${checksum}`, uninterrupted],
-      [replyId, `2_6_1_${checksum}`, uninterrupted],
-      [replyId, '2_6_0_1', uninterrupted],
-      [replyId, `3_6_0_${checksum}`, uninterrupted],
-      [waiting, `2_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
-      [waiting, `3_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
+      gateway.deps.cursors.forStream('message', gateway.accountId, id).write(position);
+    const wholeReply = ['StreamGap', `MessageCreated ${replyId}`, `MessageDelta ${replyId} "A part"`];
+    // A position consists of the stage, the offset in the text, the number of citations and the checksum of the text.
+    for (const [id, position, expected] of [
+      [replyId, `2_7_0_${checksum}`, wholeReply],
+      [replyId, `2_6_1_${checksum}`, wholeReply],
+      [replyId, '2_6_0_1', wholeReply],
+      [replyId, `3_6_0_${checksum}`, wholeReply],
+      [waiting, `2_0_0_${EMPTY_CHECKSUM}`, ['StreamGap', `MessageCreated ${waiting}`]],
+      [waiting, `3_0_0_${EMPTY_CHECKSUM}`, ['StreamGap', `MessageCreated ${waiting}`]],
     ] as const) {
       const reader = subscribe(gateway, { messageId: id, after: sign(id, position) });
-      await vi.waitFor(() => expect(reader.events).toHaveLength(told.length));
-      expect([position, describeEvents(reader.events).map((one) => one.replace(/^StreamGap.*/, 'StreamGap'))]).toEqual([
-        position,
-        told,
-      ]);
-      reader.leave();
+      await vi.waitFor(() => expect(reader.events).toHaveLength(expected.length));
+      const described = describeEvents(reader.events).map((event) => event.replace(/^StreamGap.*/, 'StreamGap'));
+      expect([position, described]).toEqual([position, expected]);
+      reader.unsubscribe();
     }
-    const now = subscribe(gateway, { messageId: replyId, after: cursor });
+    const resumed = subscribe(gateway, { messageId: replyId, after: cursor });
     engine.push(finish);
-    await now.ended;
-    expect(now.events.map(({ __typename }) => __typename)).toEqual(['MessageCompleted']);
+    await resumed.ended;
+    expect(resumed.events.map(({ __typename }) => __typename)).toEqual(['MessageCompleted']);
   });
 
   it.each(['INTERRUPTED', 'STOPPED'] as const)(
-    'emits the end without a gap after a cursor beyond the saved text of a reply that a crash left %s',
+    'emits the end without a gap after a cursor beyond the saved text of a reply that is %s after a crash',
     async (status) => {
-      const { gateway, engine, replyId } = await startReply();
+      const { gateway, engine, replyId } = await startGatewayWithOpenReply();
       const running = subscribe(gateway, { messageId: replyId });
       engine.push(delta('A part'));
       const { cursor } = await running.until(({ text }) => text === 'A part');
@@ -108,19 +109,19 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     },
   );
 
-  it.each(['stopped', 'failed', 'stopped before its turn'])(
+  it.each(['stopped', 'failed', 'stopped in the queue'])(
     'emits the rest after any cursor of a reply that was %s, and completes',
-    async (how) => {
-      const { gateway, engine, replyId, conversationId } = await startReply();
-      const isWaiting = how === 'stopped before its turn';
+    async (ending) => {
+      const { gateway, engine, replyId, conversationId } = await startGatewayWithOpenReply();
+      const isWaiting = ending === 'stopped in the queue';
       const messageId = isWaiting ? (await send(gateway, { conversationId, content: 'And?' })).replyId : replyId;
       const uninterrupted = subscribe(gateway, { messageId });
-      await stageOf(uninterrupted, 'MessageCreated', messageId);
+      await waitForMessageEvent(uninterrupted, 'MessageCreated', messageId);
       if (!isWaiting) {
-        engine.push(delta('A part'), cite('Handbook', 6));
+        engine.push(delta('A part'), citationEvent('Handbook', 6));
         await uninterrupted.until(({ citation }) => citation !== undefined);
       }
-      if (how === 'failed') engine.fail(new Error('no more'));
+      if (ending === 'failed') engine.fail(new Error('no more'));
       else await mutate(gateway, 'stopMessage', { messageId });
       expect(await uninterrupted.ended).toBeUndefined();
       expect(uninterrupted.events).toHaveLength(isWaiting ? 2 : 4);
@@ -133,8 +134,8 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     },
   );
 
-  it('treats the cursor null as absent', async () => {
-    const { gateway, engine, replyId } = await startReply();
+  it('treats a null cursor as absent', async () => {
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     engine.push(delta('One'), finish);
     const reader = subscribe(gateway, { messageId: replyId, after: null });
     await reader.ended;
@@ -146,7 +147,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
   });
 
   it('requires CHAT or READ', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     engine.push(finish);
     for (const [scope, errors] of [
       ['MANAGE', ['FORBIDDEN']],

@@ -4,11 +4,18 @@ import { createId } from '../../src/domain/ids.ts';
 import { subscribeToMessage } from '../../src/streams/message-stream.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, type StreamEvent, startReply, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
+import {
+  joinDeltas,
+  readMessage,
+  type StreamEvent,
+  startGatewayWithOpenReply,
+  TRANSPORTS,
+  webSocket,
+} from '../helpers/streams.ts';
 
-const names = (events: readonly StreamEvent[]) => events.map((event) => event.__typename);
+const typesOf = (events: readonly StreamEvent[]) => events.map((event) => event.__typename);
 const isDelta = ({ __typename }: StreamEvent) => __typename === 'MessageDelta';
-const says = (content: string) => (event: StreamEvent) => event.content === content;
+const hasContent = (content: string) => (event: StreamEvent) => event.content === content;
 
 /** A citation of the first `length` characters. */
 const cite = (length: number): AnswerEvent => ({
@@ -33,17 +40,17 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 
 describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   it('streams a reply from its first delta to completion', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const reader = subscribe(gateway, { messageId: replyId });
     await reader.until(({ message }) => message?.status === 'STREAMING');
     engine.push(delta('One '));
-    await reader.until(says('One '));
+    await reader.until(hasContent('One '));
     engine.push(delta('two'), cite(7));
     await reader.until(({ citation }) => citation !== undefined);
     engine.push(delta('.'), finish);
     expect(await reader.ended).toBeUndefined();
 
-    expect(names(reader.events)).toEqual([
+    expect(typesOf(reader.events)).toEqual([
       'MessageCreated',
       'MessageDelta',
       'MessageDelta',
@@ -63,7 +70,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   });
 
   it('emits the rest, and nothing twice, after any cursor of a completed reply', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const uninterrupted = subscribe(gateway, { messageId: replyId });
     for (const [index, word] of ['An ', 'answer ', '👍 ', 'in pieces'].entries()) {
       engine.push(delta(word), cite(index));
@@ -71,20 +78,20 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     }
     engine.push(finish);
     await uninterrupted.ended;
-    expect(textOf(uninterrupted.events)).toBe((await readMessage(gateway, replyId)).content);
+    expect(joinDeltas(uninterrupted.events)).toBe((await readMessage(gateway, replyId)).content);
 
     for (const [index, { cursor }] of uninterrupted.events.entries()) {
       const late = subscribe(gateway, { messageId: replyId, after: cursor });
       expect(await late.ended).toBeUndefined();
-      expect(textOf([...uninterrupted.events.slice(0, index + 1), ...late.events])).toBe(uninterrupted.text);
-      expect(citationsOf(uninterrupted.events.slice(0, index + 1)) + citationsOf(late.events)).toBe(4);
+      expect(joinDeltas([...uninterrupted.events.slice(0, index + 1), ...late.events])).toBe(uninterrupted.text);
+      expect(countCitations(uninterrupted.events.slice(0, index + 1)) + countCitations(late.events)).toBe(4);
       const stages = [...uninterrupted.events.slice(0, index + 1), ...late.events].filter(({ message }) => message);
-      expect(names(stages)).toEqual(['MessageCreated', 'MessageCompleted']);
+      expect(typesOf(stages)).toEqual(['MessageCreated', 'MessageCompleted']);
     }
   });
 
   it('emits the rest, and nothing twice, after any cursor of a live reply', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const uninterrupted = subscribe(gateway, { messageId: replyId });
     await uninterrupted.until(({ message }) => message?.status === 'STREAMING');
     const late = [];
@@ -98,34 +105,34 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     engine.push(finish);
     for (const { earlierEvents, reader } of late) {
       expect(await reader.ended).toBeUndefined();
-      expect(textOf([...earlierEvents, ...reader.events])).toBe('An answer in pieces');
-      expect(citationsOf(earlierEvents) + citationsOf(reader.events)).toBe(3);
-      expect(names(reader.events)).not.toContain('MessageCreated');
+      expect(joinDeltas([...earlierEvents, ...reader.events])).toBe('An answer in pieces');
+      expect(countCitations(earlierEvents) + countCitations(reader.events)).toBe(3);
+      expect(typesOf(reader.events)).not.toContain('MessageCreated');
     }
   });
 
   it('emits the whole text in one delta to a late reader', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const first = subscribe(gateway, { messageId: replyId });
     engine.push(delta('All '));
-    await first.until(says('All '));
+    await first.until(hasContent('All '));
     engine.push(delta('of it.'));
-    await first.until(says('All of it.'));
+    await first.until(hasContent('All of it.'));
     const late = subscribe(gateway, { messageId: replyId });
     await late.until(isDelta);
     expect(late.events.filter(isDelta)).toMatchObject([{ offset: 0, text: 'All of it.' }]);
     engine.push(finish);
     await late.ended;
-    expect(names(late.events)).toEqual(['MessageCreated', 'MessageDelta', 'MessageCompleted']);
+    expect(typesOf(late.events)).toEqual(['MessageCreated', 'MessageDelta', 'MessageCompleted']);
   });
 
   it('emits the same events to several readers, and continues when some disconnect', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const readers = Array.from({ length: 5 }, () => subscribe(gateway, { messageId: replyId }));
     engine.push(delta('Hello '));
-    await Promise.all(readers.map((reader) => reader.until(says('Hello '))));
-    for (const reader of readers.slice(0, 2)) reader.leave();
-    for (const reader of readers.slice(2, 4)) reader.vanish();
+    await Promise.all(readers.map((reader) => reader.until(hasContent('Hello '))));
+    for (const reader of readers.slice(0, 2)) reader.unsubscribe();
+    for (const reader of readers.slice(2, 4)) reader.disconnect();
     engine.push(delta('there.'), finish);
     expect(await readers[4]?.ended).toBeUndefined();
     expect(readers[4]?.text).toBe('Hello there.');
@@ -133,14 +140,14 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   });
 
   it('releases readers however they disconnect, while the reply continues', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const { bus, liveReplies } = gateway.deps;
     const readers = Array.from({ length: 4 }, () => subscribe(gateway, { messageId: replyId }));
     engine.push(delta('Hello '));
-    await Promise.all(readers.map((reader) => reader.until(says('Hello '))));
+    await Promise.all(readers.map((reader) => reader.until(hasContent('Hello '))));
     expect(bus.size).toBe(4);
-    for (const reader of readers.slice(0, 2)) reader.leave();
-    for (const reader of readers.slice(2, 4)) reader.vanish();
+    for (const reader of readers.slice(0, 2)) reader.unsubscribe();
+    for (const reader of readers.slice(2, 4)) reader.disconnect();
     await vi.waitFor(() => expect(bus.size).toBe(0));
     expect(liveReplies.size).toBe(1);
     engine.push(finish);
@@ -148,8 +155,8 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     await vi.waitFor(() => expect(liveReplies.size).toBe(0));
   });
 
-  it('never splits a character, and emits the stored text, however the model cuts it', async () => {
-    const { gateway, engine, replyId } = await startReply();
+  it('never splits a character, and emits the stored text, however the model splits it', async () => {
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const reader = subscribe(gateway, { messageId: replyId });
     await reader.until(({ message }) => message?.status === 'STREAMING');
     const units = 'a👍🏽b👨‍👩‍👧c'.split('');
@@ -169,12 +176,12 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   });
 
   it('ends with MessageFailed, and refunds the quota, when the engine fails before its first text', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     expect(await messagesUsed(gateway)).toBe(1);
     const reader = subscribe(gateway, { messageId: replyId });
     engine.fail(new Error('secret reason'));
     expect(await reader.ended).toBeUndefined();
-    expect(names(reader.events)).toEqual(['MessageCreated', 'MessageFailed']);
+    expect(typesOf(reader.events)).toEqual(['MessageCreated', 'MessageFailed']);
     expect(reader.events.at(-1)?.message).toMatchObject({
       status: 'FAILED',
       content: '',
@@ -185,7 +192,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   });
 
   it('ends with MessageFailed, and keeps the text, when the engine fails later', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const reader = subscribe(gateway, { messageId: replyId });
     engine.push(delta('A part'));
     await reader.until(isDelta);
@@ -198,8 +205,8 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
 });
 
 describe('messageStream', () => {
-  it('emits the cited text before each citation, to readers of any speed', async () => {
-    const { gateway, engine, replyId } = await startReply();
+  it('emits the cited text before each citation, even to a slow reader', async () => {
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const { accountId, deps } = gateway;
     const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
       typeof subscribeToMessage
@@ -208,7 +215,7 @@ describe('messageStream', () => {
     await events.next();
     const ahead = webSocket.subscribe(gateway, { messageId: replyId });
     engine.push(delta('One. '));
-    await ahead.until(says('One. '));
+    await ahead.until(hasContent('One. '));
     await events.next();
     // The second sentence is generated while the slow reader handles the first.
     engine.push(delta('Two.'), cite(9), finish);
@@ -219,23 +226,24 @@ describe('messageStream', () => {
   });
 
   it('ends for all its readers when the key is revoked', async () => {
-    const { gateway, engine, replyId } = await startReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const key = await gateway.createKey(gateway.accountId, ['CHAT']);
     const readers = TRANSPORTS.map((transport) => transport.subscribe(gateway, { messageId: replyId, key }));
     engine.push(delta('Hello'));
     await Promise.all(readers.map((reader) => reader.until(isDelta)));
     await gateway.graphql(`mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }`, {
-      id: await keyId(gateway, key),
+      id: await readKeyId(gateway, key),
     });
     await Promise.all(readers.map((reader) => reader.ended));
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
-    expect(names(readers.flatMap((reader) => reader.events))).not.toContain('MessageCompleted');
+    expect(typesOf(readers.flatMap((reader) => reader.events))).not.toContain('MessageCompleted');
   });
 });
 
-const citationsOf = (events: readonly StreamEvent[]) => events.filter(({ citation }) => citation !== undefined).length;
+const countCitations = (events: readonly StreamEvent[]) =>
+  events.filter(({ citation }) => citation !== undefined).length;
 
-async function keyId(gateway: TestGateway, key: string): Promise<string> {
+async function readKeyId(gateway: TestGateway, key: string): Promise<string> {
   const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>(
     '{ viewer { apiKey { id } } }',
     {},

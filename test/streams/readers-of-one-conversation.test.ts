@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { send } from '../helpers/chatbots.ts';
-import { startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
 
 describe.each(TRANSPORTS)('readers over $name of several messages of one conversation', (transport) => {
   it('receive the events of their own message only, when all read concurrently from the same position', async () => {
-    const { gateway, engine, conversationId } = await startConversation();
+    const { gateway, engine, conversationId } = await startGatewayWithCompletedReply();
     const ask = async (content: string) => (await send(gateway, { conversationId, content })).replyId;
     const replies = [await ask('1?'), await ask('2?'), await ask('3?')];
     const readers = replies.flatMap((messageId) => [1, 2].map(() => transport.subscribe(gateway, { messageId })));
@@ -19,6 +19,6 @@ describe.each(TRANSPORTS)('readers over $name of several messages of one convers
       expect(new Set(events.map(({ message, messageId }) => message?.id ?? messageId))).toEqual(new Set([own]));
       expect(text).toBe(`This is ${['one', 'two', 'three'][Math.floor(index / 2)]}.`);
     }
-    conversationReader.leave();
+    conversationReader.unsubscribe();
   });
 });

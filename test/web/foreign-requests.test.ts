@@ -10,11 +10,11 @@ import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { createVisitor, linkOf } from './chat/support.ts';
 
-/** Longer than the editor's delay before it shows a preview. */
+/** Longer than the delay after which GraphiQL's editor (Monaco) previews a hovered URL. */
 const HOVER_MS = 1_500;
 
-/** A host that must receive no requests, and the requests it has received. */
-async function startEvilHost() {
+/** Starts a server that must receive no requests, and records those that it receives. */
+async function startForeignHost() {
   const received: string[] = [];
   const server = createServer((request, response) => {
     received.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`);
@@ -30,55 +30,55 @@ async function startEvilHost() {
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }
 
-/** Texts that look like URLs of images and pages on a host. */
-const baitsFor = (host: string) => [
+/** Texts that look like URLs of images on a host. */
+const urlLikeTexts = (host: string) => [
   `///${host}/a.png`,
   `//${host}/b.svg`,
   `http://${host}/c.png`,
   `/\\${host}/d.jpeg`,
   `/${host}/../..//${host}/e.gif`,
   `"//${host}/f.webp"`,
-  // Without a port, because in the editor a word ends at a colon.
+  // These URLs have no port, because in the editor a word ends at a colon.
   '///evil.example/x.png',
   '//evil.example/y.svg',
 ];
 
-/** Starts a gateway with the demo account, and opens an empty browser page whose requests to other hosts are recorded. */
+/** Starts a gateway with the demo account, and opens an empty page whose requests to other hosts are recorded. */
 async function openRecordedPage() {
   const engine = createScriptedEngine();
-  const evil = await startEvilHost();
+  const foreignHost = await startForeignHost();
   const gateway = await startGateway({
     env: { SEED_DEMO: 'true' },
-    replaced: { engines: new Map([['builtin', engine]]) },
+    overrides: { engines: new Map([['builtin', engine]]) },
   });
   onTestFinished(() => gateway.close());
   const row = await gateway.deps.db.read.selectFrom('chatbots').select('account_id').executeTakeFirstOrThrow();
   const key = await gateway.createKey(row.account_id, ['READ', 'CHAT', 'MANAGE']);
   const { page } = await openBrowser({ viewport: { width: 1400, height: 1000 } });
-  const foreign: string[] = [];
+  const foreignRequests: string[] = [];
   await page.context().route(
     (url) => url.origin !== gateway.url && url.protocol.startsWith('http'),
     (route) => {
-      foreign.push(route.request().url());
+      foreignRequests.push(route.request().url());
       return route.request().url().includes('evil.example') ? route.abort() : route.continue();
     },
   );
   page.on('request', (request) => {
     if (/^(https?|wss?):/.test(request.url()) && new URL(request.url()).host !== new URL(gateway.url).host) {
-      foreign.push(request.url());
+      foreignRequests.push(request.url());
     }
   });
   page.on('websocket', (socket) => {
-    if (new URL(socket.url()).host !== new URL(gateway.url).host) foreign.push(socket.url());
+    if (new URL(socket.url()).host !== new URL(gateway.url).host) foreignRequests.push(socket.url());
   });
-  return { engine, evil, gateway, key, page, foreign };
+  return { engine, foreignHost, gateway, key, page, foreignRequests };
 }
 
 /** Hovers over every URL in the result, long enough for a preview to start. */
 async function hoverResult(page: Page): Promise<void> {
   const lines = page.locator('.result-window .view-line');
   for (const line of await lines.all()) {
-    const spot = await line.evaluate((element) => {
+    const urlCenter = await line.evaluate((element) => {
       const range = document.createRange();
       const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
       for (let text = walker.nextNode(); text !== null; text = walker.nextNode()) {
@@ -91,8 +91,8 @@ async function hoverResult(page: Page): Promise<void> {
       }
       return undefined;
     });
-    if (spot === undefined) continue;
-    await page.mouse.move(spot.x, spot.y, { steps: 3 });
+    if (urlCenter === undefined) continue;
+    await page.mouse.move(urlCenter.x, urlCenter.y, { steps: 3 });
     await page
       .locator('.result-window .monaco-hover:not(.hidden)')
       .waitFor({ timeout: HOVER_MS })
@@ -101,17 +101,17 @@ async function hoverResult(page: Page): Promise<void> {
   }
 }
 
-async function seedBaits(gateway: TestGateway, key: string, host: string): Promise<void> {
-  for (const bait of baitsFor(host)) {
-    await send(gateway, { chatbotId: DEMO_CHATBOT_ID, content: `Look at ${bait} please` }, key);
+async function sendUrlLikeTexts(gateway: TestGateway, key: string, host: string): Promise<void> {
+  for (const text of urlLikeTexts(host)) {
+    await send(gateway, { chatbotId: DEMO_CHATBOT_ID, content: `Look at ${text} please` }, key);
   }
 }
 
-describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PATH)', { timeout: 120_000 }, () => {
-  it('of GraphiQL makes no requests for URLs in a result, and sends its key to the gateway only', async () => {
-    const { evil, gateway, key, page, foreign, engine } = await openRecordedPage();
-    for (const _ of baitsFor(evil.host)) engine.push(delta('Yes.'), finish);
-    await seedBaits(gateway, key, evil.host);
+describe.skipIf(browserPath === undefined)('pages (needs Chromium: CHROMIUM_PATH)', { timeout: 120_000 }, () => {
+  it('GraphiQL makes no requests for URLs in a result, and sends its key only to the gateway', async () => {
+    const { foreignHost, gateway, key, page, foreignRequests, engine } = await openRecordedPage();
+    for (const _ of urlLikeTexts(foreignHost.host)) engine.push(delta('Yes.'), finish);
+    await sendUrlLikeTexts(gateway, key, foreignHost.host);
     const query = `{ c: chatbots(first: 1) { nodes { conversations(first: 8) { nodes { m: messages(first: 1) { nodes { content } } } } } } }`;
     const pathsWithKey = new Set<string>();
     page.on('request', (request) => {
@@ -120,7 +120,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     await page.addInitScript((secret) => sessionStorage.setItem('x-api-key', secret), key);
     await page.goto(`${gateway.url}/graphql?query=${encodeURIComponent(query)}`);
     await page.locator('.graphiql-execute-button').click({ timeout: 30_000 });
-    await page.locator('.result-window .view-line', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
+    await page.locator('.result-window .view-line', { hasText: foreignHost.host }).first().waitFor({ timeout: 30_000 });
     await hoverResult(page);
     // Other scripts on the page cannot send anything to another host, and their own requests do not carry the key.
     await page.evaluate(async (host) => {
@@ -133,20 +133,21 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
       } catch {
         // The socket is not open, and never will be.
       }
-    }, evil.host);
-    expect(evil.received).toEqual([]);
+    }, foreignHost.host);
+    expect(foreignHost.received).toEqual([]);
     expect([...pathsWithKey]).toEqual(['/graphql']);
-    expect(foreign.filter((url) => !/\/(fetched|image\.png|socket)$/.test(url))).toEqual([]);
+    expect(foreignRequests.filter((url) => !/\/(fetched|image\.png|socket)$/.test(url))).toEqual([]);
   });
 
-  it('of the REST reference makes no requests for URLs in a response', async () => {
-    const { evil, gateway, key, page, foreign } = await openRecordedPage();
+  it('the REST reference makes no requests for URLs in a response', async () => {
+    const { foreignHost, gateway, key, page, foreignRequests } = await openRecordedPage();
     await gateway.graphql(
       'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { __typename } }',
-      { input: { name: `<img src=http://${evil.host}/name.png> ![x](http://${evil.host}/md.png)` } },
+      { input: { name: `<img src=http://${foreignHost.host}/name.png> ![x](http://${foreignHost.host}/md.png)` } },
       key,
     );
-    await page.goto(`${gateway.url}/docs?url=http://${evil.host}/spec.json&configUrl=http://${evil.host}/config.json`);
+    const { host } = foreignHost;
+    await page.goto(`${gateway.url}/docs?url=http://${host}/spec.json&configUrl=http://${host}/config.json`);
     await page.locator('.authorize').first().click({ timeout: 30_000 });
     await page.locator('.auth-container input').first().fill(key);
     await page.locator('.auth-container .btn.authorize').first().click();
@@ -158,14 +159,14 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
       .click();
     await page.locator('.try-out__btn').first().click();
     await page.locator('.execute').first().click();
-    await page.locator('.live-responses-table', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
-    expect(evil.received).toEqual([]);
-    expect(foreign).toEqual([]);
+    await page.locator('.live-responses-table', { hasText: foreignHost.host }).first().waitFor({ timeout: 30_000 });
+    expect(foreignHost.received).toEqual([]);
+    expect(foreignRequests).toEqual([]);
   });
 
-  it('of a chatbot makes no requests for URLs in answers, citations and names', async () => {
-    const { evil, gateway, page, foreign, engine } = await openRecordedPage();
-    const image = `<img src=http://${evil.host}/name.png>`;
+  it('the chat page makes no requests for URLs in answers, citations and names', async () => {
+    const { foreignHost, gateway, page, foreignRequests, engine } = await openRecordedPage();
+    const image = `<img src=http://${foreignHost.host}/name.png>`;
     await gateway.deps.db.transaction((trx) =>
       trx
         .updateTable('chatbots')
@@ -176,18 +177,18 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     const passage = await gateway.deps.db.read.selectFrom('passages').selectAll().executeTakeFirstOrThrow();
     const visitor = createVisitor(page);
     await page.goto(linkOf(gateway));
-    await visitor.ask(`Look at ${image} ${baitsFor(evil.host).join(' ')} please`);
+    await visitor.ask(`Look at ${image} ${urlLikeTexts(foreignHost.host).join(' ')} please`);
     const markdown = [
-      `![picture](http://${evil.host}/x.png) ![picture](//${evil.host}/y.png)`,
-      `[link](http://${evil.host}/link) ${image} <svg><image href="http://${evil.host}/z.svg"/></svg>`,
-      `<link rel=preload href=http://${evil.host}/p> <style>@import "http://${evil.host}/s"</style>`,
-      ...baitsFor(evil.host),
+      `![picture](http://${foreignHost.host}/x.png) ![picture](//${foreignHost.host}/y.png)`,
+      `[link](http://${foreignHost.host}/link) ${image} <svg><image href="http://${foreignHost.host}/z.svg"/></svg>`,
+      `<link rel=preload href=http://${foreignHost.host}/p> <style>@import "http://${foreignHost.host}/s"</style>`,
+      ...urlLikeTexts(foreignHost.host),
     ].join('\n\n');
     const citation = {
       passageId: passage.id,
       sourceId: passage.source_id,
       title: `Title ${image}`,
-      url: `http://${evil.host}/source`,
+      url: `http://${foreignHost.host}/source`,
       quote: `Quote ${image}`,
       start: 0,
       end: 5,
@@ -200,7 +201,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     await dialog.getByRole('link').hover();
     await page.keyboard.press('Escape');
     for (const link of await page.locator('.content a').all()) await link.hover();
-    expect(evil.received).toEqual([]);
-    expect(foreign).toEqual([]);
+    expect(foreignHost.received).toEqual([]);
+    expect(foreignRequests).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
 
 /** The actions of a user in GraphiQL. */
 function createUser(page: Page) {
-  const result = () =>
+  const readResult = () =>
     page.evaluate(() =>
       [...document.querySelectorAll('.result-window .view-line')]
         .map((line) => ({ text: line.textContent ?? '', top: Number.parseInt((line as HTMLElement).style.top, 10) }))
@@ -14,42 +14,42 @@ function createUser(page: Page) {
         .join(' '),
     );
 
-  const run = () => page.locator('.graphiql-execute-button').click();
+  const runOperation = () => page.locator('.graphiql-execute-button').click();
 
-  async function resultWith(pattern: RegExp): Promise<string> {
-    await expect.poll(result, { timeout: 60_000 }).toMatch(pattern);
-    return result();
+  async function waitForResult(pattern: RegExp): Promise<string> {
+    await expect.poll(readResult, { timeout: 60_000 }).toMatch(pattern);
+    return readResult();
   }
 
   return {
-    result,
-    resultWith,
-    tabs: () => page.locator('.graphiql-tab-button').allTextContents(),
-    run,
+    readResult,
+    waitForResult,
+    readTabs: () => page.locator('.graphiql-tab-button').allTextContents(),
+    runOperation,
 
     async openTab(name: string): Promise<void> {
       await page.locator('.graphiql-tab-button', { hasText: name }).click();
       await page.locator('.graphiql-query-editor .view-lines', { hasText: name }).waitFor();
-      // GraphiQL finds the operation shortly after a change: sooner than a person clicks, but later than a test.
+      // GraphiQL parses the operation only after a short delay, which a test must wait for.
       await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
     },
 
-    /** Types into the quotes at the end of a line in the lower pane, replacing the last `replaced` characters. */
-    async write(pane: 'Headers' | 'Variables', line: number, text: string, replaced = 0): Promise<void> {
+    /** Types into the string at the end of a line of a lower pane. Replaces the last `replacedLength` characters. */
+    async typeIntoPane(pane: 'Headers' | 'Variables', line: number, text: string, replacedLength = 0): Promise<void> {
       await page.locator('.graphiql-editor-tools button', { hasText: pane }).click();
       await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .monaco-editor').click();
       await page.keyboard.press('Control+Home');
       for (let count = 1; count < line; count++) await page.keyboard.press('ArrowDown');
       await page.keyboard.press('End');
       await page.keyboard.press('ArrowLeft');
-      for (let count = 0; count < replaced; count++) await page.keyboard.press('Shift+ArrowLeft');
+      for (let count = 0; count < replacedLength; count++) await page.keyboard.press('Shift+ArrowLeft');
       await page.keyboard.insertText(text);
     },
 
-    /** Runs the tab Ask, and returns the id of the new reply. */
-    async ask(shown = 'none'): Promise<string> {
-      await run();
-      const answer = await resultWith(new RegExp(`"reply": \\{ "id": "(?!${shown})[0-9a-f-]{36}"`));
+    /** Runs the operation of the tab Ask, and returns the id of the new reply. */
+    async askQuestion(previousReplyId = 'none'): Promise<string> {
+      await runOperation();
+      const answer = await waitForResult(new RegExp(`"reply": \\{ "id": "(?!${previousReplyId})[0-9a-f-]{36}"`));
       return /"id": "([0-9a-f-]{36})"/.exec(answer)?.[1] ?? '';
     },
   };
@@ -59,30 +59,31 @@ const QUESTION = 'How do I follow an answer?';
 
 describe('GraphiQL', () => {
   it.skipIf(browserPath === undefined)(
-    'takes a new user, without internet access, from the key to a streamed answer (needs Chromium: CHROMIUM_PATH)',
+    'leads a new user from the API key to a streamed answer, without internet access (needs Chromium: CHROMIUM_PATH)',
     { timeout: 180_000 },
     async () => {
       const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '250' } });
       const { page, hosts, problems } = await openBrowser();
       const user = createUser(page);
       await page.goto(`${gateway.url}/graphql`);
-      await expect.poll(user.tabs, { timeout: 15_000 }).toEqual(['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search']);
+      const tabs = ['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search'];
+      await expect.poll(user.readTabs, { timeout: 15_000 }).toEqual(tabs);
 
-      // The key is entered once.
-      await user.write('Headers', 2, gateway.key);
-      await user.run();
-      await user.resultWith(/"name": "ChatGraph guide"/);
+      // The user enters the key only once.
+      await user.typeIntoPane('Headers', 2, gateway.key);
+      await user.runOperation();
+      await user.waitForResult(/"name": "ChatGraph guide"/);
 
       await user.openTab('Ask');
-      const first = await user.ask();
+      const first = await user.askQuestion();
       await user.openTab('Follow');
-      await user.write('Variables', 2, first);
-      await user.run();
+      await user.typeIntoPane('Variables', 2, first);
+      await user.runOperation();
       const shownTexts = new Set<string>();
       await expect
         .poll(
           async () => {
-            const text = await user.result();
+            const text = await user.readResult();
             const [, content = ''] = /"content": "(.*?)" \}/.exec(text) ?? [];
             if (text.includes('"MessageDelta"')) shownTexts.add(content);
             return text;
@@ -95,27 +96,27 @@ describe('GraphiQL', () => {
       for (const [index, content] of contents.entries()) {
         expect(withoutSpaces(content).startsWith(withoutSpaces(contents[index - 1] ?? ''))).toBe(true);
       }
-      expect(await user.result()).toMatch(/"citations": \[ \{ "title": "/);
+      expect(await user.readResult()).toMatch(/"citations": \[ \{ "title": "/);
 
-      // The user's own source, and a question that only this source answers.
+      // The user adds a source, and asks a question that only this source answers.
       await user.openTab('AddSource');
-      await user.write('Variables', 6, '\\n\\nThe zeppelin departs from Friedrichshafen at noon.');
-      await user.run();
-      await user.resultWith(/"status": "DONE".*zeppelin/);
+      await user.typeIntoPane('Variables', 6, '\\n\\nThe zeppelin departs from Friedrichshafen at noon.');
+      await user.runOperation();
+      await user.waitForResult(/"status": "DONE".*zeppelin/);
       await user.openTab('Ask');
-      await user.write('Variables', 4, 'When does the zeppelin depart?', QUESTION.length);
-      const second = await user.ask(first);
+      await user.typeIntoPane('Variables', 4, 'When does the zeppelin depart?', QUESTION.length);
+      const second = await user.askQuestion(first);
       await user.openTab('Follow');
-      await user.write('Variables', 2, second, second.length);
-      await user.run();
-      const answer = await user.resultWith(/"MessageCompleted".*Friedrichshafen/);
+      await user.typeIntoPane('Variables', 2, second, second.length);
+      await user.runOperation();
+      const answer = await user.waitForResult(/"MessageCompleted".*Friedrichshafen/);
       expect(answer).toContain('"title": "Opening hours"');
 
       // The page still has the key after a reload.
       await page.reload();
       await user.openTab('Search');
-      await user.run();
-      await user.resultWith(/"score": [01]/);
+      await user.runOperation();
+      await user.waitForResult(/"score": [01]/);
 
       // The editor knows the schema, through its own worker.
       await page.locator('.graphiql-query-editor .view-lines').click();
@@ -130,5 +131,5 @@ describe('GraphiQL', () => {
   );
 });
 
-/** Removes line breaks, because the editor wraps lines. */
+/** Removes all whitespace, because the editor wraps lines. */
 const withoutSpaces = (text: string) => text.replaceAll(/\s+/g, '');

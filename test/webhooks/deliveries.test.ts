@@ -1,20 +1,20 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { deliveriesTopic } from '../../src/coordination/topics.ts';
 import { createId } from '../../src/domain/ids.ts';
-import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { type Reader, TRANSPORTS } from '../helpers/streams.ts';
-import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
-import { keyWith, mutate } from '../schema/support.ts';
+import { SECRET_KEY, storeDelivery, subscribe } from '../helpers/webhooks/webhooks.ts';
+import { createKeyWith, mutate } from '../schema/support.ts';
 
-async function open(engine?: TestEngine) {
+async function openGateway(engine?: TestEngine) {
   const gateway = await startGateway({ ...(engine && { engine }), env: { SECRET_KEY } });
   onTestFinished(() => gateway.close());
   return gateway;
 }
 
 const waitForReaders = ({ deps }: TestGateway, count: number) => expect.poll(() => deps.bus.size).toBe(count);
-const test = (gateway: TestGateway, subscriptionId: string) =>
+const sendTest = (gateway: TestGateway, subscriptionId: string) =>
   mutate<{ webhookDelivery: { id: string } }>(
     gateway,
     'sendTestWebhook',
@@ -23,8 +23,8 @@ const test = (gateway: TestGateway, subscriptionId: string) =>
   );
 const idsOf = ({ events }: Reader) => [...new Set(events.map(({ id }) => id))];
 
-/** Changes a delivery as an attempt does. */
-async function attempt({ deps, accountId }: TestGateway, id: string, attemptCount: number) {
+/** Stores the state of a delivery after its last attempt, and publishes the change. */
+async function recordAttempt({ deps, accountId }: TestGateway, id: string, attemptCount: number) {
   await deps.db.transaction((trx) =>
     trx
       .updateTable('webhook_deliveries')
@@ -35,95 +35,98 @@ async function attempt({ deps, accountId }: TestGateway, id: string, attemptCoun
   deps.bus.publish(deliveriesTopic(accountId));
 }
 
-describeEngines('webhookDeliveries', (engine) => {
-  it.each(TRANSPORTS)('streams new and changed deliveries over $name, and no earlier ones', async (one) => {
-    const gateway = await open(engine);
-    const { id } = await subscribe(gateway);
-    const other = await subscribe(gateway);
-    const earlier = await writeDelivery(gateway, id);
-    const all = one.subscribe(gateway, { subscriptionId: null });
-    const own = one.subscribe(gateway, { subscriptionId: id });
-    await waitForReaders(gateway, 2);
+describeDatabases('webhookDeliveries', (engine) => {
+  it.each(TRANSPORTS)(
+    'streams new and changed deliveries over $name, but no earlier unchanged deliveries',
+    async (transport) => {
+      const gateway = await openGateway(engine);
+      const { id } = await subscribe(gateway);
+      const other = await subscribe(gateway);
+      const earlier = await storeDelivery(gateway, id);
+      const accountReader = transport.subscribe(gateway, { subscriptionId: null });
+      const subscriptionReader = transport.subscribe(gateway, { subscriptionId: id });
+      await waitForReaders(gateway, 2);
 
-    const { webhookDelivery: first } = await test(gateway, id);
-    expect(await own.until((event) => event.id === first.id)).toMatchObject({ subscription: { id } });
-    const { webhookDelivery: second } = await test(gateway, other.id);
-    await all.until((event) => event.id === second.id);
-    expect(idsOf(all)).toEqual([first.id, second.id]);
-    await attempt(gateway, earlier.id, 3);
-    const tried = await own.until((event) => event.id === earlier.id);
-    expect(tried).toMatchObject({ __typename: 'WebhookDelivery', status: 'EXHAUSTED', attemptCount: 3 });
-    await all.until((event) => event.id === earlier.id && event.attemptCount === 3);
-    await mutate(gateway, 'redeliverWebhook', { deliveryId: earlier.id });
-    await own.until((event) => event.id === earlier.id && event.status !== 'EXHAUSTED');
-    expect(idsOf(own)).toEqual([first.id, earlier.id]);
-    for (const reader of [all, own]) reader.leave();
-    await waitForReaders(gateway, 0);
-  });
+      const { webhookDelivery: first } = await sendTest(gateway, id);
+      expect(await subscriptionReader.until((event) => event.id === first.id)).toMatchObject({ subscription: { id } });
+      const { webhookDelivery: second } = await sendTest(gateway, other.id);
+      await accountReader.until((event) => event.id === second.id);
+      expect(idsOf(accountReader)).toEqual([first.id, second.id]);
+      await recordAttempt(gateway, earlier.id, 3);
+      const attempted = await subscriptionReader.until((event) => event.id === earlier.id);
+      expect(attempted).toMatchObject({ __typename: 'WebhookDelivery', status: 'EXHAUSTED', attemptCount: 3 });
+      await accountReader.until((event) => event.id === earlier.id && event.attemptCount === 3);
+      await mutate(gateway, 'redeliverWebhook', { deliveryId: earlier.id });
+      await subscriptionReader.until((event) => event.id === earlier.id && event.status !== 'EXHAUSTED');
+      expect(idsOf(subscriptionReader)).toEqual([first.id, earlier.id]);
+      for (const reader of [accountReader, subscriptionReader]) reader.unsubscribe();
+      await waitForReaders(gateway, 0);
+    },
+  );
 
-  it('streams the attempt of a delivery with more than a hundred newer ones', async () => {
-    const gateway = await open(engine);
+  it('streams an attempt of a delivery that is older than 120 other deliveries', async () => {
+    const gateway = await openGateway(engine);
     const { id } = await subscribe(gateway);
-    const late = await writeDelivery(gateway, id, {
+    const delivery = await storeDelivery(gateway, id, {
       status: 'FAILED',
       nextAttemptAt: '2099-01-01T00:00:00.000000+00:00' as never,
     });
-    for (let n = 0; n < 120; n++) await writeDelivery(gateway, id);
+    for (let n = 0; n < 120; n++) await storeDelivery(gateway, id);
     const reader = TRANSPORTS[0]?.subscribe(gateway, { subscriptionId: id }) as Reader;
     await waitForReaders(gateway, 1);
-    await attempt(gateway, late.id, 2);
-    await reader.until((event) => event.id === late.id);
-    expect(reader.events).toMatchObject([{ id: late.id, status: 'EXHAUSTED', attemptCount: 2 }]);
-    reader.leave();
+    await recordAttempt(gateway, delivery.id, 2);
+    await reader.until((event) => event.id === delivery.id);
+    expect(reader.events).toMatchObject([{ id: delivery.id, status: 'EXHAUSTED', attemptCount: 2 }]);
+    reader.unsubscribe();
   });
 });
 
 it.each(TRANSPORTS)(
-  'ends over $name when its API key is revoked, and when the subscription is deleted',
+  'webhookDeliveries ends over $name when its API key is revoked, and when the subscription is deleted',
   async (transport) => {
-    const gateway = await open();
+    const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const key = await keyWith(gateway, 'MANAGE');
+    const key = await createKeyWith(gateway, 'MANAGE');
     const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
-    const doomed = transport.subscribe(gateway, { subscriptionId: id, key });
+    const readerWithRevokedKey = transport.subscribe(gateway, { subscriptionId: id, key });
     const reader = transport.subscribe(gateway, { subscriptionId: id });
     await waitForReaders(gateway, 2);
     await mutate(gateway, 'revokeApiKey', { id: data.viewer.apiKey.id });
-    await doomed.ended;
+    await readerWithRevokedKey.ended;
     await mutate(gateway, 'deleteWebhookSubscription', { id });
     await reader.ended;
-    expect([doomed.events, reader.events, reader.errors]).toEqual([[], [], []]);
+    expect([readerWithRevokedKey.events, reader.events, reader.errors]).toEqual([[], [], []]);
     await waitForReaders(gateway, 0);
   },
 );
 
-it.each(TRANSPORTS)(
-  'rejects over $name other accounts, whatever they name, and viewers without MANAGE',
-  async (one) => {
-    const gateway = await open();
-    const { id } = await subscribe(gateway);
-    const { key } = await gateway.createTenant();
-    for (const subscriptionId of [id, createId('webhookSubscription'), gateway.accountId, 'nonsense', '']) {
-      const reader = one.subscribe(gateway, { subscriptionId, key });
-      await reader.ended;
-      expect(reader.errors).toEqual(['NOT_FOUND']);
-    }
-    const reader = one.subscribe(gateway, { subscriptionId: id, key: await keyWith(gateway, 'READ', 'CHAT') });
+it.each(TRANSPORTS)('webhookDeliveries rejects other accounts and keys without MANAGE: $name', async (transport) => {
+  const gateway = await openGateway();
+  const { id } = await subscribe(gateway);
+  const { key } = await gateway.createTenant();
+  for (const subscriptionId of [id, createId('webhookSubscription'), gateway.accountId, 'nonsense', '']) {
+    const reader = transport.subscribe(gateway, { subscriptionId, key });
     await reader.ended;
-    expect(reader.errors).toEqual(['FORBIDDEN']);
-  },
-);
+    expect(reader.errors).toEqual(['NOT_FOUND']);
+  }
+  const reader = transport.subscribe(gateway, {
+    subscriptionId: id,
+    key: await createKeyWith(gateway, 'READ', 'CHAT'),
+  });
+  await reader.ended;
+  expect(reader.errors).toEqual(['FORBIDDEN']);
+});
 
-it("streams nothing of another account's deliveries", async () => {
-  const gateway = await open();
-  const stranger = { ...gateway, ...(await gateway.createTenant()) };
-  const reader = TRANSPORTS[0]?.subscribe(gateway, { subscriptionId: null, key: stranger.key }) as Reader;
+it("webhookDeliveries does not stream another account's deliveries", async () => {
+  const gateway = await openGateway();
+  const otherAccount = { ...gateway, ...(await gateway.createTenant()) };
+  const reader = TRANSPORTS[0]?.subscribe(gateway, { subscriptionId: null, key: otherAccount.key }) as Reader;
   await waitForReaders(gateway, 1);
-  await test(gateway, (await subscribe(gateway)).id);
-  const { id } = await subscribe(stranger, {}, stranger.key);
-  const own = await writeDelivery(stranger, id);
-  gateway.deps.bus.publish(deliveriesTopic(stranger.accountId));
-  await reader.until((event) => event.id === own.id);
-  expect(idsOf(reader)).toEqual([own.id]);
-  reader.leave();
+  await sendTest(gateway, (await subscribe(gateway)).id);
+  const { id } = await subscribe(otherAccount, {}, otherAccount.key);
+  const ownDelivery = await storeDelivery(otherAccount, id);
+  gateway.deps.bus.publish(deliveriesTopic(otherAccount.accountId));
+  await reader.until((event) => event.id === ownDelivery.id);
+  expect(idsOf(reader)).toEqual([ownDelivery.id]);
+  reader.unsubscribe();
 });

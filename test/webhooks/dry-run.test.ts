@@ -4,8 +4,8 @@ import { findWebhookEvents } from '../../src/store/webhooks/events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { startWebhookGateway } from '../helpers/webhooks/gateway.ts';
-import { subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
-import { runAsOtherAccount, textOf } from '../schema/support.ts';
+import { storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
+import { runForForeignAndUnknownIds, textOfLength } from '../schema/support.ts';
 
 const DRY_RUN = `query ($document: String, $eventId: ID, $sample: WebhookEvent) {
   dryRunWebhook(document: $document, eventId: $eventId, sample: $sample) { payload payloadProblem }
@@ -29,31 +29,31 @@ describe('dryRunWebhook', () => {
     const [row] = await read.selectFrom('webhook_events').select('id').execute();
     const [event] = await findWebhookEvents(read, gateway.accountId, [row?.id ?? '']);
     const document = 'subscription { event { id ... on MessageReceivedEvent { message { content } } } }';
-    const chosen = await dryRun(gateway, { document, eventId: event?.id });
-    expect(JSON.parse(chosen.payload)).toEqual({
+    const withDocument = await dryRun(gateway, { document, eventId: event?.id });
+    expect(JSON.parse(withDocument.payload)).toEqual({
       event: 'message.received',
       chatbot_id: chatbotId,
       timestamp: event?.at,
       data: { event: { id: event?.id, message: { content: 'Hello' } } },
     });
-    const usual = await dryRun(gateway, { eventId: event?.id });
-    expect(JSON.parse(usual.payload)).toMatchObject({ data: { message: 'Hello' } });
-    expect([chosen.payloadProblem, usual.payloadProblem]).toEqual([null, null]);
+    const withoutDocument = await dryRun(gateway, { eventId: event?.id });
+    expect(JSON.parse(withoutDocument.payload)).toMatchObject({ data: { message: 'Hello' } });
+    expect([withDocument.payloadProblem, withoutDocument.payloadProblem]).toEqual([null, null]);
   });
 
-  it('returns null for what no longer exists', async () => {
+  it('returns null for an object that no longer exists', async () => {
     const gateway = await startWebhookGateway();
     const document = 'subscription { event { ... on ConversationStartedEvent { conversation { id } } } }';
-    const event = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: gateway.accountId });
+    const event = await storeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: gateway.accountId });
     const { payload } = await dryRun(gateway, { document, eventId: event.id });
     expect(JSON.parse(payload).data).toEqual({ event: { conversation: null } });
   });
 
   it('masks an internal error, and logs it', async () => {
     const gateway = await startWebhookGateway();
-    const { id: eventId } = await writeEvent(gateway, { data: 'a secret of ours' as JsonText });
+    const { id: eventId } = await storeEvent(gateway, { data: 'text that is not JSON' as JsonText });
     const { payloadProblem } = await dryRun(gateway, { document: 'subscription { event { data } }', eventId });
-    expect(payloadProblem).toBe('Something went wrong at event.data.');
+    expect(payloadProblem).toBe('Internal error at event.data.');
     const logged = gateway.logs.filter(({ msg }) => msg === 'cannot execute a webhook document');
     expect(logged).toMatchObject([{ event: eventId, err: { message: expect.stringContaining('JSON') } }]);
   });
@@ -74,26 +74,26 @@ describe('dryRunWebhook', () => {
     }
   });
 
-  it('rejects a document that could not be saved, and input without exactly one event', async () => {
+  it('rejects an invalid document, and input that names no event or two events', async () => {
     const gateway = await startWebhookGateway();
     const sample = 'LEAD_CAPTURED';
-    const asked = [
+    const invalidVariables = [
       {},
       { sample, eventId: gateway.accountId },
       { sample, document: '{ viewer { kind } }' },
-      { sample, document: textOf(10_001) },
+      { sample, document: textOfLength(10_001) },
     ];
-    for (const variables of asked) {
+    for (const variables of invalidVariables) {
       const { errors } = await gateway.graphql(DRY_RUN, variables);
       expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     }
   });
 
-  it('finds no event of another account', async () => {
+  it('does not find an event of another account', async () => {
     const gateway = await startWebhookGateway();
-    const { id } = await writeEvent(gateway);
+    const { id } = await storeEvent(gateway);
     const query = 'query ($id: ID!) { dryRunWebhook(eventId: $id) { payload } }';
-    for (const answer of await runAsOtherAccount(gateway, { query, id, kind: 'webhookEvent' })) {
+    for (const answer of await runForForeignAndUnknownIds(gateway, { query, id, kind: 'webhookEvent' })) {
       expect(answer).toMatchObject({ data: { dryRunWebhook: null } });
     }
   });

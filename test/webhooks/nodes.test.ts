@@ -2,25 +2,25 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
-import { openWireTo } from '../helpers/network.ts';
+import { startFaultProxyFor } from '../helpers/network.ts';
 import { captureLeads, readDeliveries, startWebhookGateway, subscribeEndpoint } from '../helpers/webhooks/gateway.ts';
-import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
+import { respond, startReceiver } from '../helpers/webhooks/receivers.ts';
 
-const soon = { timeout: 10_000, interval: 50 };
+const POLL_OPTIONS = { timeout: 10_000, interval: 50 };
 
 describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
-  it('share the deliveries: each is sent once, at most 5 of an endpoint at a time', async () => {
+  it('send each delivery once, and at most 5 deliveries of an endpoint at a time', async () => {
     const database = await createDatabase(POSTGRES);
     const gateways = await Promise.all([1, 2, 3].map(() => startWebhookGateway({ database })));
     const [first] = gateways;
-    if (first === undefined) throw new Error('There is none.');
-    let underWay = 0;
-    let most = 0;
+    if (first === undefined) throw new Error('No gateway has started.');
+    let openRequests = 0;
+    let maxOpenRequests = 0;
     const receiver = await startReceiver((response) => {
-      underWay += 1;
-      most = Math.max(most, underWay);
+      openRequests += 1;
+      maxOpenRequests = Math.max(maxOpenRequests, openRequests);
       setTimeout(() => {
-        underWay -= 1;
+        openRequests -= 1;
         response.end();
       }, 10);
     });
@@ -32,13 +32,13 @@ describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
     await vi.waitFor(async () => {
       const statuses = (await readDeliveries(first, id)).map(({ status }) => status);
       expect(statuses).toEqual(Array(150).fill('DELIVERED'));
-    }, soon);
+    }, POLL_OPTIONS);
     expect(receiver.received).toHaveLength(150);
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(150);
-    expect(most).toBeLessThanOrEqual(5);
+    expect(maxOpenRequests).toBeLessThanOrEqual(5);
   });
 
-  it('send what another process has written, within a second', async () => {
+  it('send within a second an event that another process has stored', async () => {
     const database = await createDatabase(POSTGRES);
     const { deps, accountId } = await startWebhookGateway({ database });
     const receiver = await startReceiver();
@@ -51,30 +51,30 @@ describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
 });
 
 describe.skipIf(!hasPostgres)('a gateway whose Postgres is unreachable', () => {
-  it('logs it once, delivers due events when Postgres is back, and repeats no delivery that it had sent', async () => {
+  it('logs the failure once, delivers due events when Postgres is back, and repeats no sent delivery', async () => {
     const database = await createDatabase(POSTGRES);
-    const { wire, url } = await openWireTo(database.url, 5432);
+    const { proxy, url } = await startFaultProxyFor(database.url, 5432);
     const gateway = await startWebhookGateway({ database: { ...database, url } });
-    const waiting: (() => void)[] = [];
-    const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
+    const finishResponses: (() => void)[] = [];
+    const receiver = await startReceiver((response) => void finishResponses.push(() => response.end()));
     const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway, 6);
-    await vi.waitFor(() => expect(waiting).toHaveLength(5), soon);
-    receiver.become(answer(200));
-    wire.cut();
-    for (const finish of waiting) finish();
+    await vi.waitFor(() => expect(finishResponses).toHaveLength(5), POLL_OPTIONS);
+    receiver.setBehaviour(respond(200));
+    proxy.disconnect();
+    for (const finish of finishResponses) finish();
     const findLogs = (text: string) => gateway.logs.filter(({ msg }) => String(msg).includes(text));
-    await vi.waitFor(() => expect(findLogs('cannot deliver to webhook endpoints')).toHaveLength(1), soon);
-    const looks = vi.spyOn(gateway.deps.clock, 'now');
-    // The worker keeps trying.
-    await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(3), soon);
-    wire.mend();
+    await vi.waitFor(() => expect(findLogs('cannot deliver to webhook endpoints')).toHaveLength(1), POLL_OPTIONS);
+    const clockReads = vi.spyOn(gateway.deps.clock, 'now');
+    // Each retry of the worker reads the clock.
+    await vi.waitFor(() => expect(clockReads.mock.calls.length).toBeGreaterThan(3), POLL_OPTIONS);
+    proxy.restore();
     await vi.waitFor(async () => {
       const deliveries = await readDeliveries(gateway, id);
       expect(deliveries.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(
         Array(6).fill(['DELIVERED', 1]),
       );
-    }, soon);
+    }, POLL_OPTIONS);
     expect(receiver.received).toHaveLength(6);
     expect(findLogs('cannot deliver to webhook endpoints')).toHaveLength(1);
     expect(findLogs('delivering to webhook endpoints again')).toHaveLength(1);

@@ -14,22 +14,22 @@ import {
   type ClaimedDelivery,
   claimDeliveries,
   countDueDeliveries,
-  listDueEndpoints,
+  listDueSubscriptionIds,
   recordAttempts,
   storeBody,
 } from '../../src/store/webhooks/queue.ts';
 import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhooks/subscriptions.ts';
-import { endAllLeases, releaseDeliveries } from '../../src/store/webhooks/unclean-ends.ts';
+import { expireAllLeases, releaseDeliveries } from '../../src/store/webhooks/unclean-ends.ts';
 import { buildDefaultBody } from '../../src/webhooks/body.ts';
 import { createManualClock } from '../helpers/clock.ts';
-import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
 import { createEndpoint, type EndpointOptions, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 
 const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
 const LEASE_MS = 30_000;
 
-/** Opens a queue with an account, and a clock that the test moves. */
+/** Opens a delivery queue with an account, and a clock that the test advances. */
 async function openQueue(engine: TestEngine) {
   const { url } = await createDatabase(engine);
   const db = await openDatabase({ url, role: 'gateway' });
@@ -43,24 +43,24 @@ async function openQueue(engine: TestEngine) {
     clock,
     now,
     accountId,
-    async subscribe(wanted: Partial<EndpointOptions> = {}): Promise<string> {
+    async subscribe(options: Partial<EndpointOptions> = {}): Promise<string> {
       const url = 'https://hooks.example.com/';
-      const { subscription, sealed } = createEndpoint({ sealer, clock }, { accountId, url, ...wanted });
+      const { subscription, sealed } = createEndpoint({ sealer, clock }, { accountId, url, ...options });
       await db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));
       return subscription.id;
     },
     async enqueue(count: number): Promise<void> {
       const lead = { name: 'LEAD_CAPTURED' as const, buildPayload: () => ({ data: {} }) };
-      const about = { accountId, chatbotId: null, at: now() };
-      await db.transaction((trx) => enqueueEvents(trx, about, Array(count).fill(lead)));
+      const eventContext = { accountId, chatbotId: null, at: now() };
+      await db.transaction((trx) => enqueueEvents(trx, eventContext, Array(count).fill(lead)));
     },
-    listDue: () => listDueEndpoints(db.read, now()),
+    listDue: () => listDueSubscriptionIds(db.read, now()),
     async claim(
       subscriptionId: string,
-      { nodeId = 'one', limit = 5, maxInProgress = 5, isAlone = false, compose = buildDefaultBody } = {},
+      { nodeId = 'one', limit = 5, maxInFlight = 5, onlySuspected = false, compose = buildDefaultBody } = {},
     ): Promise<ClaimedDelivery[]> {
-      const lease = { nodeId, now: now(), until: toTimestamp(clock.now() + LEASE_MS) };
-      const claim = { subscriptionId, limit, maxInProgress, isAlone, ...lease };
+      const lease = { nodeId, now: now(), leasedUntil: toTimestamp(clock.now() + LEASE_MS) };
+      const claim = { subscriptionId, limit, maxInFlight, onlySuspected, ...lease };
       return (await db.transaction((trx) => claimDeliveries(trx, claim, compose))).claimed;
     },
     record: (results: readonly AttemptResult[]) => db.transaction((trx) => recordAttempts(trx, results)),
@@ -77,14 +77,14 @@ function resultOf(claimed: ClaimedDelivery, at: Timestamp, nextAttemptAt: Timest
 
 const idsOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ delivery }) => delivery.id);
 
-describeEngines('the queue of deliveries', (engine) => {
+describeDatabases('the queue of deliveries', (engine) => {
   it('lists each endpoint with due deliveries once', async () => {
     const queue = await openQueue(engine);
-    const [one, two] = [await queue.subscribe(), await queue.subscribe()];
+    const [first, second] = [await queue.subscribe(), await queue.subscribe()];
     const idle = await queue.subscribe({ events: ['QUOTA_WARNING'] });
     expect(await queue.listDue()).toEqual([]);
     await queue.enqueue(300);
-    expect(await queue.listDue()).toEqual([one, two].toSorted());
+    expect(await queue.listDue()).toEqual([first, second].toSorted());
     expect(await queue.listDue()).not.toContain(idle);
     expect(await countDueDeliveries(queue.db.read, queue.now())).toBe(600);
   });
@@ -93,7 +93,7 @@ describeEngines('the queue of deliveries', (engine) => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(3);
-    queue.clock.turn(1_000);
+    queue.clock.advance(1_000);
     await queue.enqueue(4);
     const first = await queue.claim(id);
     await queue.record(first.map((claimed) => resultOf(claimed, queue.now())));
@@ -110,14 +110,14 @@ describeEngines('the queue of deliveries', (engine) => {
     const claims = await Promise.all(
       Array.from({ length: 8 }, (_, index) => queue.claim(id, { nodeId: `node ${index}`, limit: 3 })),
     );
-    const more = await queue.claim(id, { nodeId: 'more' });
-    const claimed = [...claims, more].flat();
+    const lastClaim = await queue.claim(id, { nodeId: 'more' });
+    const claimed = [...claims, lastClaim].flat();
     expect(claimed).toHaveLength(5);
     expect(new Set(idsOf(claimed)).size).toBe(5);
     expect(await queue.claim(id)).toEqual([]);
   });
 
-  it('builds the body before the first attempt, and never again', async () => {
+  it('builds the body only before the first attempt', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(1);
@@ -125,26 +125,26 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(first?.body).toMatch(/^\{"event":"lead\.captured","chatbot_id":null,"timestamp":".*","data":\{\}\}$/);
     const deliveryId = first?.delivery.id ?? '';
     expect(await findWebhookDelivery(queue.db.read, queue.accountId, deliveryId)).toMatchObject({ body: first?.body });
-    queue.clock.turn(LEASE_MS);
+    queue.clock.advance(LEASE_MS);
     const [second] = await queue.claim(id, { compose: () => 'another' });
     expect(second?.body).toBe(first?.body);
   });
 
-  it("leaves the body to the subscription's document, and stores it once, for the node that claimed the delivery", async () => {
+  it('claims without a body if the subscription has a document, and stores at most one body per claim', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe({ document: 'subscription { event { id } }' });
     await queue.enqueue(1);
-    const [late] = await queue.claim(id, { nodeId: 'late' });
-    queue.clock.turn(LEASE_MS);
-    const [taken] = await queue.claim(id, { nodeId: 'next' });
-    if (late === undefined || taken === undefined) throw new Error('It was not given out.');
-    expect([late.body, taken.body]).toEqual([null, null]);
-    const store = (claimed: ClaimedDelivery, body: string) =>
+    const [expired] = await queue.claim(id, { nodeId: 'late' });
+    queue.clock.advance(LEASE_MS);
+    const [reclaimed] = await queue.claim(id, { nodeId: 'next' });
+    if (expired === undefined || reclaimed === undefined) throw new Error('The delivery was not claimed.');
+    expect([expired.body, reclaimed.body]).toEqual([null, null]);
+    const storeBodyOf = (claimed: ClaimedDelivery, body: string) =>
       queue.db.transaction((trx) => storeBody(trx, claimed, { body, problem: null }));
-    expect(await store(late, 'late')).toBeUndefined();
-    expect(await store(taken, 'made')).toEqual({ ...taken, body: 'made' });
-    expect(await store(taken, 'again')).toBeUndefined();
-    expect(await findWebhookDelivery(queue.db.read, queue.accountId, taken.delivery.id)).toMatchObject({
+    expect(await storeBodyOf(expired, 'late')).toBeUndefined();
+    expect(await storeBodyOf(reclaimed, 'made')).toEqual({ ...reclaimed, body: 'made' });
+    expect(await storeBodyOf(reclaimed, 'again')).toBeUndefined();
+    expect(await findWebhookDelivery(queue.db.read, queue.accountId, reclaimed.delivery.id)).toMatchObject({
       body: 'made',
     });
   });
@@ -153,21 +153,21 @@ describeEngines('the queue of deliveries', (engine) => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(1);
-    const [late] = await queue.claim(id, { nodeId: 'late' });
-    queue.clock.turn(LEASE_MS - 1);
+    const [expired] = await queue.claim(id, { nodeId: 'late' });
+    queue.clock.advance(LEASE_MS - 1);
     expect(await queue.listDue()).toEqual([]);
     expect(await queue.claim(id)).toEqual([]);
-    queue.clock.turn(1);
+    queue.clock.advance(1);
     expect(await queue.listDue()).toEqual([id]);
-    const [taken] = await queue.claim(id, { nodeId: 'next' });
-    if (late === undefined || taken === undefined) throw new Error('It was not given out.');
-    expect(await queue.record([resultOf(late, queue.now())])).toEqual([]);
-    expect(await queue.record([resultOf(taken, queue.now())])).toHaveLength(1);
-    expect(await queue.record([resultOf(taken, queue.now())])).toEqual([]);
-    const attempts = await listWebhookAttempts(queue.db.read, queue.accountId, [taken.delivery.id]);
+    const [reclaimed] = await queue.claim(id, { nodeId: 'next' });
+    if (expired === undefined || reclaimed === undefined) throw new Error('The delivery was not claimed.');
+    expect(await queue.record([resultOf(expired, queue.now())])).toEqual([]);
+    expect(await queue.record([resultOf(reclaimed, queue.now())])).toHaveLength(1);
+    expect(await queue.record([resultOf(reclaimed, queue.now())])).toEqual([]);
+    const attempts = await listWebhookAttempts(queue.db.read, queue.accountId, [reclaimed.delivery.id]);
     expect(attempts).toEqual([
       {
-        deliveryId: taken.delivery.id,
+        deliveryId: reclaimed.delivery.id,
         number: 1,
         at: queue.now(),
         durationMs: 5,
@@ -184,16 +184,16 @@ describeEngines('the queue of deliveries', (engine) => {
     const id = await queue.subscribe();
     await queue.enqueue(1);
     const [claimed] = await queue.claim(id);
-    if (claimed === undefined) throw new Error('It was not given out.');
+    if (claimed === undefined) throw new Error('The delivery was not claimed.');
     await queue.record([resultOf(claimed, queue.now(), toTimestamp(queue.clock.now() + 60_000))]);
-    queue.clock.turn(59_999);
+    queue.clock.advance(59_999);
     expect([await queue.listDue(), await queue.claim(id)]).toEqual([[], []]);
-    queue.clock.turn(1);
+    queue.clock.advance(1);
     expect(await queue.listDue()).toEqual([id]);
     expect(await queue.claim(id)).toMatchObject([{ delivery: { status: 'FAILED', attemptCount: 1 } }]);
   });
 
-  it('claims nothing of an inactive endpoint, and writes nothing of a deleted one', async () => {
+  it('claims no delivery of an inactive endpoint, and stores no result of a deleted endpoint', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(2);
@@ -205,40 +205,41 @@ describeEngines('the queue of deliveries', (engine) => {
     await setActive(1);
     expect(await queue.listDue()).toEqual([id]);
     await queue.db.transaction((trx) => deleteWebhookSubscription(trx, queue.accountId, id));
-    expect(await queue.record(claimed.map((one) => resultOf(one, queue.now())))).toEqual([]);
+    expect(await queue.record(claimed.map((delivery) => resultOf(delivery, queue.now())))).toEqual([]);
   });
 
-  it('releases all leases for a process that is alone', async () => {
+  it('releases all leases when expireAllLeases runs', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(5);
     const before = idsOf(await queue.claim(id));
-    await queue.db.transaction(endAllLeases);
+    await queue.db.transaction(expireAllLeases);
     expect(idsOf(await queue.claim(id))).toEqual(before);
   });
 
-  it('counts the crashes during a delivery, and claims it alone from the second crash on', async () => {
+  it('counts crashes during a delivery, and after two crashes claims it only on its own', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(2);
     await queue.db.transaction((trx) => insertNode(trx, 'alive'));
-    const endsOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ uncleanEnds }) => uncleanEnds);
-    const [slow] = await queue.claim(id, { nodeId: 'alive', limit: 1 });
-    const [bad] = await queue.claim(id, { limit: 1 });
-    queue.clock.turn(LEASE_MS);
-    // The node of the first delivery was slow, not dead.
-    const again = await queue.claim(id);
-    expect([idsOf(again), endsOf(again)]).toEqual([idsOf([slow, bad] as ClaimedDelivery[]), [0, 1]]);
-    await queue.record(again.slice(0, 1).map((one) => resultOf(one, queue.now())));
-    await queue.db.transaction(endAllLeases);
+    const crashesOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ crashes }) => crashes);
+    const [slowDelivery] = await queue.claim(id, { nodeId: 'alive', limit: 1 });
+    const [crashingDelivery] = await queue.claim(id, { limit: 1 });
+    queue.clock.advance(LEASE_MS);
+    // The node of the first delivery is alive, so its expired lease does not count as a crash.
+    const reclaimed = await queue.claim(id);
+    const expectedIds = idsOf([slowDelivery, crashingDelivery] as ClaimedDelivery[]);
+    expect([idsOf(reclaimed), crashesOf(reclaimed)]).toEqual([expectedIds, [0, 1]]);
+    await queue.record(reclaimed.slice(0, 1).map((delivery) => resultOf(delivery, queue.now())));
+    await queue.db.transaction(expireAllLeases);
     expect(await queue.claim(id)).toEqual([]);
-    expect(endsOf(await queue.claim(id, { isAlone: true }))).toEqual([2]);
+    expect(crashesOf(await queue.claim(id, { onlySuspected: true }))).toEqual([2]);
     await queue.db.transaction((trx) => releaseDeliveries(trx, 'one'));
-    expect(endsOf(await queue.claim(id, { isAlone: true }))).toEqual([2]);
-    await queue.db.transaction(endAllLeases);
-    const last = await queue.claim(id, { isAlone: true });
-    expect(endsOf(last)).toEqual([3]);
-    await queue.record(last.map((one) => resultOf(one, queue.now(), queue.now())));
-    expect(endsOf(await queue.claim(id))).toEqual([0]);
+    expect(crashesOf(await queue.claim(id, { onlySuspected: true }))).toEqual([2]);
+    await queue.db.transaction(expireAllLeases);
+    const last = await queue.claim(id, { onlySuspected: true });
+    expect(crashesOf(last)).toEqual([3]);
+    await queue.record(last.map((delivery) => resultOf(delivery, queue.now(), queue.now())));
+    expect(crashesOf(await queue.claim(id))).toEqual([0]);
   });
 });

@@ -4,16 +4,16 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { insertWebhookEvent } from '../../src/store/webhooks/events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createManualClock } from '../helpers/clock.ts';
-import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { listStored, SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
+import { listStoredDeliveries, SECRET_KEY, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
 const DAY_MS = 86_400_000;
 
-async function open(engine: TestEngine) {
+async function openGateway(engine: TestEngine) {
   const clock = createManualClock();
-  const gateway = await startGateway({ engine, env: { SECRET_KEY }, replaced: { clock } });
+  const gateway = await startGateway({ engine, env: { SECRET_KEY }, overrides: { clock } });
   onTestFinished(() => gateway.close());
   const replay = (subscriptionId: string, input: { sinceMs?: number; events?: string[] } = {}) => {
     const { sinceMs = clock.now() - DAY_MS, events } = input;
@@ -27,17 +27,17 @@ async function open(engine: TestEngine) {
   return { gateway, clock, replay };
 }
 
-const toldOf = async (gateway: TestGateway, subscriptionId: string) =>
-  (await listStored(gateway, subscriptionId)).map(({ event_id }) => event_id);
+const eventIdsOf = async (gateway: TestGateway, subscriptionId: string) =>
+  (await listStoredDeliveries(gateway, subscriptionId)).map(({ event_id }) => event_id);
 
-describeEngines('replayWebhooks', (engine) => {
-  it('sends the events since a time again, in order and with their ids', async () => {
-    const { gateway, clock, replay } = await open(engine);
+describeDatabases('replayWebhooks', (engine) => {
+  it('resends the events since a time, in order and with their ids', async () => {
+    const { gateway, clock, replay } = await openGateway(engine);
     const { id } = await subscribe(gateway);
-    await writeEvent(gateway);
-    clock.turn(1);
-    const first = await writeEvent(gateway);
-    const second = await writeEvent(gateway);
+    await storeEvent(gateway);
+    clock.advance(1);
+    const first = await storeEvent(gateway);
+    const second = await storeEvent(gateway);
     const answer = await replay(id, { sinceMs: clock.now() });
     expect(answer).toEqual({
       __typename: 'ReplayWebhooksPayload',
@@ -45,38 +45,38 @@ describeEngines('replayWebhooks', (engine) => {
       count: 2,
       nextSince: null,
     });
-    expect(await toldOf(gateway, id)).toEqual([first.id, second.id]);
+    expect(await eventIdsOf(gateway, id)).toEqual([first.id, second.id]);
     await replay(id, { sinceMs: clock.now() });
-    expect(await toldOf(gateway, id)).toEqual([first.id, second.id, first.id, second.id]);
+    expect(await eventIdsOf(gateway, id)).toEqual([first.id, second.id, first.id, second.id]);
     expect(await replay(id, { sinceMs: clock.now() + 1 })).toMatchObject({ count: 0, nextSince: null });
   });
 
-  it('leaves out test events and events that the subscription does not match', async () => {
-    const { gateway, replay } = await open(engine);
-    const [chatbotId, other] = [await createChatbot(gateway), await createChatbot(gateway)];
+  it('excludes test events and events that the subscription does not match', async () => {
+    const { gateway, replay } = await openGateway(engine);
+    const [chatbotId, otherChatbotId] = [await createChatbot(gateway), await createChatbot(gateway)];
     const events = ['LEAD_CAPTURED', 'MESSAGE_RATED'];
     const { id } = await subscribe(gateway, { chatbotId, events, channels: ['GRAPHQL'] });
     const { conversationId } = await send(gateway, { chatbotId, content: 'Hello' });
-    const of = { chatbotId, conversationId };
-    const lead = await writeEvent(gateway, of);
-    const rated = await writeEvent(gateway, { ...of, name: 'MESSAGE_RATED' });
-    await writeEvent(gateway, { ...of, name: 'SOURCE_DONE' });
-    await writeEvent(gateway, { ...of, chatbotId: other });
-    await writeEvent(gateway, { ...of, conversationId: createId('conversation') });
+    const eventFields = { chatbotId, conversationId };
+    const lead = await storeEvent(gateway, eventFields);
+    const rated = await storeEvent(gateway, { ...eventFields, name: 'MESSAGE_RATED' });
+    await storeEvent(gateway, { ...eventFields, name: 'SOURCE_DONE' });
+    await storeEvent(gateway, { ...eventFields, chatbotId: otherChatbotId });
+    await storeEvent(gateway, { ...eventFields, conversationId: createId('conversation') });
     await gateway.deps.db.transaction((trx) =>
       insertWebhookEvent(trx, { ...lead, id: createId('webhookEvent') }, { isTest: true }),
     );
-    const stranger = await gateway.createTenant();
-    await writeEvent({ ...gateway, ...stranger }, of);
+    const otherTenant = await gateway.createTenant();
+    await storeEvent({ ...gateway, ...otherTenant }, eventFields);
     expect(await replay(id)).toMatchObject({ count: 2 });
-    expect(await toldOf(gateway, id)).toEqual([lead.id, rated.id]);
+    expect(await eventIdsOf(gateway, id)).toEqual([lead.id, rated.id]);
     expect(await replay(id, { events: ['MESSAGE_RATED'] })).toMatchObject({ count: 1 });
     await mutate(gateway, 'updateWebhookSubscription', { id, channels: ['WIDGET'] });
     expect(await replay(id)).toMatchObject({ count: 0 });
   });
 
-  it('rejects a time over 30 days ago, and events that the subscription does not list', async () => {
-    const { gateway, clock, replay } = await open(engine);
+  it('rejects a time more than 30 days ago, and events to which the webhook does not subscribe', async () => {
+    const { gateway, clock, replay } = await openGateway(engine);
     const { id } = await subscribe(gateway);
     const tooOld = await replay(id, { sinceMs: clock.now() - 30 * DAY_MS - 1 });
     expect(tooOld).toMatchObject({ fields: [{ path: ['since'], message: 'Must be at most 30 days ago.' }] });
@@ -86,8 +86,8 @@ describeEngines('replayWebhooks', (engine) => {
     }
   });
 
-  it('sends at most 10,000 events, and returns the time to continue from', async () => {
-    const { gateway, clock, replay } = await open(engine);
+  it('resends at most 10,000 events, and returns the time from which to continue', async () => {
+    const { gateway, clock, replay } = await openGateway(engine);
     const { id } = await subscribe(gateway);
     const start = clock.now();
     await gateway.deps.db.transaction(async (trx) => {
@@ -102,7 +102,7 @@ describeEngines('replayWebhooks', (engine) => {
         await trx.insertInto('webhook_events').values(rows).execute();
       }
     });
-    clock.turn(DAY_MS);
+    clock.advance(DAY_MS);
     const first = await replay(id, { sinceMs: start });
     expect(first).toMatchObject({ count: 10_000, nextSince: new Date(start + 9_999).toISOString() });
     expect(await replay(id, { sinceMs: start + 10_000 })).toMatchObject({ count: 5, nextSince: null });

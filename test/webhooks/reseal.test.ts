@@ -7,25 +7,25 @@ import { mutate } from '../schema/support.ts';
 
 it('keeps secrets and headers when SECRET_KEY is replaced', async () => {
   const database = await createDatabase();
-  const [first, second] = ['ab'.repeat(32), 'cd'.repeat(32)];
-  const before = await startGateway({ database, env: { SECRET_KEY: first } });
+  const [oldKey, newKey] = ['ab'.repeat(32), 'cd'.repeat(32)];
+  const before = await startGateway({ database, env: { SECRET_KEY: oldKey } });
   const { id, secret } = await subscribe(before, { headers: [{ name: 'X-A', value: 'a' }] });
   const rotated = await mutate<{ secret: string }>(before, 'rotateWebhookSecret', { id }, { selection: 'secret' });
-  const plain = await subscribe(before);
+  const withoutHeaders = await subscribe(before);
   await before.close();
 
-  const between = await startGateway({ database, env: { SECRET_KEY: second, SECRET_KEY_PREVIOUS: first } });
-  const said = () => between.logs.find(({ msg }) => msg === 're-encrypted webhook secrets');
-  await expect.poll(said).toMatchObject({ sealed: 2, lost: 0 });
-  await between.close();
+  const withBothKeys = await startGateway({ database, env: { SECRET_KEY: newKey, SECRET_KEY_PREVIOUS: oldKey } });
+  const findLog = () => withBothKeys.logs.find(({ msg }) => msg === 're-encrypted webhook secrets');
+  await expect.poll(findLog).toMatchObject({ sealed: 2, lost: 0 });
+  await withBothKeys.close();
 
-  const { deps, ...after } = await startGateway({ database, env: { SECRET_KEY: second } });
-  const read = async (subscriptionId: string) => {
+  const { deps, ...after } = await startGateway({ database, env: { SECRET_KEY: newKey } });
+  const readSecrets = async (subscriptionId: string) => {
     const endpoint = await findEndpoint(deps.db.read, before.accountId, subscriptionId);
     return endpoint && unsealParts(deps.sealer, subscriptionId, endpoint.sealed);
   };
-  expect(await read(id)).toEqual({ secret: rotated.secret, oldSecret: secret, headers: { 'X-A': 'a' } });
-  expect(await read(plain.id)).toEqual({ secret: plain.secret, oldSecret: null, headers: {} });
+  expect(await readSecrets(id)).toEqual({ secret: rotated.secret, oldSecret: secret, headers: { 'X-A': 'a' } });
+  expect(await readSecrets(withoutHeaders.id)).toEqual({ secret: withoutHeaders.secret, oldSecret: null, headers: {} });
   await after.close();
 });
 
@@ -35,9 +35,9 @@ it('rotates the secret of a subscription whose secret cannot be unsealed', async
   const { id } = await subscribe(before, { headers: [{ name: 'X-A', value: 'a' }] });
   await before.close();
   const gateway = await startGateway({ database, env: { SECRET_KEY: 'cd'.repeat(32) } });
-  const own = { ...gateway, key: await gateway.createKey(before.accountId, ['READ', 'MANAGE']) };
+  const key = await gateway.createKey(before.accountId, ['READ', 'MANAGE']);
   const selection = 'webhookSubscription { headerNames } secret';
-  const rotated = await mutate<{ secret: string }>(gateway, 'rotateWebhookSecret', { id }, { selection, key: own.key });
+  const rotated = await mutate<{ secret: string }>(gateway, 'rotateWebhookSecret', { id }, { selection, key });
   expect(rotated).toMatchObject({ webhookSubscription: { headerNames: [] } });
   const endpoint = await findEndpoint(gateway.deps.db.read, before.accountId, id);
   expect(endpoint && unsealParts(gateway.deps.sealer, id, endpoint.sealed)).toEqual({

@@ -29,7 +29,7 @@ describe('the signatures of a delivery', () => {
     for (const secret of secrets) expect(new Webhook(secret).verify(body, headers)).toEqual(JSON.parse(body));
   });
 
-  it('contain the HMAC of the contract: of the body, keyed with the text of the newest secret', () => {
+  it('contain the HMAC-SHA256 of the body, keyed with the text of the newest secret', () => {
     const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', createSecret()];
     const headers = signDelivery({ id: 'msg_1', timestamp: 1_614_265_330, body, secrets });
     expect(headers['X-InsiteChat-Signature']).toBe(
@@ -55,7 +55,7 @@ describe('the signatures of a delivery', () => {
 });
 
 it('creates a different secret of 32 bytes each time', () => {
-  const [one, other] = [createSecret(), createSecret()];
-  expect(one).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-  expect(one).not.toBe(other);
+  const [first, second] = [createSecret(), createSecret()];
+  expect(first).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+  expect(first).not.toBe(second);
 });

@@ -2,15 +2,15 @@ import { expect, it, onTestFinished } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { trimWebhooks } from '../../src/webhooks/trim-webhooks.ts';
 import { createManualClock } from '../helpers/clock.ts';
-import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../helpers/databases.ts';
 import { startGateway } from '../helpers/gateway.ts';
-import { SECRET_KEY, subscribe, writeDelivery, writeEvent } from '../helpers/webhooks/webhooks.ts';
+import { SECRET_KEY, storeDelivery, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
 
 const DAY_MS = 86_400_000;
 
-async function open(engine: TestEngine, env = {}) {
+async function openGateway(engine: TestEngine, env = {}) {
   const clock = createManualClock();
-  const gateway = await startGateway({ engine, env: { SECRET_KEY, ...env }, replaced: { clock } });
+  const gateway = await startGateway({ engine, env: { SECRET_KEY, ...env }, overrides: { clock } });
   onTestFinished(() => gateway.close());
   const { id } = await subscribe(gateway);
   const trim = () => trimWebhooks(gateway.deps, new AbortController().signal);
@@ -22,46 +22,46 @@ async function open(engine: TestEngine, env = {}) {
   return { gateway, clock, id, trim, listEvents, count };
 }
 
-describeEngines('a stored webhook event', (engine) => {
-  it('is deleted after 30 days with its deliveries, unless one is still due', async () => {
-    const { gateway, clock, id, trim, listEvents, count } = await open(engine);
+describeDatabases('a stored webhook event', (engine) => {
+  it('is deleted after 30 days with its deliveries, unless a delivery still has a next attempt', async () => {
+    const { gateway, clock, id, trim, listEvents, count } = await openGateway(engine);
     const { accountId, deps } = gateway;
-    const done = await writeDelivery(gateway, id);
+    const delivered = await storeDelivery(gateway, id);
     const at = toTimestamp(clock.now());
-    const attempt = { delivery_id: done.id, number: 1, account_id: accountId, at, duration_ms: 1, response: '' };
+    const attempt = { delivery_id: delivered.id, number: 1, account_id: accountId, at, duration_ms: 1, response: '' };
     await deps.db.transaction((trx) =>
       trx
         .insertInto('webhook_attempts')
         .values(attempt as never)
         .execute(),
     );
-    await writeEvent(gateway);
-    const due = await writeDelivery(gateway, id, {
+    await storeEvent(gateway);
+    const unfinished = await storeDelivery(gateway, id, {
       status: 'FAILED',
       nextAttemptAt: toTimestamp(clock.now() + 99 * DAY_MS),
     });
-    clock.turn(30 * DAY_MS);
-    const young = await writeDelivery(gateway, id);
+    clock.advance(30 * DAY_MS);
+    const recent = await storeDelivery(gateway, id);
     await trim();
     expect(await listEvents()).toHaveLength(4);
-    clock.turn(1);
+    clock.advance(1);
     await trim();
-    expect(await listEvents()).toEqual([due.eventId, young.eventId]);
+    expect(await listEvents()).toEqual([unfinished.eventId, recent.eventId]);
     expect([await count('webhook_deliveries'), await count('webhook_attempts')]).toEqual([2, 0]);
   });
 
-  it('is deleted in several transactions if there are many', async () => {
-    const { gateway, clock, trim, listEvents } = await open(engine);
-    for (let n = 0; n < 510; n++) await writeEvent(gateway);
-    clock.turn(31 * DAY_MS);
+  it('is deleted in one of several transactions if there are many events to delete', async () => {
+    const { gateway, clock, trim, listEvents } = await openGateway(engine);
+    for (let n = 0; n < 510; n++) await storeEvent(gateway);
+    clock.advance(31 * DAY_MS);
     await trim();
     expect(await listEvents()).toEqual([]);
   });
 
   it('is kept when EVENT_RETENTION_DAYS is 0', async () => {
-    const { gateway, clock, trim, listEvents } = await open(engine, { EVENT_RETENTION_DAYS: '0' });
-    const { id } = await writeEvent(gateway);
-    clock.turn(999 * DAY_MS);
+    const { gateway, clock, trim, listEvents } = await openGateway(engine, { EVENT_RETENTION_DAYS: '0' });
+    const { id } = await storeEvent(gateway);
+    clock.advance(999 * DAY_MS);
     await trim();
     expect(await listEvents()).toEqual([id]);
   });

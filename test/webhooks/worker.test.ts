@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { deliveriesTopic } from '../../src/coordination/topics.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { createManualClock } from '../helpers/clock.ts';
-import { describeEngines } from '../helpers/databases.ts';
+import { describeDatabases } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
 import {
   captureLeads,
@@ -11,17 +11,17 @@ import {
   startWebhookGateway,
   subscribeEndpoint,
 } from '../helpers/webhooks/gateway.ts';
-import { answer, failTimes, hang, startReceiver } from '../helpers/webhooks/receivers.ts';
+import { failTimes, hang, respond, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The time in which deliveries that are due by the test's clock must be done. */
-const soon = { timeout: 3_000, interval: 20 };
+/** How long the test waits for deliveries that are due according to its clock. */
+const POLL_OPTIONS = { timeout: 3_000, interval: 20 };
 
-describeEngines('the webhook worker', (engine) => {
-  it('sends an event immediately, exactly once, with the body of the contract', async () => {
+describeDatabases('the webhook worker', (engine) => {
+  it('sends an event immediately and exactly once, with the documented body', async () => {
     const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -29,7 +29,7 @@ describeEngines('the webhook worker', (engine) => {
     await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 400, interval: 5 });
     await vi.waitFor(
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
-      soon,
+      POLL_OPTIONS,
     );
     const [delivery] = await readDeliveries(gateway, id);
     expect(JSON.parse(receiver.received[0]?.body ?? '')).toEqual({
@@ -47,10 +47,10 @@ describeEngines('the webhook worker', (engine) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('retries after 1, 5 and 15 minutes, never earlier, with the same body and id, and then gives up', async () => {
+  it('retries after 1, 5 and 15 minutes, never earlier, with the same body and id, and then stops', async () => {
     const clock = createManualClock();
-    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
-    const receiver = await startReceiver(answer(500, 'broken'));
+    const gateway = await startWebhookGateway({ engine, overrides: { clock } });
+    const receiver = await startReceiver(respond(500, 'broken'));
     const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     for (const [index, minutes] of [0, 1, 5, 15].entries()) {
@@ -59,11 +59,11 @@ describeEngines('the webhook worker', (engine) => {
         const pauseMs = Date.parse(before?.nextAttemptAt ?? '') - clock.now();
         expect(pauseMs).toBeGreaterThanOrEqual(minutes * MINUTE);
         expect(pauseMs).toBeLessThanOrEqual(minutes * MINUTE * 1.1);
-        clock.turn(pauseMs);
+        clock.advance(pauseMs);
       }
       await vi.waitFor(
         async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ attemptCount: index + 1 }]),
-        soon,
+        POLL_OPTIONS,
       );
     }
     expect(await readDeliveries(gateway, id)).toMatchObject([
@@ -105,38 +105,38 @@ describeEngines('the webhook worker', (engine) => {
   it('delivers promptly to other endpoints while a receiver with 500 due deliveries hangs', async () => {
     const gateway = await startWebhookGateway({ engine });
     const hanging = await startReceiver(hang);
-    const well = await startReceiver();
+    const healthy = await startReceiver();
     await subscribeEndpoint(gateway, hanging.url);
     await captureLeads(gateway, 500);
-    await vi.waitFor(() => expect(hanging.received).toHaveLength(5), soon);
-    const id = await subscribeEndpoint(gateway, well.url);
+    await vi.waitFor(() => expect(hanging.received).toHaveLength(5), POLL_OPTIONS);
+    const id = await subscribeEndpoint(gateway, healthy.url);
     for (let count = 1; count <= 20; count++) {
       await captureLeads(gateway);
-      await vi.waitFor(() => expect(well.received).toHaveLength(count), { timeout: 1_000, interval: 5 });
+      await vi.waitFor(() => expect(healthy.received).toHaveLength(count), { timeout: 1_000, interval: 5 });
     }
-    expect(hanging.mostOpen).toBe(5);
+    expect(hanging.maxOpenConnections).toBe(5);
     await vi.waitFor(
       async () => expect((await readDeliveries(gateway, id)).every(({ status }) => status === 'DELIVERED')).toBe(true),
-      soon,
+      POLL_OPTIONS,
     );
-    hanging.become(answer(200));
+    hanging.setBehaviour(respond(200));
   });
 
   it('sends an endpoint at most 5 deliveries at a time, in the order of the events', async () => {
     const gateway = await startWebhookGateway({ engine });
-    const waiting: (() => void)[] = [];
-    const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
+    const finishResponses: (() => void)[] = [];
+    const receiver = await startReceiver((response) => void finishResponses.push(() => response.end()));
     const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway, 30);
     for (let count = 0; count < 30; count++) {
-      await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0), soon);
-      waiting.shift()?.();
+      await vi.waitFor(() => expect(finishResponses.length).toBeGreaterThan(0), POLL_OPTIONS);
+      finishResponses.shift()?.();
     }
     await vi.waitFor(
       async () => expect((await readDeliveries(gateway, id)).every(({ status }) => status === 'DELIVERED')).toBe(true),
-      soon,
+      POLL_OPTIONS,
     );
-    expect(receiver.mostOpen).toBe(5);
+    expect(receiver.maxOpenConnections).toBe(5);
     const deliveries = await readDeliveries(gateway, id);
     const order = receiver.received.map(({ headers }) =>
       deliveries.findIndex(({ eventId }) => eventId === headers['webhook-id']),
@@ -145,15 +145,15 @@ describeEngines('the webhook worker', (engine) => {
     for (const [at, index] of order.entries()) expect(Math.abs(at - index)).toBeLessThan(5);
   });
 
-  it('switches off an endpoint that answers 410, and sends WEBHOOK_DISABLED to the others', async () => {
+  it('switches off an endpoint that responds with 410, and sends WEBHOOK_DISABLED to the others', async () => {
     const gateway = await startWebhookGateway({ engine });
-    const goneReceiver = await startReceiver(answer(410));
+    const receiver = await startReceiver(respond(410));
     const other = await startReceiver();
-    const id = await subscribeEndpoint(gateway, goneReceiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await subscribeEndpoint(gateway, other.url, { events: ['WEBHOOK_DISABLED'] });
     await captureLeads(gateway);
-    await vi.waitFor(() => expect(other.received).toHaveLength(1), soon);
-    const reason = 'It answered 410: it is gone for good.';
+    await vi.waitFor(() => expect(other.received).toHaveLength(1), POLL_OPTIONS);
+    const reason = 'The endpoint answered 410: it is gone.';
     expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false, disabledReason: reason });
     expect(JSON.parse(other.received[0]?.body ?? '')).toMatchObject({
       event: 'webhook.disabled',
@@ -164,28 +164,34 @@ describeEngines('the webhook worker', (engine) => {
     );
   });
 
-  it('retries on time although the wall clock was set back by an hour', async () => {
+  it('retries on time even if the wall clock is set back by an hour', async () => {
     const clock = createManualClock();
-    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
+    const gateway = await startWebhookGateway({ engine, overrides: { clock } });
     const receiver = await startReceiver(failTimes(1));
     const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
-    await vi.waitFor(async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ attemptCount: 1 }]), soon);
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ attemptCount: 1 }]),
+      POLL_OPTIONS,
+    );
     clock.jump(-HOUR);
-    clock.turn(MINUTE * 1.2);
+    clock.advance(MINUTE * 1.2);
     await vi.waitFor(
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
-      soon,
+      POLL_OPTIONS,
     );
   });
 
-  it('corrects due times at the start that are too late because the clock has been set back since', async () => {
+  it('corrects at its start the due times that are too late because the clock was set back', async () => {
     const database = await createDatabase(engine);
     const first = await startWebhookGateway({ engine, database });
     const receiver = await startReceiver(failTimes(1));
     const id = await subscribeEndpoint(first, receiver.url);
     await captureLeads(first);
-    await vi.waitFor(async () => expect(await readDeliveries(first, id)).toMatchObject([{ attemptCount: 1 }]), soon);
+    await vi.waitFor(
+      async () => expect(await readDeliveries(first, id)).toMatchObject([{ attemptCount: 1 }]),
+      POLL_OPTIONS,
+    );
     const late = toTimestamp(Date.now() + HOUR);
     await first.deps.db.transaction((trx) =>
       trx.updateTable('webhook_deliveries').set({ next_attempt_at: late, leased_until: late }).execute(),
@@ -194,20 +200,23 @@ describeEngines('the webhook worker', (engine) => {
     const second = { ...(await startWebhookGateway({ engine, database })), accountId: first.accountId };
     await vi.waitFor(
       async () => expect(await readDeliveries(second, id)).toMatchObject([{ status: 'DELIVERED' }]),
-      soon,
+      POLL_OPTIONS,
     );
   });
 
   it('keeps the due deliveries of a switched-off endpoint until it is active again', async () => {
     const clock = createManualClock();
-    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
-    const receiver = await startReceiver(failTimes(1, answer(410)));
+    const gateway = await startWebhookGateway({ engine, overrides: { clock } });
+    const receiver = await startReceiver(failTimes(1, respond(410)));
     const id = await subscribeEndpoint(gateway, receiver.url);
     const other = await startReceiver();
     const otherId = await subscribeEndpoint(gateway, other.url);
     await captureLeads(gateway);
-    await vi.waitFor(async () => expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false }), soon);
-    clock.turn(HOUR);
+    await vi.waitFor(
+      async () => expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false }),
+      POLL_OPTIONS,
+    );
+    clock.advance(HOUR);
     await captureLeads(gateway);
     await vi.waitFor(
       async () =>
@@ -215,7 +224,7 @@ describeEngines('the webhook worker', (engine) => {
           { status: 'DELIVERED' },
           { status: 'DELIVERED' },
         ]),
-      soon,
+      POLL_OPTIONS,
     );
     expect(receiver.received).toHaveLength(1);
     await gateway.deps.db.transaction((trx) =>
@@ -227,49 +236,49 @@ describeEngines('the webhook worker', (engine) => {
     );
     await vi.waitFor(
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
-      soon,
+      POLL_OPTIONS,
     );
   });
 
   it('logs a warning after 60 hours without a success, and switches the endpoint off after 120', async () => {
     const clock = createManualClock();
-    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
-    const receiver = await startReceiver(answer(500));
+    const gateway = await startWebhookGateway({ engine, overrides: { clock } });
+    const receiver = await startReceiver(respond(500));
     const id = await subscribeEndpoint(gateway, receiver.url, { schedule: 'LONG' });
     const fail = async () => {
       const { length } = receiver.received;
       await captureLeads(gateway);
-      await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(length), soon);
+      await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(length), POLL_OPTIONS);
       await vi.waitFor(async () => {
         const counts = (await readDeliveries(gateway, id)).map(({ attemptCount }) => attemptCount);
         expect(Math.min(...counts)).toBeGreaterThan(0);
-      }, soon);
+      }, POLL_OPTIONS);
     };
     const warnings = () => gateway.logs.filter(({ msg }) => /will be switched off/.test(String(msg)));
     await fail();
     const { failingSince } = await readSubscription(gateway, id);
     expect(failingSince).not.toBeNull();
-    clock.turn(59 * HOUR);
+    clock.advance(59 * HOUR);
     await fail();
     expect(warnings()).toHaveLength(0);
-    clock.turn(HOUR + MINUTE);
+    clock.advance(HOUR + MINUTE);
     await fail();
-    await vi.waitFor(() => expect(warnings()).toHaveLength(1), soon);
+    await vi.waitFor(() => expect(warnings()).toHaveLength(1), POLL_OPTIONS);
     const { data } = await gateway.graphql<{ webhookSubscription: { willBeDisabledAt: string } }>(
       'query ($id: ID!) { webhookSubscription(id: $id) { willBeDisabledAt } }',
       { id },
     );
     const remainingMs = Date.parse(data.webhookSubscription.willBeDisabledAt) - clock.now();
     expect(Math.abs(remainingMs - 60 * HOUR)).toBeLessThan(MINUTE);
-    clock.turn(59 * HOUR);
+    clock.advance(59 * HOUR);
     await fail();
     expect(await readSubscription(gateway, id)).toMatchObject({ isActive: true, failingSince });
-    clock.turn(2 * HOUR);
+    clock.advance(2 * HOUR);
     await fail();
     const disabledReason = 'Nothing could be delivered for 120 hours.';
     await vi.waitFor(
       async () => expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false, disabledReason }),
-      soon,
+      POLL_OPTIONS,
     );
     expect(warnings()).toHaveLength(1);
   });
@@ -277,18 +286,18 @@ describeEngines('the webhook worker', (engine) => {
   it('gives up a delivery that it cannot sign, and sends the others', async () => {
     const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
-    const broken = await subscribeEndpoint(gateway, receiver.url, { sealed: { sealedSecret: 'nonsense' } });
+    const brokenId = await subscribeEndpoint(gateway, receiver.url, { sealed: { sealedSecret: 'nonsense' } });
     const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     await vi.waitFor(
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
-      soon,
+      POLL_OPTIONS,
     );
     await vi.waitFor(
-      async () => expect(await readDeliveries(gateway, broken)).toMatchObject([{ status: 'EXHAUSTED' }]),
-      soon,
+      async () => expect(await readDeliveries(gateway, brokenId)).toMatchObject([{ status: 'EXHAUSTED' }]),
+      POLL_OPTIONS,
     );
-    expect(await readDeliveries(gateway, broken)).toMatchObject([
+    expect(await readDeliveries(gateway, brokenId)).toMatchObject([
       { attempts: [{ number: 1, statusCode: null, error: 'its secret cannot be read: SECRET_KEY has changed' }] },
     ]);
     expect(receiver.received).toHaveLength(1);
@@ -297,25 +306,25 @@ describeEngines('the webhook worker', (engine) => {
   it('finishes the attempts in flight when it stops, and leaves the rest to the next process', async () => {
     const database = await createDatabase(engine);
     const gateway = await startWebhookGateway({ database });
-    const waiting: (() => void)[] = [];
-    const receiver = await startReceiver((response) => void waiting.push(() => response.end('late')));
+    const finishResponses: (() => void)[] = [];
+    const receiver = await startReceiver((response) => void finishResponses.push(() => response.end('late')));
     const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway, 7);
-    await vi.waitFor(() => expect(waiting).toHaveLength(5), soon);
+    await vi.waitFor(() => expect(finishResponses).toHaveLength(5), POLL_OPTIONS);
     const closing = gateway.close();
-    for (const finish of waiting) finish();
+    for (const finish of finishResponses) finish();
     await closing;
     expect(receiver.received).toHaveLength(5);
-    receiver.become(answer(200));
+    receiver.setBehaviour(respond(200));
     const next = { ...(await startWebhookGateway({ database })), accountId: gateway.accountId };
-    await vi.waitFor(() => expect(receiver.received).toHaveLength(7), soon);
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(7), POLL_OPTIONS);
     await vi.waitFor(async () => {
       const deliveries = await readDeliveries(next, id);
       expect(deliveries.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(
         Array(7).fill(['DELIVERED', 1]),
       );
       expect(deliveries.filter(({ attempts }) => attempts[0]?.response === 'late')).toHaveLength(5);
-    }, soon);
+    }, POLL_OPTIONS);
   });
 
   it('notifies delivery streams when a delivery is created and after each attempt', async () => {
@@ -323,11 +332,11 @@ describeEngines('the webhook worker', (engine) => {
     const { promise, resolve } = Promise.withResolvers<() => void>();
     const receiver = await startReceiver((response) => resolve(() => response.end()));
     await subscribeEndpoint(gateway, receiver.url);
-    const signals = vi.fn();
-    gateway.deps.bus.subscribe(deliveriesTopic(gateway.accountId), signals);
+    const listener = vi.fn();
+    gateway.deps.bus.subscribe(deliveriesTopic(gateway.accountId), listener);
     await captureLeads(gateway);
-    await vi.waitFor(() => expect(signals).toHaveBeenCalledTimes(1), soon);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), POLL_OPTIONS);
     (await promise)();
-    await vi.waitFor(() => expect(signals).toHaveBeenCalledTimes(2), soon);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(2), POLL_OPTIONS);
   });
 });

@@ -5,7 +5,7 @@ import type { CommandBatcher } from './command-batcher.ts';
 import type { RedisLink } from './link.ts';
 
 /** The channel that every process subscribes to as long as it runs. */
-export const ANNOUNCEMENTS = 'announcements';
+export const ANNOUNCEMENT_CHANNEL = 'announcements';
 
 const MISSED_INTERVAL_MS = 10_000;
 
@@ -22,18 +22,18 @@ export function createRedisAnnouncements(
   const senderId = randomUUID().slice(0, 8);
   const listeners = new Map<AnnouncementKind, Set<(text: string) => void>>();
   const missedListeners = new Set<() => void>();
-  const channelName = link.nameOf(ANNOUNCEMENTS);
+  const channelName = link.nameOf(ANNOUNCEMENT_CHANNEL);
   let pending: string[] = [];
   let hasDropped = false;
 
   const requestFlush = batcher.add({
-    fill(batch) {
+    addCommands(batch) {
       for (const message of pending) batch.publish(channelName, message);
       pending = [];
       if (hasDropped) batch.publish(channelName, `${senderId} missed `);
       hasDropped = false;
     },
-    settle(replies) {
+    handleReplies(replies) {
       hasDropped ||= replies.some(([error]) => error !== null);
     },
   });
@@ -41,7 +41,7 @@ export function createRedisAnnouncements(
   const notifyMissed = () => {
     for (const listener of missedListeners) link.notify(listener, undefined);
   };
-  channels.subscribe(ANNOUNCEMENTS, {
+  channels.subscribe(ANNOUNCEMENT_CHANNEL, {
     onMessage(message) {
       const { sender, kind = '', text = '' } = /^(?<sender>\S+) (?<kind>\S+) (?<text>.*)$/s.exec(message)?.groups ?? {};
       if (sender === senderId) return;

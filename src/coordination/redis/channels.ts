@@ -1,11 +1,11 @@
 import type { RedisLink } from './link.ts';
 
-/** A listener of a channel; its functions use no `this`. */
+/** A listener of a channel. Its functions must not use `this`. */
 export interface ChannelListener {
   onMessage(message: string): void;
   /**
-   * Called when messages may have been missed: once the subscription is established, also for each new listener, and
-   * when it is lost.
+   * Called when messages may have been missed: when the subscription is established, when it is lost, and once for a
+   * listener that joins an established subscription.
    */
   onGap(): void;
 }
@@ -21,10 +21,13 @@ interface Channel {
   state: 'new' | 'requested' | 'established';
 }
 
-/** How long a subscription without a listener is kept, because clients often leave a conversation and return. */
+/** How long a subscription without a listener is kept: clients often leave a conversation and return. */
 const LINGER_MS = 1_000;
 
-/** Creates the channels of a link. One command subscribes to all channels joined in one turn of the event loop. */
+/**
+ * Creates the channels of a link. One command subscribes to all channels that got a listener in one turn of the
+ * event loop.
+ */
 export function createChannels(link: RedisLink): Channels {
   const { subscriber, notify } = link;
   const channels = new Map<string, Channel>();

@@ -4,12 +4,12 @@ import type { RedisLink } from './link.ts';
 /** The reply of Redis to one command. */
 export type RedisReply = readonly [error: Error | null, result: unknown];
 
-/** A source of Redis commands. Its functions are called without a `this`. */
+/** A source of Redis commands. Its functions must not use `this`. */
 export interface CommandSource {
   /** Adds the pending commands to a batch, and clears them. */
-  fill(batch: ChainableCommander): void;
-  /** Receives a reply to each command, before the next `fill`. */
-  settle(replies: readonly RedisReply[]): void;
+  addCommands(batch: ChainableCommander): void;
+  /** Receives the reply to each of its commands, before the next `addCommands`. */
+  handleReplies(replies: readonly RedisReply[]): void;
 }
 
 /** The commands of this process, collected into batches. */
@@ -26,10 +26,10 @@ export interface CommandBatcher {
 const MAX_PAUSE_MS = 20;
 
 /**
- * Creates the batcher of a link. Commands are sent immediately; a batch whose replies took X ms is followed by a pause
- * of X ms, at most 20, so that under load batches become fewer and larger. One batch is in progress at a time, so
- * commands do not queue up in front of a slow Redis. While Redis is unavailable, no source is called; when it is back,
- * all are.
+ * Creates the batcher of a link. It sends commands at once, except during a pause: a batch whose replies took X ms is
+ * followed by a pause of X ms, at most 20, so that under load batches become fewer and larger. One batch is in progress
+ * at a time, so commands do not queue up in front of a slow Redis. While Redis is unavailable, the batcher calls no
+ * source; when Redis is back, it calls all of them.
  */
 export function createCommandBatcher(link: RedisLink): CommandBatcher {
   const sources: CommandSource[] = [];
@@ -37,12 +37,12 @@ export function createCommandBatcher(link: RedisLink): CommandBatcher {
   let isScheduled = false;
   let sending: Promise<void> | undefined;
   let isRequested = false;
-  let isRefused = false;
+  let isRefusalLogged = false;
 
   async function send(): Promise<void> {
     const batch = link.commands.pipeline();
     const ends = sources.map((source) => {
-      link.notify(source.fill, batch);
+      link.notify(source.addCommands, batch);
       return batch.length;
     });
     if (batch.length === 0) return;
@@ -50,7 +50,7 @@ export function createCommandBatcher(link: RedisLink): CommandBatcher {
     let start = 0;
     for (const [index, source] of sources.entries()) {
       const end = ends[index] ?? start;
-      if (end > start) link.notify(source.settle, replies.slice(start, end));
+      if (end > start) link.notify(source.handleReplies, replies.slice(start, end));
       start = end;
     }
   }
@@ -60,11 +60,11 @@ export function createCommandBatcher(link: RedisLink): CommandBatcher {
     const { length } = batch;
     try {
       const replies = await batch.exec();
-      isRefused = false;
+      isRefusalLogged = false;
       return replies ?? [];
     } catch (err) {
-      if (!isRefused) link.logger.error({ err }, 'Redis refused a batch; continuing without it');
-      isRefused = true;
+      if (!isRefusalLogged) link.logger.error({ err }, 'Redis refused a batch; continuing without it');
+      isRefusalLogged = true;
       return Array.from({ length }, (): RedisReply => [err as Error, null]);
     }
   }

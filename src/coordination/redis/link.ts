@@ -13,7 +13,7 @@ export interface RedisLink {
   readonly isUp: boolean;
   /** Calls `listener` after each change of `isUp`. */
   onChange(listener: (isUp: boolean) => void): void;
-  /** Calls a listener of the link, and logs its first error. */
+  /** Calls a listener, and logs its first error. */
   readonly notify: Notify;
   readonly logger: Logger;
   /** Returns the name of a key or channel in Redis, with the prefix that separates installations on the same server. */
@@ -33,12 +33,12 @@ const COMMAND_TIMEOUT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const MAX_BACKOFF_MS = 2_000;
 const HEARTBEAT_MS = 2_000;
-const REFUSED = /WRONGPASS|NOAUTH|invalid password/i;
+const INVALID_CREDENTIALS = /WRONGPASS|NOAUTH|invalid password/i;
 
 /**
  * Opens the connections and reconnects them when they are lost. An unreachable Redis is not an error: the rest of the
  * program continues without it until it is back.
- * @throws StartupError when it refuses the credentials of the URL.
+ * @throws StartupError when Redis refuses the credentials of the URL.
  */
 export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<RedisLink> {
   // Only an installation with Redis loads the driver.
@@ -83,7 +83,7 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
     client.on('ready', () => updateStatus());
     client.on('close', () => updateStatus());
     client.on('error', (error: Error) => {
-      if (REFUSED.test(error.message)) {
+      if (INVALID_CREDENTIALS.test(error.message)) {
         opened.reject(new StartupError(`REDIS_URL: Redis refuses the credentials: ${error.message}`));
       }
       updateStatus(error);

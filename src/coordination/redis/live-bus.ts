@@ -10,7 +10,7 @@ export interface RedisBus extends LiveBus {
   wake(topic: string, hint?: ChangeHint): void;
 }
 
-/** The maximum wait of a listener while Redis is available: the delay when Redis itself loses a signal. */
+/** The maximum wait of a listener while Redis is available, and so its delay when Redis loses a signal. */
 const MAX_WAIT_MS = 5_000;
 
 /**
@@ -21,16 +21,16 @@ const MAX_WAIT_MS = 5_000;
 export function createRedisBus(link: RedisLink, channels: Channels, batcher: CommandBatcher): RedisBus {
   const senderId = randomUUID().slice(0, 8);
   const local = createMemoryBus(link.logger);
-  const subscriptions = new Map<string, { count: number; leave: () => void }>();
+  const subscriptions = new Map<string, { listenerCount: number; unsubscribe: () => void }>();
   const dirty = new Map<string, ChangeHint>();
   let pending: [topic: string, hint: ChangeHint][] = [];
   const requestFlush = batcher.add({
-    fill(batch) {
+    addCommands(batch) {
       pending = [...dirty];
       dirty.clear();
       for (const [topic, hint] of pending) batch.publish(link.nameOf(channelOf(topic)), `${senderId} ${hint}`);
     },
-    settle(replies) {
+    handleReplies(replies) {
       for (const [index, [topic, hint]] of pending.entries()) if (replies[index]?.[0]) markDirty(topic, hint);
     },
   });
@@ -44,7 +44,8 @@ export function createRedisBus(link: RedisLink, channels: Channels, batcher: Com
       const [sender, hint] = text.split(' ');
       if (sender !== senderId) local.publish(topic, hint === 'text' ? hint : 'anything');
     };
-    return { count: 0, leave: channels.subscribe(channelOf(topic), { onMessage, onGap: () => local.publish(topic) }) };
+    const onGap = () => local.publish(topic);
+    return { listenerCount: 0, unsubscribe: channels.subscribe(channelOf(topic), { onMessage, onGap }) };
   }
 
   return {
@@ -60,16 +61,16 @@ export function createRedisBus(link: RedisLink, channels: Channels, batcher: Com
       const unsubscribe = local.subscribe(topic, listener);
       const subscription = subscriptions.get(topic) ?? subscribeTopic(topic);
       subscriptions.set(topic, subscription);
-      subscription.count++;
+      subscription.listenerCount++;
       let isListening = true;
       return () => {
         unsubscribe();
         if (!isListening) return;
         isListening = false;
-        subscription.count--;
-        if (subscription.count > 0) return;
+        subscription.listenerCount--;
+        if (subscription.listenerCount > 0) return;
         subscriptions.delete(topic);
-        subscription.leave();
+        subscription.unsubscribe();
       };
     },
 

@@ -1,9 +1,9 @@
-import { ANNOUNCEMENTS } from './announcements.ts';
+import { ANNOUNCEMENT_CHANNEL } from './announcements.ts';
 import type { RedisLink } from './link.ts';
 
 /** The number of processes that share a Redis. */
 export interface ProcessCount {
-  /** The last known number; at least 2 before it is known, as an installation with Redis usually has several. */
+  /** The last known number; 2 before the first count, because an installation with Redis usually has several. */
   count(): number;
   close(): void;
 }
@@ -12,7 +12,7 @@ const INTERVAL_MS = 5_000;
 
 /** Counts the processes every five seconds, by their subscriptions to the announcements. */
 export function watchProcessCount(link: RedisLink): ProcessCount {
-  const channel = link.nameOf(ANNOUNCEMENTS);
+  const channel = link.nameOf(ANNOUNCEMENT_CHANNEL);
   let count = 2;
 
   async function refresh(): Promise<void> {

@@ -9,7 +9,7 @@ import type { RedisLink } from './link.ts';
 export interface RedisRateLimiterOptions {
   readonly clock: Clock;
   /** Returns how many processes share a limit, as far as is known. Without Redis, a process allows only its share. */
-  readonly countNodes: () => number;
+  readonly countProcesses: () => number;
   /** Absent: 60 seconds. Tests use a shorter window. */
   readonly windowMs?: number;
   /** How long to wait for Redis; absent: 50. */
@@ -17,24 +17,22 @@ export interface RedisRateLimiterOptions {
 }
 
 const TIMEOUT_MS = 50;
-const FAILURES = 3;
-const PAUSE_MS = 1_000;
-/**
- * How long all processes need, after Redis is back, to reconnect and to report the requests that they allowed without
- * it.
- */
-const RETURN_MS = 5_000;
-/** How far an entry may be ahead of the server's clock, in microseconds. */
+const MAX_BREAKER_FAILURES = 3;
+const BREAKER_PAUSE_MS = 1_000;
+/** The time within which all processes reconnect after an outage, and report the requests that they allowed in it. */
+const RECOVERY_MS = 5_000;
+/** How far an entry may be ahead of the Redis server's clock, in microseconds. */
 const MAX_CLOCK_STEP_US = 1_000_000;
 
 /**
- * KEYS: the log of allowed requests, by time in microseconds. ARGV: the window in microseconds, limit, cost, the name
- * of the process, and the number of its first request. Times are the server's own: the only clock that all share. If
- * that clock was set back, entries in the future are dropped, because they would block callers until the clock has
- * caught up. Returns whether the request is allowed, how many requests count afterwards, the microseconds until one
- * fewer counts, and the microseconds until the same request would be allowed.
+ * KEYS: the log of allowed requests, by time in microseconds. ARGV: the window in microseconds, limit, cost, the id of
+ * the process, and the number of the first request to consume. Times are those of the Redis server, the only clock that
+ * all processes share. If that clock was set back, entries in the future are dropped, because they would block callers
+ * until the clock has caught up. Returns whether the request is allowed, the number of requests that the log then
+ * contains, the microseconds until the oldest of them leaves the window, and the microseconds until the same request
+ * would be allowed.
  */
-const CONSUME = `
+const CONSUME_SCRIPT = `
 local log, window, limit, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -42,8 +40,8 @@ local text = function(n) return string.format('%.0f', n) end
 redis.call('ZREMRANGEBYSCORE', log, '-inf', text(now - window))
 redis.call('ZREMRANGEBYSCORE', log, text(now + ${MAX_CLOCK_STEP_US}), '+inf')
 local used = redis.call('ZCARD', log)
-local passes = used + cost <= limit
-if passes and cost > 0 then
+local allowed = used + cost <= limit
+if allowed and cost > 0 then
   local last = redis.call('ZRANGE', log, -1, -1, 'WITHSCORES')[2]
   local at = math.max(now, tonumber(last or 0))
   local number = tonumber(ARGV[5])
@@ -62,102 +60,112 @@ local wait = function(n)
   local entry = redis.call('ZRANGE', log, math.min(n, used) - 1, math.min(n, used) - 1, 'WITHSCORES')[2]
   return entry and tonumber(entry) + window - now or 0
 end
-return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used > 0 and wait(used + cost - limit) or 0 }`;
-const CONSUME_SHA = hash('sha1', CONSUME);
+local reset = used > 0 and wait(1) or 0
+local retry = not allowed and used > 0 and wait(used + cost - limit) or 0
+return { allowed and 1 or 0, used, reset, retry }`;
+const CONSUME_SHA = hash('sha1', CONSUME_SCRIPT);
 
 /**
- * KEYS: the same log. ARGV: the window, the name of the process, then for each group of its allowed requests how many
- * microseconds ago they were, the number of the first, and their count. Existing entries do not change.
+ * KEYS: the log of allowed requests. ARGV: the window in microseconds, the id of the process, then for each group of
+ * requests that it allowed at one moment: their age in microseconds, the number of the first request, and their count.
+ * Existing entries do not change.
  */
-const REPORT = `
-local log, window, name = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+const REPORT_SCRIPT = `
+local log, window, process = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local text = function(n) return string.format('%.0f', n) end
 for i = 3, #ARGV, 3 do
   local at = text(now - tonumber(ARGV[i]))
   for n = 0, tonumber(ARGV[i + 2]) - 1 do
-    redis.call('ZADD', log, 'NX', at, name .. ':' .. text(tonumber(ARGV[i + 1]) + n))
+    redis.call('ZADD', log, 'NX', at, process .. ':' .. text(tonumber(ARGV[i + 1]) + n))
   end
 end
 redis.call('PEXPIRE', log, text(math.ceil(window / 1000)))`;
 
-/** The maximum number of entries in one report: a script blocks all other commands. */
-const MAX_REPORTED_ENTRIES = 500;
+/** The maximum number of groups in one report: a running script blocks all other commands. */
+const MAX_REPORTED_GROUPS = 500;
 
 /** The state of one process's limiter. */
 interface SharedLimiter {
   readonly link: RedisLink;
   readonly clock: Clock;
-  readonly countNodes: () => number;
+  readonly countProcesses: () => number;
   readonly windowMs: number;
   readonly timeoutMs: number;
-  /** The limiter of this process's own share. */
-  readonly own: RateLimiter;
-  readonly passed: AllowedLog;
+  /** Limits this process to its share when Redis does not reply in time. */
+  readonly shareLimiter: RateLimiter;
+  readonly allowedLog: AllowedLog;
   readonly breaker: Breaker;
-  /** The name of the process in the entries of Redis. */
-  readonly name: string;
+  /** Identifies this process in the entries of Redis. */
+  readonly processId: string;
   /** Keys with requests that were allowed here and not yet reported to Redis. */
   readonly unreported: Set<string>;
-  /** When a key at its limit will accept a request again; past entries are dropped a window later. */
+  /** When each key that was at its limit allows a request again. Past times are dropped once per window. */
   readonly fullUntil: Map<string, number>;
   sweptAt: number;
-  nextNumber: number;
-  /** When Redis last became available again, and how many processes there were before the outage. */
-  returnedAt: number;
-  nodesBefore: number;
+  nextRequestNumber: number;
+  /** When Redis last became available again. */
+  recoveredAt: number;
+  /** The number of processes before the last outage. */
+  processesBeforeOutage: number;
 }
 
 /** The number of requests to consume, and the sequence number of the first. */
 interface Requests {
   readonly cost: number;
-  readonly first: number;
+  readonly firstNumber: number;
 }
 
 /**
  * Creates a limiter that all processes with the same Redis share. When Redis does not reply within 50 ms, a process
- * allows its share only: requests that Redis has allowed it before count against the share, and a key that Redis has
- * reported as full stays full until its oldest request leaves the window. When Redis is back, each process reports the
- * requests that it has allowed in the last window, each under a name that counts only once; until the others have had
- * time to report, its share limits it as well.
+ * allows only its share of the limit: the requests that Redis allowed it before count against the share, and a key that
+ * Redis reported at its limit stays blocked until its oldest request leaves the window. When Redis is back, each
+ * process reports the requests that it has allowed in the last window; a request that is reported twice counts once.
+ * Until the other processes have had time to report, each process also stays within its share.
  */
 export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimiterOptions): RateLimiter {
-  const { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS } = options;
+  const { clock, countProcesses, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS } = options;
   const limiter: SharedLimiter = {
-    ...{ link, clock, countNodes, windowMs, timeoutMs },
-    own: createMemoryRateLimiter(clock, windowMs),
-    passed: createAllowedLog(windowMs),
-    breaker: createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS }),
-    name: randomUUID(),
+    ...{ link, clock, countProcesses, windowMs, timeoutMs },
+    shareLimiter: createMemoryRateLimiter(clock, windowMs),
+    allowedLog: createAllowedLog(windowMs),
+    breaker: createBreaker({ maxFailures: MAX_BREAKER_FAILURES, pauseMs: BREAKER_PAUSE_MS }),
+    processId: randomUUID(),
     unreported: new Set(),
     fullUntil: new Map(),
     sweptAt: clock.monotonicMs(),
-    nextNumber: 1,
-    returnedAt: Number.NEGATIVE_INFINITY,
-    nodesBefore: 1,
+    nextRequestNumber: 1,
+    recoveredAt: Number.NEGATIVE_INFINITY,
+    processesBeforeOutage: 1,
   };
   link.onChange((isUp) => {
-    if (isUp) reportAgain(limiter);
-    else limiter.nodesBefore = countNodes();
+    if (isUp) reportAllAllowed(limiter);
+    else limiter.processesBeforeOutage = countProcesses();
   });
   return {
-    consume: (key, limit, cost = 1) => take(limiter, key, limit, cost),
-    peek: (key, limit) => take(limiter, key, limit, 0),
+    consume: (key, limit, cost = 1) => consumeOrPeek(limiter, key, limit, cost),
+    peek: (key, limit) => consumeOrPeek(limiter, key, limit, 0),
   };
 }
 
-async function take(limiter: SharedLimiter, key: string, limit: number, cost: number): Promise<RateLimitResult> {
-  const requests = { cost, first: limiter.nextNumber };
-  limiter.nextNumber += cost;
-  if (isJustBack(limiter)) {
-    const share = limiter.own.peek(key, shareOf(limiter, limit)) as RateLimitResult;
+/** Consumes `cost` requests; with a cost of 0, only reads the status. */
+async function consumeOrPeek(
+  limiter: SharedLimiter,
+  key: string,
+  limit: number,
+  cost: number,
+): Promise<RateLimitResult> {
+  const requests: Requests = { cost, firstNumber: limiter.nextRequestNumber };
+  limiter.nextRequestNumber += cost;
+  if (isRecovering(limiter)) {
+    const share = limiter.shareLimiter.peek(key, shareOf(limiter, limit)) as RateLimitResult;
     if (cost > share.remaining) return consumeShare(limiter, key, limit, requests);
   }
   const result = await consumeShared(limiter, key, limit, requests);
   if (result === undefined) return consumeShare(limiter, key, limit, requests);
   if (result.isAllowed && cost > 0) {
-    void limiter.own.consume(key, limit, cost);
+    void limiter.shareLimiter.consume(key, limit, cost);
     recordAllowed(limiter, key, requests);
   }
   if (limiter.unreported.size > 0) reportAll(limiter);
@@ -169,39 +177,40 @@ async function consumeShared(
   limiter: SharedLimiter,
   key: string,
   limit: number,
-  { cost, first }: Requests,
+  { cost, firstNumber }: Requests,
 ): Promise<RateLimitResult | undefined> {
-  const { link, breaker, windowMs, timeoutMs, name } = limiter;
-  if (!link.isUp || !breaker.tryNow()) return undefined;
-  // On the same connection, so Redis runs it before the next command.
+  const { link, breaker, windowMs, timeoutMs, processId } = limiter;
+  if (!link.isUp || !breaker.allowAttempt()) return undefined;
+  // The report uses the same connection, so Redis counts the reported requests before it decides about this one.
   if (limiter.unreported.has(key)) report(limiter, key);
   try {
-    const args = [windowMs * 1_000, limit, cost, name, first] as const;
-    const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link, link.nameOf(`rate:${key}`), args));
-    breaker.succeed();
-    if (used >= limit) recordFull(limiter, key, reset / 1_000);
+    const args = [windowMs * 1_000, limit, cost, processId, firstNumber] as const;
+    const reply = await withTimeout(timeoutMs, evaluateConsume(link, link.nameOf(`rate:${key}`), args));
+    const [isAllowed, used, resetUs, retryUs] = reply;
+    breaker.reportSuccess();
+    if (used >= limit) recordFull(limiter, key, resetUs / 1_000);
     return {
-      isAllowed: passes === 1,
+      isAllowed: isAllowed === 1,
       limit,
       remaining: Math.max(0, limit - used),
-      resetMs: Math.ceil(reset / 1_000),
-      retryAfterMs: Math.ceil(retry / 1_000),
+      resetMs: Math.ceil(resetUs / 1_000),
+      retryAfterMs: Math.ceil(retryUs / 1_000),
     };
   } catch {
-    breaker.fail();
+    breaker.reportFailure();
     return undefined;
   }
 }
 
-/** Runs the script; loads it again on a restarted server. */
-async function evaluate(
+/** Runs the consume script; sends its text to a server that does not have it, such as a restarted one. */
+async function evaluateConsume(
   { commands }: RedisLink,
   key: string,
   args: readonly (string | number)[],
 ): Promise<[number, number, number, number]> {
-  const isUnknown = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
+  const isUnknownScript = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
   const reply = await commands.evalsha(CONSUME_SHA, 1, key, ...args).catch((error: unknown) => {
-    if (isUnknown(error)) return commands.eval(CONSUME, 1, key, ...args);
+    if (isUnknownScript(error)) return commands.eval(CONSUME_SCRIPT, 1, key, ...args);
     throw error;
   });
   return reply as [number, number, number, number];
@@ -215,26 +224,26 @@ function consumeShare(limiter: SharedLimiter, key: string, limit: number, reques
   if (fullMs > 0 && cost > 0) {
     return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
   }
-  const result = limiter.own.consume(key, share, cost) as RateLimitResult;
+  const result = limiter.shareLimiter.consume(key, share, cost) as RateLimitResult;
   if (result.isAllowed && cost > 0) {
     recordAllowed(limiter, key, requests);
     limiter.unreported.add(key);
   }
-  // A request larger than the share has to wait for Redis.
-  return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };
+  // A request that exceeds the share has to wait for Redis, even if the share is free earlier.
+  return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, BREAKER_PAUSE_MS) };
 }
 
 function shareOf(limiter: SharedLimiter, limit: number): number {
-  // Just after Redis is back, it does not count all other processes yet.
-  const nodes = Math.max(limiter.countNodes(), isJustBack(limiter) ? limiter.nodesBefore : 1);
-  return Math.max(1, Math.floor(limit / nodes));
+  // Just after an outage, the count lacks processes that have not reconnected yet.
+  const processes = Math.max(limiter.countProcesses(), isRecovering(limiter) ? limiter.processesBeforeOutage : 1);
+  return Math.max(1, Math.floor(limit / processes));
 }
 
-const isJustBack = ({ clock, returnedAt, windowMs }: SharedLimiter): boolean =>
-  clock.monotonicMs() - returnedAt < Math.min(RETURN_MS, windowMs);
+const isRecovering = ({ clock, recoveredAt, windowMs }: SharedLimiter): boolean =>
+  clock.monotonicMs() - recoveredAt < Math.min(RECOVERY_MS, windowMs);
 
-function recordAllowed({ passed, clock }: SharedLimiter, key: string, { cost, first }: Requests): void {
-  passed.add(key, { at: clock.monotonicMs(), first, count: cost });
+function recordAllowed({ allowedLog, clock }: SharedLimiter, key: string, { cost, firstNumber }: Requests): void {
+  allowedLog.add(key, { at: clock.monotonicMs(), firstNumber, count: cost });
 }
 
 function recordFull(limiter: SharedLimiter, key: string, resetMs: number): void {
@@ -247,10 +256,10 @@ function recordFull(limiter: SharedLimiter, key: string, resetMs: number): void 
   fullUntil.set(key, now + resetMs);
 }
 
-/** Reports everything to a Redis that is back: it may have restarted and lost its counts. */
-function reportAgain(limiter: SharedLimiter): void {
-  limiter.returnedAt = limiter.clock.monotonicMs();
-  for (const key of limiter.passed.keys()) limiter.unreported.add(key);
+/** Reports all allowed requests after an outage, because Redis may have restarted and lost its counts. */
+function reportAllAllowed(limiter: SharedLimiter): void {
+  limiter.recoveredAt = limiter.clock.monotonicMs();
+  for (const key of limiter.allowedLog.keys()) limiter.unreported.add(key);
   reportAll(limiter);
 }
 
@@ -258,23 +267,24 @@ function reportAll(limiter: SharedLimiter): void {
   for (const key of limiter.unreported) report(limiter, key);
 }
 
-function report({ link, clock, windowMs, passed, name, unreported }: SharedLimiter, key: string): void {
+function report({ link, clock, windowMs, allowedLog, processId, unreported }: SharedLimiter, key: string): void {
   unreported.delete(key);
   const now = clock.monotonicMs();
-  const entries = passed.of(key, now);
-  for (let start = 0; start < entries.length; start += MAX_REPORTED_ENTRIES) {
-    const chunk = entries.slice(start, start + MAX_REPORTED_ENTRIES);
-    const args = chunk.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
-    // Sends the script's text, because a restarted server does not know its hash: a second attempt would run after
-    // later commands.
-    const reported = link.commands.eval(REPORT, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
+  const groups = allowedLog.list(key, now);
+  for (let start = 0; start < groups.length; start += MAX_REPORTED_GROUPS) {
+    const chunk = groups.slice(start, start + MAX_REPORTED_GROUPS);
+    const args = chunk.flatMap(({ at, firstNumber, count }) => [Math.round((now - at) * 1_000), firstNumber, count]);
+    // Sends the script's text instead of its hash, which a restarted server does not know: a second attempt would run
+    // after later commands.
+    const name = link.nameOf(`rate:${key}`);
+    const reported = link.commands.eval(REPORT_SCRIPT, 1, name, windowMs * 1_000, processId, ...args);
     reported.catch(() => unreported.add(key));
   }
 }
 
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+async function withTimeout<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const fail = () => reject(new Error('Redis does not answer in time.'));
+  const fail = () => reject(new Error('Redis did not reply in time.'));
   // If this process was delayed, the reply has arrived already, and is read before `fail` runs.
   const timer = setTimeout(() => setImmediate(fail), timeoutMs);
   try {

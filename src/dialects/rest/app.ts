@@ -7,7 +7,7 @@ import { chat } from './chat.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
 import { CodedError, sendError, toInvalidInput } from './errors.ts';
-import { openEvents } from './events.ts';
+import { sendEventStream } from './events.ts';
 import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
 import { sendList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
@@ -34,7 +34,7 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   });
   app.notFound((c) => sendError(c, new CodedError('NOT_FOUND')));
   app.use(authenticateRequest);
-  addReads(app, options);
+  addReadRoutes(app, options);
   addChat(app, options);
   addEvents(app, options);
   addWebhooks(app, options);
@@ -42,16 +42,16 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   return app;
 }
 
-/** Refuses requests without a credential before anything about the request is revealed. */
+/** Refuses requests without a credential before a response can reveal which paths exist. */
 const authenticateRequest = createMiddleware<RestEnv>(async (c, next) => {
-  const { graph, accountId, claimStream } = await c.env.authenticate();
+  const { graph, accountId, countStream } = await c.env.authenticate();
   c.set('graph', graph);
   c.set('accountId', accountId);
-  c.set('claimStream', claimStream);
+  c.set('countStream', countStream);
   return next();
 });
 
-function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
+function addReadRoutes(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
   app.openapi(listChatbotsRoute, (c) =>
     sendList(c, {
       query: c.req.valid('query'),
@@ -89,10 +89,10 @@ function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
 function addEvents(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
   // Registered by hand, because the framework has no type for a stream.
   app.openAPIRegistry.registerPath(conversationEventsRoute);
-  app.get(conversationEventsRoute.getRoutingPath(), (c) => openEvents(c, options));
+  app.get(conversationEventsRoute.getRoutingPath(), (c) => sendEventStream(c, options));
 }
 
-/** Refuses other methods on the paths of the routes. */
+/** Refuses the methods that no route handles, on the paths of the routes. */
 function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
   const refuse = (allow: string) => (c: Context) => {
     c.header('Allow', allow);

@@ -22,11 +22,11 @@ const KEY_HEADER = 'Idempotency-Key';
 
 /**
  * Sends the message of a chat request and waits for the end of the reply, at most `chatTimeoutMs`.
- * @returns the text of the reply, even if it ended early; or the notice that there will be no reply.
+ * @returns the text of the reply, even if the reply ended early; or the notice of the chatbot if there is no reply.
  * @throws RefusalError with the code of an invalid body or of a GraphQL error, `ANSWER_FAILED` for a reply without
  * text, `NOT_FOUND` if the reply was deleted meanwhile, or `ANSWER_TIMEOUT`. A reply continues after a timeout or a
  * disconnect; the same request with the same idempotency key waits for it again.
- * @throws ShuttingDownError if the reply has not started when the gateway starts to stop, or not ended when it closes.
+ * @throws ShuttingDownError if the gateway starts to stop before the reply starts, or closes before the reply ends.
  * A queued reply is then withdrawn, unless an idempotency key lets the client retry.
  */
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
@@ -49,20 +49,20 @@ export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestO
   const { reply, notice } = sendMessage;
   if (reply === null) return notice ?? '';
 
-  const { signal, stopping } = c.env;
-  const text = await follow(graph, reply, { signal: AbortSignal.any([timeout, signal]), stopping });
-  if (text === WAITING) {
+  const { signal, drainSignal } = c.env;
+  const result = await followReply(graph, reply, { signal: AbortSignal.any([timeout, signal]), drainSignal });
+  if (result === NOT_STARTED) {
     if (clientMessageId === undefined) await graph.query(StopMessageDocument, { messageId: reply.id });
     throw new ShuttingDownError();
   }
-  if (text === undefined && signal.reason instanceof ShuttingDownError) throw signal.reason;
-  if (text === undefined && timeout.aborted) throw new CodedError('ANSWER_TIMEOUT');
-  if (!text) throw new CodedError('ANSWER_FAILED');
-  return text;
+  if (result === undefined && signal.reason instanceof ShuttingDownError) throw signal.reason;
+  if (result === undefined && timeout.aborted) throw new CodedError('ANSWER_TIMEOUT');
+  if (!result) throw new CodedError('ANSWER_FAILED');
+  return result;
 }
 
 /**
- * Reads an idempotency key, quoted as a string of RFC 8941 or bare. The graph checks its length.
+ * Reads an idempotency key, quoted as a string of RFC 8941 or bare. `sendMessage` checks its length.
  * @throws InvalidInputError for an unterminated quote.
  */
 function readIdempotencyKey(header: string | undefined): string | undefined {
@@ -73,36 +73,36 @@ function readIdempotencyKey(header: string | undefined): string | undefined {
   return quoted[1]?.replace(/\\(.)/g, '$1');
 }
 
-/** The result of following a reply that had not started when the gateway started to stop. */
-const WAITING = Symbol('waiting');
+/** The result for a reply that had not started when the gateway started to stop. */
+const NOT_STARTED = Symbol('not started');
 
 /**
  * Follows a reply.
- * @returns its text at the end; `undefined` if `signal` aborts; `WAITING` if the gateway starts to stop before the
+ * @returns its text at the end; `undefined` if `signal` aborts; `NOT_STARTED` if the gateway starts to stop before the
  * reply starts.
  * @throws NotFoundError when its chatbot or conversation is deleted.
  */
-async function follow(
+async function followReply(
   graph: GraphClient,
   { id: messageId, status }: NonNullable<SendPayload['reply']>,
-  { signal, stopping }: { signal: AbortSignal; stopping: AbortSignal | undefined },
-): Promise<string | typeof WAITING | undefined> {
+  { signal, drainSignal }: { signal: AbortSignal; drainSignal: AbortSignal | undefined },
+): Promise<string | typeof NOT_STARTED | undefined> {
   const startWait = new AbortController();
   const stopWaiting = () => startWait.abort();
   if (status === 'QUEUED') {
-    if (stopping?.aborted) return WAITING;
-    stopping?.addEventListener('abort', stopWaiting);
+    if (drainSignal?.aborted) return NOT_STARTED;
+    drainSignal?.addEventListener('abort', stopWaiting);
   }
   try {
-    const until = AbortSignal.any([signal, startWait.signal]);
-    for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, until)) {
+    const followSignal = AbortSignal.any([signal, startWait.signal]);
+    for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, followSignal)) {
       if ('message' in messageStream) return messageStream.message.content;
       if (messageStream.__typename === 'ConversationDeleted') throw new NotFoundError('Conversation');
-      if (messageStream.__typename === 'MessageStarted') stopping?.removeEventListener('abort', stopWaiting);
+      if (messageStream.__typename === 'MessageStarted') drainSignal?.removeEventListener('abort', stopWaiting);
     }
-    return startWait.signal.aborted ? WAITING : undefined;
+    return startWait.signal.aborted ? NOT_STARTED : undefined;
   } finally {
-    stopping?.removeEventListener('abort', stopWaiting);
+    drainSignal?.removeEventListener('abort', stopWaiting);
   }
 }
 
@@ -117,10 +117,10 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** Converts a GraphQL error of `sendMessage`, with the field names of REST. */
-function toRefusal(refused: SendError): RefusalError {
+function toRefusal(error: SendError): RefusalError {
   // Every code of a GraphQL error is a key of `ERRORS`.
-  if (refused.__typename !== 'InvalidInputError') return new CodedError(refused.code as ErrorCode);
+  if (error.__typename !== 'InvalidInputError') return new CodedError(error.code as ErrorCode);
   return new InvalidInputError(
-    refused.fields.map(({ path, message }) => ({ path: path.map((name) => FIELD_NAMES[name] ?? name), message })),
+    error.fields.map(({ path, message }) => ({ path: path.map((name) => FIELD_NAMES[name] ?? name), message })),
   );
 }

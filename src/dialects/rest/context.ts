@@ -9,14 +9,14 @@ export interface AuthenticatedRequest {
    * Counts a stream before it opens.
    * @throws RateLimitedError when the key has the maximum number of streams.
    */
-  readonly claimStream: () => void;
+  readonly countStream: () => void;
 }
 
 /** The values that the HTTP server provides with each REST request. */
 export interface RestBindings {
   /**
    * Authenticates and counts the request, and reports the rate limit status to the client.
-   * @throws UnauthenticatedError, also without a credential; RateLimitedError.
+   * @throws UnauthenticatedError for an absent or invalid credential; ForbiddenError for a session; RateLimitedError.
    */
   readonly authenticate: () => Promise<AuthenticatedRequest>;
   readonly requestId: string;
@@ -26,7 +26,7 @@ export interface RestBindings {
    */
   readonly signal: AbortSignal;
   /** Aborts when the gateway starts to stop: it then starts no queued replies. Absent: the gateway never stops. */
-  readonly stopping?: AbortSignal;
+  readonly drainSignal?: AbortSignal;
 }
 
 /** The options of the REST API. */

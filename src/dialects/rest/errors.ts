@@ -4,7 +4,7 @@ import { parseAccept } from 'hono/utils/accept';
 import type { z } from 'zod';
 import { ERRORS, type ErrorCode, InvalidInputError, RefusalError, ShuttingDownError } from '../../domain/errors.ts';
 
-/** A refusal with only a code, such as that of a GraphQL error. */
+/** A refusal that has only a code, such as the code of a GraphQL error. */
 export class CodedError extends RefusalError {
   readonly code: ErrorCode;
 
@@ -20,13 +20,13 @@ export function toInvalidInput({ issues }: Pick<z.ZodError, 'issues'>): InvalidI
 }
 
 /** The codes whose responses show the message of the error instead of the standard text. */
-const DETAILED: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INPUT', 'RATE_LIMITED']);
+const CODES_WITH_DETAIL: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INPUT', 'RATE_LIMITED']);
 
 /** Sends an error with the status of its code in `ERRORS`; the response to an internal error reveals nothing. */
 export function sendError(c: Context, error: unknown): Response {
   if (!(error instanceof RefusalError)) return sendCode(c, 'INTERNAL_SERVER_ERROR');
   if (error instanceof ShuttingDownError) c.header('Retry-After', `${Math.ceil(error.retryAfterMs / 1_000)}`);
-  return sendCode(c, error.code, DETAILED.has(error.code) ? error.message : undefined);
+  return sendCode(c, error.code, CODES_WITH_DETAIL.has(error.code) ? error.message : undefined);
 }
 
 function sendCode(c: Context, code: ErrorCode, detail: string = ERRORS[code].text): Response {

@@ -2,9 +2,9 @@ import type { z } from '@hono/zod-openapi';
 import type {
   CapturedLeadFragment,
   ConversationEventsSubscription,
+  EventMessageFragment,
   HandoffConversationFragment,
   MessageCitationFragment,
-  StageMessageFragment,
 } from './documents.ts';
 import type { CitationSchema, ConversationSchema, EventSchema, LeadSchema, MessageSchema } from './event-schemas.ts';
 import { toLower, toRestTime } from './mappers.ts';
@@ -86,7 +86,7 @@ function toLead(lead: CapturedLeadFragment): z.output<typeof LeadSchema> {
   };
 }
 
-function toMessage(message: StageMessageFragment): z.output<typeof MessageSchema> {
+function toMessage(message: EventMessageFragment): z.output<typeof MessageSchema> {
   const { id, content, finishReason, followUps, error, completedAt } = message;
   return {
     id,

@@ -41,7 +41,7 @@ export const MessageSchema = z
     citations: z.array(CitationSchema).openapi({ description: 'The evidence of a reply, in the order of the text.' }),
     parent_id: id.nullable().openapi({
       description:
-        'The user message that this reply answers, or the previous message; null for the first message and for private notes.',
+        'For a reply, the id of the user message that it answers; else the id of the previous message. Null for the first message and for private notes.',
     }),
     author_name: z.string().nullable().openapi({
       description: 'The name of the person who wrote an `agent` message; null if none was given, and for other roles.',
@@ -68,7 +68,7 @@ export const MessageSchema = z
 /** The data of an event about a message that has changed its state. */
 const MessageEventModel = z
   .object({ conversation_id: conversationId, at, message: MessageSchema })
-  .openapi('MessageEvent', { description: 'A message in a new state, which the name of the event states.' });
+  .openapi('MessageEvent', { description: 'A message in a new state. The name of the event gives the state.' });
 
 /** The data of an event with a piece of a reply. */
 const DeltaEventModel = z
@@ -108,7 +108,7 @@ export const ConversationSchema = z
     answered_by: z.enum(['ai', 'person']).openapi({ description: 'The party that answers the next message.' }),
     silent_until: time
       .nullable()
-      .openapi({ description: 'The end of the silence of the chatbot; null while the chatbot answers.' }),
+      .openapi({ description: 'The time until which the chatbot is silent; null while the chatbot answers.' }),
     assignee: z
       .string()
       .nullable()
@@ -124,7 +124,7 @@ export const ConversationSchema = z
   })
   .openapi('Conversation', { description: 'A conversation of one visitor with one chatbot.' });
 
-/** The data of an event about a changed answering party or status of a conversation. */
+/** The data of an event about a conversation whose answering party, assignee, status or unread count has changed. */
 const HandoffEventModel = z
   .object({
     conversation_id: conversationId,

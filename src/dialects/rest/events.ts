@@ -16,13 +16,13 @@ const utf8 = new TextEncoder();
  * revoked.
  * @throws NotFoundError, BadUserInputError, RateLimitedError before anything is sent.
  */
-export async function openEvents(c: Context<RestEnv, string>, { onError }: RestOptions): Promise<Response> {
+export async function sendEventStream(c: Context<RestEnv, string>, { onError }: RestOptions): Promise<Response> {
   const { signal, requestId } = c.env;
   const conversationId = c.req.param('conversation_id') ?? '';
   const after = c.req.header('Last-Event-ID') ?? c.req.query('after');
-  c.var.claimStream();
+  c.var.countStream();
   const events = await c.var.graph.subscribe(ConversationEventsDocument, { conversationId, after }, signal);
-  const body = streamEvents(events, signal, (error) => onError(error, requestId));
+  const body = createEventStream(events, signal, (error) => onError(error, requestId));
   return c.body(body, 200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     // A proxy must not store, delay or transform the stream.
@@ -32,7 +32,7 @@ export async function openEvents(c: Context<RestEnv, string>, { onError }: RestO
 }
 
 /** Writes events on demand: for a slow client, it reads no event in advance. */
-function streamEvents(
+function createEventStream(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   signal: AbortSignal,
   onError: (error: unknown) => void,
@@ -60,7 +60,7 @@ function streamEvents(
         if (event === undefined) {
           stop();
           controller.close();
-        } else controller.enqueue(utf8.encode(writeEvent(event)));
+        } else controller.enqueue(utf8.encode(formatEvent(event)));
       },
 
       cancel: stop,
@@ -69,7 +69,7 @@ function streamEvents(
   );
 }
 
-/** The next event; `undefined` at the end and after an error, when the client reconnects and resumes. */
+/** The next event; `undefined` at the end or after an error. The client then reconnects and resumes. */
 async function nextOf(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   onError: (error: unknown) => void,
@@ -82,7 +82,7 @@ async function nextOf(
   }
 }
 
-function writeEvent({ conversationEvents }: ConversationEventsSubscription): string {
+function formatEvent({ conversationEvents }: ConversationEventsSubscription): string {
   const { name, data } = toEvent(conversationEvents);
   return `id: ${conversationEvents.cursor}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -9,7 +9,7 @@ const PROVIDERS: Readonly<Record<string, string>> = { google: 'gemini', openai: 
 type GraphChatbot = NonNullable<GetChatbotQuery['chatbot']>;
 type GraphSource = NonNullable<ListSourcesQuery['chatbot']>['sources']['nodes'][number];
 
-/** Maps a chatbot to its form in lists, in which the order of the keys is fixed. */
+/** Maps a chatbot to its form in lists. The order of the keys is fixed. */
 export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof ChatbotSchema> {
   const { id, name, slug } = chatbot;
   return {
@@ -66,7 +66,7 @@ function toProvider({ provider }: ChatbotSummaryFragment): string {
   return Object.hasOwn(PROVIDERS, provider) ? (PROVIDERS[provider] ?? provider) : provider;
 }
 
-/** Converts a GraphQL timestamp, in milliseconds, to a REST timestamp with six fraction digits. */
+/** Converts a GraphQL timestamp, which has milliseconds, to a REST timestamp with six fraction digits. */
 export function toRestTime(at: string): string {
   return toTimestamp(Date.parse(at));
 }

@@ -2,10 +2,10 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { RestEnv } from './context.ts';
 
 /** The path of the OpenAPI document, which is public. */
-export const DOCUMENT_PATH = /^(\/api)?\/v1\/openapi\.json\/?$/;
+export const OPENAPI_PATH = /^(\/api)?\/v1\/openapi\.json\/?$/;
 
 /** Creates the OpenAPI document of the routes of `app`. */
-export function describeApi(app: OpenAPIHono<RestEnv>): object {
+export function createOpenApiDocument(app: OpenAPIHono<RestEnv>): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
@@ -21,7 +21,7 @@ export function describeApi(app: OpenAPIHono<RestEnv>): object {
     },
     servers: [
       { url: '/v1', description: 'This gateway.' },
-      { url: '/api/v1', description: 'This gateway, under its other path.' },
+      { url: '/api/v1', description: 'This gateway, under an alternative path.' },
     ],
     security: [{ apiKey: [] }],
     tags: [

@@ -3,7 +3,7 @@ import type { Context, TypedResponse } from 'hono';
 import type { RestEnv, RestOptions } from './context.ts';
 import type { PageQuery } from './schemas.ts';
 
-const MAX_PAGE = 100;
+const MAX_PAGE_SIZE = 100;
 
 /** A page of a connection. */
 interface Page<T> {
@@ -11,8 +11,8 @@ interface Page<T> {
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
 }
 
-/** The list of a list endpoint. */
-export interface List<T, Model> extends Pick<RestOptions, 'onError'> {
+/** How a list endpoint reads its items and maps them to their REST form. */
+export interface ListEndpoint<T, Model> extends Pick<RestOptions, 'onError'> {
   /** The query; absent `limit` and `after` mean the whole list. */
   readonly query: PageQuery;
   /** Reads one page of a connection. */
@@ -21,18 +21,18 @@ export interface List<T, Model> extends Pick<RestOptions, 'onError'> {
 }
 
 /**
- * Sends a page of a list, or all of it. A page has a `Link` header to the next one, with the same path and query. A
- * complete list is written page by page as the client reads it, so that it is never completely in memory; a failure
- * after the first page can only cut the response off.
+ * Sends a page of a list, or the complete list. A page has a `Link` header to the next page, with the same path and
+ * query. A complete list is written page by page as the client reads it, so that it is never completely in memory. If
+ * reading fails after the first page, the response is cut off, because its status has already been sent.
  */
 export async function sendList<T, Model>(
   c: Context<RestEnv>,
-  list: List<T, Model>,
+  list: ListEndpoint<T, Model>,
 ): Promise<Response & TypedResponse<Model[], 200, 'json'>> {
   const { limit, after } = list.query;
-  const first = limit ?? MAX_PAGE;
+  const first = limit ?? MAX_PAGE_SIZE;
   const page = await list.read({ first, after: after ?? null });
-  const next = nextOf(page);
+  const next = nextCursorOf(page);
   if (next !== null && limit === undefined && after === undefined) {
     const stream = NodeStream.from(writePages(c, list, page)) as ReadableStream;
     return c.body(stream, 200, { 'Content-Type': 'application/json' }) as never;
@@ -41,9 +41,9 @@ export async function sendList<T, Model>(
   return c.json(page.nodes.map((node) => list.toModel(node)) as never, 200);
 }
 
-async function* writePages<T, Model>(c: Context<RestEnv>, list: List<T, Model>, first: Page<T>) {
+async function* writePages<T, Model>(c: Context<RestEnv>, list: ListEndpoint<T, Model>, firstPage: Page<T>) {
   const encoder = new TextEncoder();
-  let page = first;
+  let page = firstPage;
   let separator = '[';
   try {
     while (true) {
@@ -52,9 +52,9 @@ async function* writePages<T, Model>(c: Context<RestEnv>, list: List<T, Model>, 
         yield encoder.encode(`${separator}${items.join(',')}`);
         separator = ',';
       }
-      const after = nextOf(page);
+      const after = nextCursorOf(page);
       if (after === null) break;
-      page = await list.read({ first: MAX_PAGE, after });
+      page = await list.read({ first: MAX_PAGE_SIZE, after });
     }
     yield encoder.encode(']');
   } catch (error) {
@@ -63,7 +63,7 @@ async function* writePages<T, Model>(c: Context<RestEnv>, list: List<T, Model>, 
   }
 }
 
-const nextOf = <T>({ pageInfo }: Page<T>): string | null => (pageInfo.hasNextPage ? pageInfo.endCursor : null);
+const nextCursorOf = <T>({ pageInfo }: Page<T>): string | null => (pageInfo.hasNextPage ? pageInfo.endCursor : null);
 
 function linkTo(url: string, limit: number, after: string): string {
   const { pathname, searchParams } = new URL(url);

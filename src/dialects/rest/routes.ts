@@ -18,7 +18,7 @@ import {
 } from './schemas.ts';
 
 /** The error codes that every route can return. */
-export const ALWAYS = [
+export const COMMON_ERRORS = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'RATE_LIMITED',
@@ -49,7 +49,7 @@ export const listChatbotsRoute = createRoute({
       headers: linkHeader,
       content: { 'application/json': { schema: z.array(ChatbotSchema) } },
     },
-    ...refusals('BAD_USER_INPUT', ...ALWAYS),
+    ...errorResponses('BAD_USER_INPUT', ...COMMON_ERRORS),
   },
 });
 
@@ -64,7 +64,7 @@ export const getChatbotRoute = createRoute({
   request: { params: ChatbotPath },
   responses: {
     200: { description: 'The chatbot.', content: { 'application/json': { schema: ChatbotDetailSchema } } },
-    ...refusals('NOT_FOUND', ...ALWAYS),
+    ...errorResponses('NOT_FOUND', ...COMMON_ERRORS),
   },
 });
 
@@ -83,7 +83,7 @@ export const listSourcesRoute = createRoute({
       headers: linkHeader,
       content: { 'application/json': { schema: z.array(SourceSchema) } },
     },
-    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
+    ...errorResponses('BAD_USER_INPUT', 'NOT_FOUND', ...COMMON_ERRORS),
   },
 });
 
@@ -103,7 +103,7 @@ export const chatRoute = createRoute({
   },
   responses: {
     200: { description: 'The reply.', content: { 'application/json': { schema: ChatResponseSchema } } },
-    ...refusals(
+    ...errorResponses(
       'MALFORMED_BODY',
       'INVALID_INPUT',
       'CHATBOT_PAUSED',
@@ -114,7 +114,7 @@ export const chatRoute = createRoute({
       'QUOTA_EXCEEDED',
       'ANSWER_FAILED',
       'ANSWER_TIMEOUT',
-      ...ALWAYS,
+      ...COMMON_ERRORS,
     ),
   },
 });
@@ -132,22 +132,22 @@ export const conversationEventsRoute = createRoute({
   responses: {
     200: {
       description:
-        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, `conversation.deleted`, the last one, a `DeletionEvent`.',
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted`, `branch.selected` and `follow_ups.suggested` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, and `conversation.deleted`, the last event of a stream, a `DeletionEvent`.',
       content: {
         'text/event-stream': { schema: EventSchema },
       },
     },
-    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
+    ...errorResponses('BAD_USER_INPUT', 'NOT_FOUND', ...COMMON_ERRORS),
   },
 });
 
 /** Documents the responses to refused requests, one per status. */
-export function refusals(...codes: ErrorCode[]) {
+export function errorResponses(...codes: ErrorCode[]) {
   const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
-  return Object.fromEntries([...byStatus].map(([status, sameStatus]) => [status, refusal(sameStatus)]));
+  return Object.fromEntries([...byStatus].map(([status, sameStatus]) => [status, errorResponse(sameStatus)]));
 }
 
-function refusal(codes: ErrorCode[]) {
+function errorResponse(codes: ErrorCode[]) {
   const texts = codes.map((code) => ERRORS[code].text);
   return {
     description: texts.join(' / '),

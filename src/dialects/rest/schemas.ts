@@ -13,7 +13,7 @@ export const time = z.string().openapi({
 const name = z.string().openapi({ description: 'The name shown to visitors.', example: 'Support' });
 const slug = z.string().openapi({ description: 'The name in URLs, unique within the account.', example: 'support' });
 const provider = z.string().openapi({
-  description: 'The provider that writes its replies: `gemini`, `chatgpt`, `ollama`, or the name of another provider.',
+  description: 'The provider that writes the replies: `gemini`, `chatgpt`, `ollama`, or the name of another provider.',
   example: 'chatgpt',
 });
 const isActive = z.boolean().openapi({ description: 'False while the chatbot is paused.', example: true });
@@ -35,7 +35,7 @@ export const ChatbotDetailSchema = z
       example: 'You help the customers of a bicycle shop.',
     }),
     fallback_message: z.string().openapi({
-      description: 'The reply to a question that its sources do not cover.',
+      description: 'The reply to a question that the sources of the chatbot do not cover.',
       example: 'I do not know. Please ask us by mail.',
     }),
     is_active: isActive,
@@ -73,7 +73,7 @@ export const ChatRequestSchema = z
       }),
       session_id: textField.nullish().openapi({
         description:
-          'The name of a conversation of the chatbot, 1 to 255 characters. All messages without it share one conversation.',
+          'The name of a conversation of the chatbot, 1 to 255 characters. All messages without a `session_id` share one conversation.',
         example: 'visitor-42',
       }),
     },
@@ -100,7 +100,9 @@ export const ErrorSchema = z
 /** The error of a refused request, for clients that accept `application/problem+json`. */
 export const ProblemSchema = z
   .object({
-    type: z.literal('about:blank').openapi({ description: 'The problem type, which says no more than the status.' }),
+    type: z
+      .literal('about:blank')
+      .openapi({ description: 'The problem type: always `about:blank`, because the status is enough.' }),
     title: z.string().openapi({ description: 'The name of the status.', example: 'Not Found' }),
     status: z.int().openapi({ description: 'The HTTP status.', example: 404 }),
     detail: z.string().openapi({ description: 'The reason as an English sentence.', example: 'Not Found' }),
@@ -128,7 +130,7 @@ export const PageQuery = z.object({
     .openapi({
       param: { name: 'after', in: 'query' },
       description:
-        'A position in the list: only items after it are sent. The `Link` header of the previous page has it.',
+        'A position in the list: only later items are sent. The `Link` header of the previous page contains the position.',
     }),
 });
 /** The parsed query of a list. */
@@ -176,6 +178,6 @@ export const EventsHeaders = z.object({
     .optional()
     .openapi({
       param: { name: 'Last-Event-ID', in: 'header' },
-      description: 'The `id` of the last received event, as `after`, over which it takes precedence.',
+      description: 'The `id` of the last received event, like the parameter `after`. The header takes precedence.',
     }),
 });

@@ -13,12 +13,12 @@ const eventName = z.enum(Object.values(WEBHOOK_EVENTS));
 const channelName = z.enum(CHANNELS.map(toLower));
 const scheduleName = z.enum(WEBHOOK_SCHEDULES.map(toLower));
 const statusName = z.enum(DELIVERY_STATUSES.map(toLower));
-const count = z.int();
+const integer = z.int();
 
 const url = z.string().openapi({ description: 'The URL of the endpoint.', example: 'https://example.com/hooks' });
 const description = z
   .string()
-  .openapi({ description: 'The description given by its creator; may be empty.', example: 'Our CRM' });
+  .openapi({ description: 'The description given by the creator of the webhook; may be empty.', example: 'Our CRM' });
 const events = z
   .array(eventName)
   .openapi({ description: 'The events that are sent, at least one.', example: ['lead.captured'] });
@@ -61,19 +61,19 @@ export const WebhookSchema = z
   .object(webhook)
   .openapi('Webhook', { description: 'A subscription of an HTTP endpoint to events.' });
 
-/** A new webhook subscription, with its secret. */
+/** A webhook subscription with its secret, which is new. */
 export const NewWebhookSchema = z
   .object({
     ...webhook,
     secret: z.string().openapi({
-      description: 'The secret that signs its requests. It is never shown again.',
+      description: 'The secret that signs the requests of the webhook. It is never shown again.',
       example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=',
     }),
   })
-  .openapi('NewWebhook', { description: 'A webhook with the secret that signs its requests.' });
+  .openapi('NewWebhook', { description: 'A webhook with the secret that signs the requests of the webhook.' });
 
 const headers = z.record(z.string(), z.string()).openapi({
-  description: 'Custom headers as values by name, at most 10. The values cannot be read again.',
+  description: 'At most 10 custom headers, as an object with values by name. The values cannot be read again.',
   example: { 'X-Team': 'sales' },
 });
 
@@ -129,10 +129,12 @@ export const DeletedSchema = z
 
 const AttemptModel = z
   .object({
-    number: count.openapi({ description: 'The number of the attempt, from 1.', example: 1 }),
+    number: integer.openapi({ description: 'The number of the attempt, from 1.', example: 1 }),
     at: time.openapi({ description: 'The time of the attempt.' }),
-    duration_ms: count.openapi({ description: 'The duration in milliseconds.', example: 84 }),
-    status_code: count.nullable().openapi({ description: 'The HTTP status of the response; null if there was none.' }),
+    duration_ms: integer.openapi({ description: 'The duration in milliseconds.', example: 84 }),
+    status_code: integer
+      .nullable()
+      .openapi({ description: 'The HTTP status of the response; null if there was none.' }),
     error: z
       .string()
       .nullable()
@@ -155,12 +157,12 @@ export const DeliverySchema = z
     payload: z
       .string()
       .nullable()
-      .openapi({ description: 'The request body; null until it is built directly before the first attempt.' }),
+      .openapi({ description: 'The request body; null until it is built, directly before the first attempt.' }),
     created_at: time,
     next_attempt_at: time
       .nullable()
       .openapi({ description: 'The time of the next attempt; null if none is scheduled.' }),
-    attempt_count: count.openapi({ description: 'The number of attempts.', example: 1 }),
+    attempt_count: integer.openapi({ description: 'The number of attempts.', example: 1 }),
     attempts: z.array(AttemptModel).openapi({ description: 'The last 20 attempts, oldest first.' }),
   })
   .openapi('WebhookDelivery', { description: 'A delivery of one event to one webhook.' });

@@ -79,9 +79,9 @@ function addRoutesWithoutBody(app: OpenAPIHono<RestEnv>, { onError }: RestOption
 
   app.openapi(rotateWebhookRoute, async (c) => {
     const input = { id: c.req.valid('param').webhook_id };
-    const { rotateWebhookSecret: rotated } = await c.var.graph.query(RotateWebhookSecretDocument, { input });
-    if (rotated.__typename !== 'RotateWebhookSecretPayload') throw toRefusal(rotated);
-    return c.json({ ...toWebhook(rotated.webhookSubscription), secret: rotated.secret }, 200);
+    const { rotateWebhookSecret: result } = await c.var.graph.query(RotateWebhookSecretDocument, { input });
+    if (result.__typename !== 'RotateWebhookSecretPayload') throw toRefusal(result);
+    return c.json({ ...toWebhook(result.webhookSubscription), secret: result.secret }, 200);
   });
 }
 
@@ -93,19 +93,19 @@ function addRoutesWithBody(app: OpenAPIHono<RestEnv>): void {
 
   app.post(createWebhookRoute.getRoutingPath(), async (c) => {
     const { chatbot_id, ...body } = await readBody(c, CreateWebhookSchema);
-    const fields = toFields(body);
+    const fields = toGraphQLInput(body);
     const input = { ...fields, chatbotId: chatbot_id, url: body.url, events: fields.events ?? [] };
-    const { createWebhookSubscription: created } = await c.var.graph.query(CreateWebhookDocument, { input });
-    if (created.__typename !== 'CreateWebhookSubscriptionPayload') throw toRefusal(created, body.headers);
-    return c.json({ ...toWebhook(created.webhookSubscription), secret: created.secret });
+    const { createWebhookSubscription: result } = await c.var.graph.query(CreateWebhookDocument, { input });
+    if (result.__typename !== 'CreateWebhookSubscriptionPayload') throw toRefusal(result, body.headers);
+    return c.json({ ...toWebhook(result.webhookSubscription), secret: result.secret });
   });
 
   app.patch(updateWebhookRoute.getRoutingPath(), async (c) => {
     const { is_active, ...body } = await readBody(c, UpdateWebhookSchema);
-    const input = { ...toFields(body), id: c.req.param('webhook_id'), isActive: is_active };
-    const { updateWebhookSubscription: changed } = await c.var.graph.query(UpdateWebhookDocument, { input });
-    if (changed.__typename !== 'UpdateWebhookSubscriptionPayload') throw toRefusal(changed, body.headers);
-    return c.json(toWebhook(changed.webhookSubscription));
+    const input = { ...toGraphQLInput(body), id: c.req.param('webhook_id'), isActive: is_active };
+    const { updateWebhookSubscription: result } = await c.var.graph.query(UpdateWebhookDocument, { input });
+    if (result.__typename !== 'UpdateWebhookSubscriptionPayload') throw toRefusal(result, body.headers);
+    return c.json(toWebhook(result.webhookSubscription));
   });
 
   app.post(testWebhookRoute.getRoutingPath(), async (c) => {
@@ -126,7 +126,7 @@ async function readBody<S extends z.ZodType>(c: Context<RestEnv>, model: S): Pro
 type Body = Partial<z.output<typeof UpdateWebhookSchema>>;
 
 /** Converts the fields of a body to GraphQL input; absent fields stay absent. */
-function toFields({ url, events, description, channels, schedule, headers }: Body) {
+function toGraphQLInput({ url, events, description, channels, schedule, headers }: Body) {
   return {
     ...{ url, description },
     events: events?.map(toEventName),
@@ -151,12 +151,12 @@ type MutationError =
       readonly fields: readonly { readonly path: readonly string[]; readonly message: string }[];
     };
 
-/** Converts a GraphQL error. Its paths name headers by their names instead of their indexes. */
-function toRefusal(refused: MutationError, headers: Readonly<Record<string, string>> | null = {}): RefusalError {
-  if (refused.__typename === 'NotFoundError') return new CodedError('NOT_FOUND');
+/** Converts a GraphQL error. In its paths, the name of a header replaces the header's index. */
+function toRefusal(error: MutationError, headers: Readonly<Record<string, string>> | null = {}): RefusalError {
+  if (error.__typename === 'NotFoundError') return new CodedError('NOT_FOUND');
   const names = Object.keys(headers ?? {});
   return new InvalidInputError(
-    refused.fields.map(({ path: [field, index, ...others], message }) => ({
+    error.fields.map(({ path: [field, index, ...others], message }) => ({
       path: [field, field === 'headers' && index ? names[Number(index)] : index, ...others].filter(
         (part) => part !== undefined,
       ),

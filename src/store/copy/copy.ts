@@ -1,7 +1,6 @@
 /**
- * Copies all of a SQLite file to a Postgres. Rows are written in the order of their keys, so the target's last rows
- * show how far the copy is, and a copy that was killed can continue. It is complete when both sides have the same
- * checksums.
+ * Copies all rows of a SQLite file to a Postgres. Rows are written in the order of their keys, so a copy that was
+ * killed continues after the last row of each table. The copy is complete when both databases have the same checksums.
  */
 import { sql } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
@@ -11,16 +10,16 @@ import { compareMigrations, listMigrations } from '../migrations/migrate.ts';
 import type { Queryable } from '../tables.ts';
 import {
   type AnyRow,
-  type Checksum,
   COPIED_TABLES,
   checksumTable,
+  combineChecksums,
   countRows,
   findLastRow,
   INDEX_ENTRIES,
   insertRows,
-  joinChecksums,
   type KeyedTable,
   readBatches,
+  type TableChecksum,
 } from './rows.ts';
 import { copyIndex, hasEqualResults } from './search-index.ts';
 import { markCopyComplete, markCopyStarted, readTargetState, withTarget } from './target.ts';
@@ -30,38 +29,38 @@ export interface CopyProgress {
   readonly step: 'reading' | 'copying' | 'checking';
   readonly table: string;
   readonly rows: number;
-  /** The final number of rows; absent while unknown. */
+  /** The final number of rows; absent if unknown. */
   readonly total?: number;
 }
 
 /** The source and the target of a copy. */
 export interface CopyOptions {
-  /** A SQLite file, as `DATABASE_URL` names it. The copy never writes to it. */
+  /** The source: a URL `sqlite:<path>`. The copy never writes to it. */
   readonly from: string;
-  /** A Postgres, as `DATABASE_URL` names it: empty, or with part of the same copy. */
+  /** The target: the URL of a Postgres that is empty or contains a part of the same copy. */
   readonly to: string;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
 /** The result of a copy. */
 export interface CopyReport {
-  /** Whether the target was complete before. */
+  /** Whether the target was already complete. */
   readonly wasComplete: boolean;
-  /** How many rows each table has now, on both sides. */
+  /** The number of rows of each table, by its name. */
   readonly rows: Readonly<Record<string, number>>;
 }
 
 const TABLES = [...COPIED_TABLES, INDEX_ENTRIES];
 
-/** How many passages the final comparison searches for on both sides. */
+/** The maximum number of passages whose search results the final comparison compares. */
 const MAX_SAMPLES = 100;
 
-const AGAIN = 'Drop that database, make an empty one, and copy to it.';
+const START_OVER = 'Drop that database, make an empty one, and copy to it.';
 
 /**
- * Copies a database, or continues an unfinished copy, and compares both sides. Meanwhile no gateway can start on the
- * source, and none on the target before the copy is complete.
- * @throws StartupError when a database cannot be used, or the sides differ at the end; the message says what to do.
+ * Copies a database, or continues an unfinished copy, and compares both databases. Until the copy is complete, no
+ * gateway can start on the source or the target.
+ * @throws StartupError when a database cannot be used, or both differ at the end; the message says what to do.
  */
 export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promise<CopyReport> {
   if (!/^postgres(ql)?:\/\/./.test(to)) {
@@ -74,7 +73,7 @@ export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promi
   }
   const source = openSqliteSnapshot(from.slice('sqlite:'.length));
   try {
-    await requireCurrent(source.db);
+    await requireSameVersion(source.db);
     return await withTarget(to, (target) => copy(source.db, target, to, onProgress));
   } catch (error) {
     if (!(error instanceof StorageUnavailableError)) throw error;
@@ -85,14 +84,16 @@ export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promi
 }
 
 /** Requires a source of this version: the copy does not migrate the source, because that would change it. */
-async function requireCurrent(source: Queryable): Promise<void> {
+async function requireSameVersion(source: Queryable): Promise<void> {
   const tables = await source.introspection.getTables({ withInternalKyselyTables: true });
   const hasMigrations = tables.some(({ name }) => name === 'kysely_migration');
   const version = hasMigrations ? compareMigrations(await listMigrations(source)) : 'older';
   if (version === 'newer')
     throw new StartupError('The source was made by a newer version of ChatGraph. Use that version.');
   if (version === 'older')
-    throw new StartupError('The source is of an older version. Start and stop this version of ChatGraph on it once.');
+    throw new StartupError(
+      'The source was made by an older version of ChatGraph. Start and stop this version on it once.',
+    );
 }
 
 async function copy(
@@ -102,51 +103,51 @@ async function copy(
   onProgress: CopyOptions['onProgress'],
 ): Promise<CopyReport> {
   const state = await readTargetState(target);
-  const { digests, samples } = await readSource(source, onProgress);
-  const fingerprint = joinChecksums(digests);
-  const report = (wasComplete: boolean): CopyReport => ({
+  const { checksums, samples } = await readSource(source, onProgress);
+  const fingerprint = combineChecksums(checksums);
+  const createReport = (wasComplete: boolean): CopyReport => ({
     wasComplete,
-    rows: Object.fromEntries([...digests].map(([name, { rows }]) => [name, rows])),
+    rows: Object.fromEntries([...checksums].map(([name, { rows }]) => [name, rows])),
   });
 
-  if (state.is === 'filled') {
-    if ((await listDifferent(target, digests, onProgress)).length === 0) return report(true);
+  if (state.kind === 'filled') {
+    if ((await listDifferingTables(target, checksums, onProgress)).length === 0) return createReport(true);
     throw new StartupError('The target contains other data, and was not changed. Name an empty database.');
   }
-  if (state.is === 'empty') await markCopyStarted(url, target, fingerprint);
+  if (state.kind === 'empty') await markCopyStarted(url, target, fingerprint);
   else if (state.fingerprint !== fingerprint) {
-    throw new StartupError(`The source has changed since the copy started. ${AGAIN}`);
+    throw new StartupError(`The source has changed since the copy started. ${START_OVER}`);
   }
 
-  for (const table of TABLES) await copyTable(source, target, table, digests.get(table.name)?.rows ?? 0, onProgress);
+  for (const table of TABLES) await copyTable(source, target, table, checksums.get(table.name)?.rows ?? 0, onProgress);
   // Without `analyze`, Postgres has no statistics for tables that have just been filled.
   await sql`analyze`.execute(target);
-  const different = await listDifferent(target, digests, onProgress);
+  const differences = await listDifferingTables(target, checksums, onProgress);
   for (const row of samples) {
-    if (different.length === 0 && !(await hasEqualResults(source, target, row))) different.push('the search index');
+    if (differences.length === 0 && !(await hasEqualResults(source, target, row))) differences.push('the search index');
   }
-  if (different.length > 0) {
-    throw new StartupError(`The target differs from the source in ${different.join(', ')}. ${AGAIN}`);
+  if (differences.length > 0) {
+    throw new StartupError(`The target differs from the source in ${differences.join(', ')}. ${START_OVER}`);
   }
   await markCopyComplete(target);
-  return report(false);
+  return createReport(false);
 }
 
-/** Reads all rows to copy, and samples some passages to search for. */
+/** Computes the checksum of each table, and samples index entries whose search results are compared later. */
 async function readSource(source: Queryable, onProgress: CopyOptions['onProgress']) {
-  const digests = new Map<string, Checksum>();
+  const checksums = new Map<string, TableChecksum>();
   const samples: AnyRow[] = [];
-  const distance = Math.ceil((await countRows(source, INDEX_ENTRIES)) / MAX_SAMPLES);
+  const sampleInterval = Math.ceil((await countRows(source, INDEX_ENTRIES)) / MAX_SAMPLES);
   let passagesRead = 0;
   const sample = (row: AnyRow) => {
-    if (passagesRead++ % distance === 0) samples.push(row);
+    if (passagesRead++ % sampleInterval === 0) samples.push(row);
   };
   for (const table of TABLES) {
-    const digest = await checksumTable(source, table, table === INDEX_ENTRIES ? sample : undefined);
-    digests.set(table.name, digest);
-    onProgress({ step: 'reading', table: table.name, rows: digest.rows });
+    const checksum = await checksumTable(source, table, table === INDEX_ENTRIES ? sample : undefined);
+    checksums.set(table.name, checksum);
+    onProgress({ step: 'reading', table: table.name, rows: checksum.rows });
   }
-  return { digests, samples };
+  return { checksums, samples };
 }
 
 async function copyTable(
@@ -170,18 +171,18 @@ async function copyTable(
   }
 }
 
-/** The names of the tables that differ in the target. */
-async function listDifferent(
+/** Describes each table that differs in the target: its name, and its numbers of rows in the target and the source. */
+async function listDifferingTables(
   target: Queryable,
-  digests: ReadonlyMap<string, Checksum>,
+  checksums: ReadonlyMap<string, TableChecksum>,
   onProgress: CopyOptions['onProgress'],
 ): Promise<string[]> {
-  const different: string[] = [];
+  const differences: string[] = [];
   for (const table of TABLES) {
     const { rows, checksum } = await checksumTable(target, table);
-    const total = digests.get(table.name)?.rows ?? 0;
+    const total = checksums.get(table.name)?.rows ?? 0;
     onProgress({ step: 'checking', table: table.name, rows, total });
-    if (checksum !== digests.get(table.name)?.checksum) different.push(`${table.name} (${rows} rows of ${total})`);
+    if (checksum !== checksums.get(table.name)?.checksum) differences.push(`${table.name} (${rows} rows of ${total})`);
   }
-  return different;
+  return differences;
 }

@@ -1,29 +1,32 @@
 import { createHash, hash } from 'node:crypto';
 import { sql } from 'kysely';
-import { withoutNul } from '../engines/postgres-pool.ts';
+import { replaceNul } from '../engines/postgres-pool.ts';
 import type { Queryable, Tables } from '../tables.ts';
 
-/** A row with any columns. */
+/** A row of any table. */
 export type AnyRow = Readonly<Record<string, unknown>>;
 
-/** A table with its primary key; the table is read in the order of the key, which is the same on every engine. */
+/**
+ * A table with the columns of its primary key. A copy reads the rows in the order of the key, which is the same on both
+ * engines.
+ */
 export interface KeyedTable {
   readonly name: string;
   readonly key: readonly string[];
-  /** The columns to read; absent: all. */
+  /** The columns to read; absent means all. */
   readonly columns?: readonly string[];
 }
 
-/** The content of a table: tables with equal rows have equal checksums, on any engine. */
-export interface Checksum {
+/** The number of rows of a table and their checksum. Tables with equal rows have equal checksums, on both engines. */
+export interface TableChecksum {
   readonly rows: number;
   readonly checksum: string;
 }
 
-/** A copy omits the gateways of the old database and the secrets that they share. */
+/** A copy omits the gateways of the source and the secrets that they share. */
 type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets'>;
 
-/** The tables with their primary keys; a table comes after those that it refers to. */
+/** The tables with their primary keys. A table comes after those that its foreign keys refer to. */
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {
   accounts: ['id'],
   api_keys: ['id'],
@@ -49,7 +52,10 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
 /** All tables whose rows are copied unchanged, in the order of the copy. */
 export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([name, key]) => ({ name, key }));
 
-/** What every index stores of each passage; the rest of an index is derived from it. */
+/**
+ * The table with the entries of the search index, which both engines have. The rest of a search index is derived from
+ * these entries.
+ */
 export const INDEX_ENTRIES: KeyedTable = {
   name: 'search_entries',
   key: ['passage_id'],
@@ -88,7 +94,7 @@ export async function countRows(db: Queryable, { name }: KeyedTable): Promise<nu
   return rows[0]?.count ?? 0;
 }
 
-/** Inserts rows into a table of a Postgres, all or none. */
+/** Inserts rows into a table of a Postgres, in one statement. */
 export async function insertRows(db: Queryable, { name }: KeyedTable, rows: readonly AnyRow[]): Promise<void> {
   const table = sql.table(name);
   await sql`
@@ -101,7 +107,7 @@ export async function checksumTable(
   db: Queryable,
   table: KeyedTable,
   onRow: (row: AnyRow) => void = () => {},
-): Promise<Checksum> {
+): Promise<TableChecksum> {
   const sum = createHash('sha256');
   let count = 0;
   for await (const rows of readBatches(db, table)) {
@@ -113,12 +119,12 @@ export async function checksumTable(
   return { rows: count, checksum: sum.digest('hex') };
 }
 
-/** Combines the checksums of tables, by name, into one. */
-export function joinChecksums(digests: ReadonlyMap<string, Checksum>): string {
-  return hash('sha256', JSON.stringify([...digests]));
+/** Combines the names and the checksums of several tables into one checksum. */
+export function combineChecksums(checksums: ReadonlyMap<string, TableChecksum>): string {
+  return hash('sha256', JSON.stringify([...checksums]));
 }
 
-/** A row as Postgres stores it. */
+/** Returns a row as Postgres stores it. */
 function toStorable(row: AnyRow): AnyRow {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, withoutNul(value)]));
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, replaceNul(value)]));
 }

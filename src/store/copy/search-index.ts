@@ -3,13 +3,13 @@ import type { IndexEntry } from '../search/text-index.ts';
 import type { Queryable } from '../tables.ts';
 import { type AnyRow, INDEX_ENTRIES, readBatches } from './rows.ts';
 
-/** The limit of a search. If a term is in more passages, only its counts are compared. */
-const MAX_FOUND = 50;
+/** The maximum number of compared passages of a term. If more passages contain the term, only counts are compared. */
+const MAX_RESULTS = 50;
 
 /**
- * Copies the index entries of the source to the target, with the same terms, in the order of passages. Each batch is
- * written in one transaction, so the last passage shows how far the copy is.
- * @param after the last passage that the target has.
+ * Copies the index entries of the source to the target, with the same terms, in the order of the passage ids. Each
+ * batch is written in one transaction, so a copy can continue after the last entry.
+ * @param after the last entry of the target.
  */
 export async function copyIndex(
   source: Queryable,
@@ -25,19 +25,19 @@ export async function copyIndex(
 }
 
 /**
- * Whether both indexes return equal results for the words of a passage: for each word the same count in its chatbot,
- * and for the rarest word the same passages.
+ * Whether both indexes return equal results for the words of a passage: for each word, how many passages of the chatbot
+ * contain it, and for the rarest word, which passages contain it.
  */
 export async function hasEqualResults(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
   const { accountId, chatbotId, terms } = toIndexEntry(row);
   const search = async (db: Queryable) => {
     const words = [...new Set(terms)].sort();
-    const { passageCount, averageLength, frequencies } = await findCandidates(db, accountId, chatbotId, words, 1);
-    const [rarest] = [...frequencies].sort(([, a], [, b]) => a - b);
-    const isFew = rarest !== undefined && rarest[1] <= MAX_FOUND;
-    const result = isFew ? await findCandidates(db, accountId, chatbotId, [rarest[0]], MAX_FOUND) : undefined;
+    const { passageCount, averageLength, matchCounts } = await findCandidates(db, accountId, chatbotId, words, 1);
+    const [rarest] = [...matchCounts].sort(([, a], [, b]) => a - b);
+    const hasFewMatches = rarest !== undefined && rarest[1] <= MAX_RESULTS;
+    const result = hasFewMatches ? await findCandidates(db, accountId, chatbotId, [rarest[0]], MAX_RESULTS) : undefined;
     const ids = result?.candidates.map(({ passage }) => passage.id).sort();
-    return JSON.stringify([passageCount, averageLength, [...frequencies], ids]);
+    return JSON.stringify([passageCount, averageLength, [...matchCounts], ids]);
   };
   return (await search(source)) === (await search(target));
 }

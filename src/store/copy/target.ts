@@ -7,31 +7,31 @@ import { compareMigrations, listMigrations } from '../migrations/migrate.ts';
 import type { Queryable } from '../tables.ts';
 import { COPIED_TABLES, findLastRow } from './rows.ts';
 
-/** What a target contains before the copy. `fingerprint` is that of the source of a copy in progress. */
+/** The state of a target before the copy. `fingerprint` identifies the content of the source of an unfinished copy. */
 export type TargetState =
-  | { readonly is: 'empty' }
-  | { readonly is: 'unfinished'; readonly fingerprint: string }
-  | { readonly is: 'filled' };
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'unfinished'; readonly fingerprint: string }
+  | { readonly kind: 'filled' };
 
 /**
- * Marks a copy in progress, as the beginning of the name of a migration that no version knows. So no gateway starts on
- * an incomplete copy, and its error shows the state.
+ * The prefix of the name of a migration that no version knows. A migration with such a name marks an unfinished copy:
+ * no gateway starts on a database with an unknown migration, and the gateway's error message contains the name.
  */
-const MARK = 'unfinished-migrate-to-';
+const UNFINISHED_PREFIX = 'unfinished-migrate-to-';
 
-/** An arbitrary number that no other lock in the database uses. */
-const LOCK = sql.lit(4_831_206_117);
+/** The key of the advisory lock: an arbitrary number that no other lock in the database uses. */
+const LOCK_KEY = sql.lit(4_831_206_117);
 
 const LOCK_TIMEOUT_MS = 10_000;
 /** The SQLSTATE of a lock timeout. */
-const LOCK_TIMED_OUT = '55P03';
+const LOCK_TIMEOUT_CODE = '55P03';
 
-const USE_EMPTY = 'Name an empty database.';
+const USE_EMPTY_DATABASE = 'Name an empty database.';
 
 /**
- * Opens a Postgres for this process alone, without a migration, while `work` runs. Everything runs on one connection.
- * The lock of an earlier process may take a moment to end, with its connection.
- * @throws StartupError when the server is unreachable, or another process copies to the database.
+ * Opens a Postgres, without a migration, and locks it while `work` runs. Everything runs on one connection. Waits a few
+ * seconds for the lock, because the connection of an earlier process may take a moment to close.
+ * @throws StartupError when the server is unreachable, or another process is copying to the database.
  */
 export async function withTarget<T>(url: string, work: (target: Queryable) => Promise<T>): Promise<T> {
   let hasLock = false;
@@ -40,15 +40,15 @@ export async function withTarget<T>(url: string, work: (target: Queryable) => Pr
   try {
     handle = createPostgresHandle(url, { ...settings, idle_in_transaction_session_timeout: 0 });
     return await handle.connection().execute(async (target) => {
-      await sql`select pg_advisory_lock(${LOCK})`.execute(target);
+      await sql`select pg_advisory_lock(${LOCK_KEY})`.execute(target);
       hasLock = true;
       return work(target);
     });
   } catch (error) {
     if (hasLock) throw error;
-    const isHeld =
-      error instanceof StorageUnavailableError && (error.cause as { code?: string }).code === LOCK_TIMED_OUT;
-    const reason = isHeld ? 'another process copies to it' : describeFailure(error);
+    const isLockedByAnother =
+      error instanceof StorageUnavailableError && (error.cause as { code?: string }).code === LOCK_TIMEOUT_CODE;
+    const reason = isLockedByAnother ? 'another process copies to it' : describeFailure(error);
     throw new StartupError(`Cannot use the target: ${reason}`);
   } finally {
     await handle?.destroy();
@@ -57,34 +57,37 @@ export async function withTarget<T>(url: string, work: (target: Queryable) => Pr
 
 /**
  * Reads the state of a target.
- * @throws StartupError when this version may not write to it.
+ * @throws StartupError when the target contains other tables, or was made by another version.
  */
 export async function readTargetState(target: Queryable): Promise<TargetState> {
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = current_schema() order by name`.execute(target);
-  const isKnown = tables.some(({ name }) => name === 'kysely_migration');
-  const names = isKnown ? await listMigrations(target) : [];
-  const mark = names.find((name) => name.startsWith(MARK));
+  const hasMigrations = tables.some(({ name }) => name === 'kysely_migration');
+  const names = hasMigrations ? await listMigrations(target) : [];
+  const unfinishedName = names.find((name) => name.startsWith(UNFINISHED_PREFIX));
   if (names.length === 0) {
-    const other = tables.find(({ name }) => !name.startsWith('kysely_'));
-    if (other === undefined) return { is: 'empty' };
-    throw new StartupError(`The target contains something else: the table ${other.name}. ${USE_EMPTY}`);
+    const foreignTable = tables.find(({ name }) => !name.startsWith('kysely_'));
+    if (foreignTable === undefined) return { kind: 'empty' };
+    throw new StartupError(`The target contains something else: the table ${foreignTable.name}. ${USE_EMPTY_DATABASE}`);
   }
-  const version = compareMigrations(names.filter((name) => name !== mark));
-  if (version !== 'same')
-    throw new StartupError(
-      `The target was made by ${version === 'newer' ? 'a newer' : 'an older'} version of ChatGraph. ${USE_EMPTY}`,
-    );
-  if (mark !== undefined) return { is: 'unfinished', fingerprint: mark.slice(MARK.length) };
-  for (const table of COPIED_TABLES) if (await findLastRow(target, table)) return { is: 'filled' };
-  return { is: 'empty' };
+  const version = compareMigrations(names.filter((name) => name !== unfinishedName));
+  if (version !== 'same') {
+    const versionText = version === 'newer' ? 'a newer' : 'an older';
+    throw new StartupError(`The target was made by ${versionText} version of ChatGraph. ${USE_EMPTY_DATABASE}`);
+  }
+  if (unfinishedName !== undefined) {
+    return { kind: 'unfinished', fingerprint: unfinishedName.slice(UNFINISHED_PREFIX.length) };
+  }
+  for (const table of COPIED_TABLES) if (await findLastRow(target, table)) return { kind: 'filled' };
+  return { kind: 'empty' };
 }
 
-/** Creates the tables of an empty target, and records that a copy of a source is in progress. */
+/** Creates the tables of an empty target, and records that a copy is in progress. */
 export async function markCopyStarted(url: string, target: Queryable, fingerprint: string): Promise<void> {
   try {
     await migratePostgres(url);
-    await sql`insert into kysely_migration values (${MARK + fingerprint}, ${new Date().toISOString()})`.execute(target);
+    const name = UNFINISHED_PREFIX + fingerprint;
+    await sql`insert into kysely_migration values (${name}, ${new Date().toISOString()})`.execute(target);
   } catch (error) {
     throw new StartupError(`Cannot use the target: ${describeFailure(error)}`);
   }
@@ -92,5 +95,5 @@ export async function markCopyStarted(url: string, target: Queryable, fingerprin
 
 /** Records that the copy is complete: gateways may start. */
 export async function markCopyComplete(target: Queryable): Promise<void> {
-  await sql`delete from kysely_migration where name like ${`${MARK}%`}`.execute(target);
+  await sql`delete from kysely_migration where name like ${`${UNFINISHED_PREFIX}%`}`.execute(target);
 }

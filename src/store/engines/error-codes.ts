@@ -1,8 +1,8 @@
 import { StorageUnavailableError } from '../../domain/errors.ts';
 
-/** What an error of a database engine means to the caller, what the gateway retries, and how the error is logged. */
+/** How the gateway treats an error of a database engine: the error code for the caller, the retries, and the log. */
 export interface StorageErrorRule {
-  /** `SERVICE_UNAVAILABLE`: the same request may succeed later. `INTERNAL_SERVER_ERROR`: a bug in the program. */
+  /** `SERVICE_UNAVAILABLE`: the same request may succeed later. `INTERNAL_SERVER_ERROR`: a bug in the gateway. */
   readonly code: 'SERVICE_UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
   /**
    * `statement`: runs the same statement again until a deadline. `transaction`: runs the whole transaction again, a few
@@ -10,8 +10,8 @@ export interface StorageErrorRule {
    */
   readonly retry: 'statement' | 'transaction' | 'never';
   /**
-   * `warn`: one line; the problem resolves without help. `error`: one line; the operator has to act. `stack`: with the
-   * stack; a bug.
+   * `warn`: one line, for a problem that resolves itself. `error`: one line, for a problem that the operator has to
+   * solve. `stack`: with the stack trace, for a bug.
    */
   readonly log: 'warn' | 'error' | 'stack';
 }
@@ -20,20 +20,23 @@ const LOCKED: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'statemen
 const COLLISION: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'transaction', log: 'warn' };
 const TRANSIENT: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'warn' };
 const BROKEN: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'error' };
-/** An identical request may have committed first: the next run of the transaction finds its row. */
-const DUPLICATE: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
+/**
+ * A bug only if it repeats. If a concurrent change is the cause (an identical request, a deleted parent row, a changed
+ * table), the next run of the transaction succeeds or fails with a more precise error.
+ */
+const BUG_IF_REPEATED: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
 const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', log: 'stack' };
 
 /**
- * SQLite's result codes. A code with a suffix (`SQLITE_IOERR_WRITE`) follows the longest name here that it begins with.
- * Source: https://www.sqlite.org/rescode.html
+ * SQLite's result codes. An extended code (`SQLITE_IOERR_WRITE`) has the rule of the longest code here that it begins
+ * with. Source: https://www.sqlite.org/rescode.html
  */
 export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
-  // Another process has the write lock, or is recovering the file.
+  // Another process has the write lock, is recovering the file, or has changed the schema.
   SQLITE_BUSY: LOCKED,
   SQLITE_PROTOCOL: LOCKED,
   SQLITE_SCHEMA: LOCKED,
-  // The disk, its permissions or its memory.
+  // The disk, the permissions or the content of the file, or the memory of the process.
   SQLITE_FULL: BROKEN,
   SQLITE_IOERR: BROKEN,
   SQLITE_NOMEM: BROKEN,
@@ -43,7 +46,7 @@ export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   SQLITE_NOLFS: BROKEN,
   SQLITE_CORRUPT: BROKEN,
   SQLITE_NOTADB: BROKEN,
-  // The statement, or how the program called it.
+  // A wrong statement, or a wrong call.
   SQLITE_ERROR: BUG,
   SQLITE_INTERNAL: BUG,
   SQLITE_ABORT: BUG,
@@ -62,14 +65,14 @@ export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   SQLITE_WARNING: BUG,
 };
 
-/** The SQLSTATE of a named query whose table has a new column: a newer gateway beside this one has added it. */
+/** The SQLSTATE with which a named query fails after a newer gateway has added a column to its table. */
 export const STALE_PLAN = '0A000';
 
-/** The SQLSTATE of a write on a read-only server: after a failover, a connection may lead to the old primary. */
+/** The SQLSTATE of a write on a read-only server. After a failover, a connection may lead to the old primary. */
 export const READ_ONLY = '25006';
 
 /**
- * Postgres' classes of SQLSTATE, by two characters, and the codes that differ from their class, by five.
+ * Postgres' classes of SQLSTATE (two characters), and the codes whose rules differ from those of their class (five).
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
@@ -77,9 +80,9 @@ export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   '40': COLLISION,
   '40003': TRANSIENT,
   '55P03': TRANSIENT,
-  '23505': DUPLICATE,
-  '23503': DUPLICATE,
-  [STALE_PLAN]: DUPLICATE,
+  '23505': BUG_IF_REPEATED,
+  '23503': BUG_IF_REPEATED,
+  [STALE_PLAN]: BUG_IF_REPEATED,
   // The connection, the server's resources, its start or end, a time limit, a failover.
   '08': TRANSIENT,
   '53': TRANSIENT,
@@ -98,7 +101,7 @@ export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   '28': BROKEN,
   '3D': BROKEN,
   '42501': BROKEN,
-  // The statement, or how the program called it.
+  // A wrong statement, or a wrong call.
   '00': BUG,
   '01': BUG,
   '02': BUG,
@@ -152,13 +155,13 @@ export function postgresRuleOf(code: string | undefined): StorageErrorRule {
   return POSTGRES_ERRORS[code] ?? POSTGRES_ERRORS[code.slice(0, 2)] ?? BUG;
 }
 
-/** Converts an engine's error to the error for the caller; an error that shows a bug is returned unchanged. */
+/** Converts an engine's error to the error for the caller. If a bug caused the error, returns the same error. */
 export function toStorageError({ code, log }: StorageErrorRule, error: unknown): unknown {
   if (code !== 'SERVICE_UNAVAILABLE' || log === 'stack') return error;
   return new StorageUnavailableError({ cause: error, logLevel: log });
 }
 
-/** Describes briefly why a database cannot be used: a connection error for several addresses has no message. */
+/** Describes briefly why a database cannot be used. Some connection errors have a code but no message. */
 export function describeFailure(error: unknown): string {
   const cause = error instanceof StorageUnavailableError ? error.cause : error;
   const { message = '', code = '' } = cause as { message?: string; code?: string };

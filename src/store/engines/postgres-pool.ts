@@ -10,7 +10,7 @@ import {
 } from 'kysely';
 import { DatabaseError, Pool, type PoolClient, type PoolConfig, types } from 'pg';
 import { StorageUnavailableError } from '../../domain/errors.ts';
-import { checkReads, countReads, findLongColumns } from '../counted-reads.ts';
+import { checkReadBudget, countReads, findLongColumns } from '../counted-reads.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { postgresRuleOf, READ_ONLY, STALE_PLAN, toStorageError } from './error-codes.ts';
 import type { NamedQuery } from './prepared.ts';
@@ -21,31 +21,32 @@ const SECOND = 1_000;
 const STATEMENT_TIMEOUT_MS = 10 * SECOND;
 
 /**
- * The settings of each connection, for the server and for the client. A setting of the same name in the URL wins. The
- * URL also sets TLS, as `pg` reads it: without `sslmode` there is none; `sslmode=require` checks the certificate and
- * the name like `verify-full`, by the system's authorities or by `sslrootcert=<file>`; `sslmode=no-verify` encrypts and
- * checks nothing. `uselibpqcompat=true` gives `require` the meaning that it has in libpq: encryption without checks.
+ * The settings of each connection, for the server and for the client. A setting in the URL overrides the setting of the
+ * same name here. The URL also configures TLS: without `sslmode`, connections are not encrypted. `sslmode=require`
+ * checks the certificate and the host name like `verify-full`, against the system's authorities or
+ * `sslrootcert=<file>`. `sslmode=no-verify` encrypts without checks, and so does `sslmode=require` with
+ * `uselibpqcompat=true`, as in libpq.
  */
 const SETTINGS: PoolConfig = {
   fallback_application_name: 'chatgraph',
   statement_timeout: STATEMENT_TIMEOUT_MS,
   lock_timeout: 3 * SECOND,
   idle_in_transaction_session_timeout: 10 * SECOND,
-  // The server enforces the other limits; this one is for a network that delivers nothing.
+  // The server enforces the timeouts above; the client enforces this one, for a network that delivers nothing.
   query_timeout: STATEMENT_TIMEOUT_MS + 2 * SECOND,
   connectionTimeoutMillis: 5 * SECOND,
   idleTimeoutMillis: 30 * SECOND,
   keepAlive: true,
   keepAliveInitialDelayMillis: 10 * SECOND,
   // pg returns counts and sums (int8 and numeric) as text; these values stay far below 2^53.
-  types: { getTypeParser: (type, format) => (NUMBERS.has(type) ? Number : types.getTypeParser(type, format)) },
+  types: { getTypeParser: (type, format) => (NUMERIC_TYPES.has(type) ? Number : types.getTypeParser(type, format)) },
 };
 
-const NUMBERS: ReadonlySet<number> = new Set([types.builtins.INT8, types.builtins.NUMERIC]);
+const NUMERIC_TYPES: ReadonlySet<number> = new Set([types.builtins.INT8, types.builtins.NUMERIC]);
 
 /**
- * Creates a handle on a Postgres whose queries run on a pool of connections, opened on demand. A query throws
- * StorageUnavailableError when the server is unreachable or cannot run it now.
+ * Creates a handle on a Postgres. Its queries run on a pool of connections, which open on demand. A query throws
+ * StorageUnavailableError when the server is unreachable or temporarily cannot run it.
  */
 export function createPostgresHandle(url: string, settings: PoolConfig): Queryable {
   const pool = new Pool({ ...SETTINGS, connectionString: url, ...settings });
@@ -82,7 +83,7 @@ class PoolDriver implements Driver {
     try {
       return new PoolConnection(await this.#pool.connect());
     } catch (error) {
-      // Whatever the reason, the server has run nothing yet.
+      // The request may succeed later, because the server has run nothing yet.
       const { log } = postgresRuleOf(error instanceof DatabaseError ? error.code : undefined);
       throw new StorageUnavailableError({ cause: error, logLevel: log === 'warn' ? 'warn' : 'error' });
     }
@@ -96,11 +97,11 @@ class PoolDriver implements Driver {
   async commitTransaction(connection: PoolConnection): Promise<void> {
     const { command } = await connection.run('commit');
     // The server answers ROLLBACK to a commit after a failed statement, even if the caller has caught the error.
-    if (command !== 'COMMIT') throw new Error('A transaction was to be committed that had failed.');
+    if (command !== 'COMMIT') throw new Error('Rolled back, because a statement of the transaction had failed.');
   }
 
   async rollbackTransaction(connection: PoolConnection): Promise<void> {
-    // The server itself rolls back the transaction of a broken connection. An error here would hide the first error.
+    // The server rolls back the transaction of a broken connection. An error here would hide the first error.
     if (!connection.isBroken) await connection.run('rollback').catch(() => {});
   }
 
@@ -124,7 +125,7 @@ class PoolConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery | NamedQuery): Promise<QueryResult<R>> {
-    checkReads();
+    checkReadBudget();
     const { command, rowCount, rows } = await this.#runNamed(query);
     countReads(rows, findLongColumns(rows));
     return command === 'SELECT' ? { rows } : { rows, numAffectedRows: BigInt(rowCount ?? 0) };
@@ -137,7 +138,7 @@ class PoolConnection implements DatabaseConnection {
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.code !== STALE_PLAN) throw error;
       this.isBroken = true;
-      // The transaction has failed with the statement; it runs again on a connection without named queries.
+      // The transaction has failed too. Its caller runs it again, on a new connection without named queries.
       if (this.isInTransaction) throw error;
       return this.run(query.sql, query.parameters);
     }
@@ -145,7 +146,7 @@ class PoolConnection implements DatabaseConnection {
 
   async run(text: string, parameters: readonly unknown[] = [], name = '') {
     try {
-      const values = parameters.map(withoutNul);
+      const values = parameters.map(replaceNul);
       return await this.#client.query(name === '' ? { text, values } : { name, text, values });
     } catch (error) {
       if (error instanceof TypeError) throw error;
@@ -165,7 +166,7 @@ class PoolConnection implements DatabaseConnection {
   }
 }
 
-/** Postgres stores no NUL: a search for NUL finds nothing, and U+FFFD replaces each NUL in a model's text. */
-export function withoutNul(value: unknown): unknown {
+/** Replaces each NUL in a text with U+FFFD, because Postgres cannot store NUL. */
+export function replaceNul(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
 }

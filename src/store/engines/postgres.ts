@@ -13,23 +13,23 @@ import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { countRevokedApiKeys } from '../api-keys.ts';
 import { isMigrated, migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
+import { createConcurrencyLimiter } from './concurrency-limiter.ts';
 import { describeFailure } from './error-codes.ts';
-import { createGate } from './gate.ts';
 import { createPostgresHandle, isCollision } from './postgres-pool.ts';
 import type { TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
-/** How long the readiness check waits for a silent server. */
+/** How long the readiness check waits for a server that does not respond. */
 const READY_TIMEOUT_MS = 2_000;
-/** How long a transaction waits for a free slot: as long as a transaction that indexes a large text may take. */
-const MAX_WAIT_MS = 20_000;
+/** How long a transaction waits in the queue: as long as a transaction that indexes a large text may take. */
+const MAX_QUEUE_WAIT_MS = 20_000;
 const MAX_ATTEMPTS = 5;
 const MAX_PAUSE_MS = 20;
 
 /**
  * Opens a Postgres as the database, checks it and migrates its tables. Any number of gateways and tools may share it.
- * @param url as `pg` reads it; its database must exist.
- * @throws StartupError when it cannot be used.
+ * @param url a connection string of `pg`; its database must exist.
+ * @throws StartupError when the database cannot be used.
  */
 export async function openPostgres(url: string, poolSize: number) {
   const db = createPostgresHandle(url, { max: poolSize });
@@ -43,28 +43,28 @@ export async function openPostgres(url: string, poolSize: number) {
 }
 
 function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
-  // Transactions may wait for each other, so they get half of the connections: reads continue meanwhile.
-  const gate = createGate(Math.ceil(poolSize / 2), MAX_WAIT_MS);
+  // Transactions may wait for each other. They get half of the connections, so that reads continue meanwhile.
+  const limiter = createConcurrencyLimiter(Math.ceil(poolSize / 2), MAX_QUEUE_WAIT_MS);
   let isWritable = true;
-  let poll: NodeJS.Timeout | undefined;
+  let pollTimer: NodeJS.Timeout | undefined;
 
   /**
-   * Runs a transaction again after a collision, as if it had started later: it then finds what the other transaction
-   * has written, such as the row of an identical request. A lost connection causes no second run, because a connection
-   * lost at the commit leaves the outcome unknown. The caller gets StorageUnavailableError, and may repeat an
-   * idempotent change: a send with its `clientMessageId`, or a change that first checks the row's state.
+   * Runs a transaction again after a collision. The new run finds what the other transaction has written, such as the
+   * row of an identical request. After a lost connection, the transaction does not run again, because it may have
+   * committed. The caller gets StorageUnavailableError, and may repeat an idempotent change: a send with its
+   * `clientMessageId`, or a change that first checks the row's state.
    */
   async function transaction<T>(
     work: (trx: Transaction<Tables>) => Promise<T>,
-    { isLazy = false }: TransactionOptions = {},
+    { hasAsyncCommit = false }: TransactionOptions = {},
   ): Promise<T> {
     const run = async (trx: Transaction<Tables>) => {
-      if (isLazy) await sql`set local synchronous_commit = off`.execute(trx);
+      if (hasAsyncCommit) await sql`set local synchronous_commit = off`.execute(trx);
       return work(trx);
     };
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await gate.run(() => db.transaction().execute(run));
+        const result = await limiter.run(() => db.transaction().execute(run));
         isWritable = true;
         return result;
       } catch (error) {
@@ -93,10 +93,10 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
     onForeignWrite(listener: () => void) {
       let lastCount: number | undefined;
       let isPolling = false;
-      poll = setInterval(async () => {
+      pollTimer = setInterval(async () => {
         if (isPolling) return;
         isPolling = true;
-        // While the server is unreachable, the count stays unchanged here; a later poll finds the difference.
+        // While the server is unreachable, `lastCount` does not change; a later poll finds the difference.
         const count = await countRevokedApiKeys(db).catch(() => lastCount);
         isPolling = false;
         if (count === lastCount) return;
@@ -106,7 +106,7 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
     },
 
     async close() {
-      clearInterval(poll);
+      clearInterval(pollTimer);
       await db.destroy();
       await heartbeat.destroy();
     },
@@ -126,7 +126,10 @@ export async function migratePostgres(url: string): Promise<void> {
   }
 }
 
-/** Compares texts by their bytes, as SQLite does: ids and times sort the same in any locale of the database. */
+/**
+ * Gives all text columns a collation that compares bytes, as SQLite does. So ids and times sort the same in any locale
+ * of the database.
+ */
 class BytewiseText extends OperationNodeTransformer implements KyselyPlugin {
   transformQuery({ node, queryId }: Parameters<KyselyPlugin['transformQuery']>[0]) {
     return this.transformNode(node, queryId);
@@ -145,13 +148,13 @@ class BytewiseText extends OperationNodeTransformer implements KyselyPlugin {
   }
 }
 
-/** After a failover, connections may still lead to the old primary, which is read-only. */
+/** Whether the server is the primary. After a failover, connections may still lead to the old, read-only primary. */
 async function isPrimary(db: Queryable): Promise<boolean> {
-  const { rows } = await sql<{ isCopy: boolean }>`select pg_is_in_recovery() as "isCopy"`.execute(db);
-  return rows[0]?.isCopy === false;
+  const { rows } = await sql<{ isStandby: boolean }>`select pg_is_in_recovery() as "isStandby"`.execute(db);
+  return rows[0]?.isStandby === false;
 }
 
-/** The smallest change that needs disk space and leaves nothing behind. */
+/** Checks that a change that needs disk space succeeds. Leaves no change behind. */
 async function checkWritable(trx: Transaction<Tables>): Promise<void> {
   const name = `probe_${randomUUID()}`;
   await trx.schema.createTable(name).addColumn('id', 'text').execute();

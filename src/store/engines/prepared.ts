@@ -3,15 +3,15 @@ import type { Compilable, CompiledQuery } from 'kysely';
 import type { Queryable } from '../tables.ts';
 import { isPostgres } from './engine.ts';
 
-/** A query that Postgres plans once on each connection, under this name. */
+/** A query that Postgres parses and plans once on each connection, under its name. */
 export interface NamedQuery<R = unknown> extends CompiledQuery<R> {
   readonly name: string;
 }
 
 /**
- * Creates a query that is built and compiled once for each engine. Use it for the most frequent queries, where that
- * costs more than running them. Its plan must suit any values: a query that needs a partial index whose condition
- * depends on the values does not qualify.
+ * Creates a query that is built and compiled once for each engine. Use it for the most frequent queries, whose
+ * compilation costs more than their execution. One plan must suit all values, so a query must not need a partial index
+ * whose condition depends on the values.
  * @param build builds the query with placeholder values; the values of each call replace them, in the order of the
  * parameters in the SQL.
  */
@@ -23,12 +23,12 @@ export function prepareQuery<R>(
     const isOnPostgres = isPostgres(db);
     const query = compiled.get(isOnPostgres) ?? nameQuery(build(db).compile());
     compiled.set(isOnPostgres, query);
-    const run: NamedQuery<R> = { ...query, parameters };
-    return (await db.executeQuery<R>(run)).rows;
+    const boundQuery: NamedQuery<R> = { ...query, parameters };
+    return (await db.executeQuery<R>(boundQuery)).rows;
   };
 }
 
-/** The name is derived from the SQL, because a pooler may give the same connection to several versions of a gateway. */
+/** Derives the name from the SQL, because gateways of different versions may share a connection through a pooler. */
 function nameQuery<R>(query: CompiledQuery<R>): NamedQuery<R> {
   return { ...query, name: hash('sha1', query.sql, 'hex') };
 }

@@ -2,10 +2,16 @@ import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, type
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** Reports files and folders that other users could read or write, and whether their permissions have been fixed. */
-export type ReportExposed = (exposed: { readonly paths: readonly string[]; readonly isNarrowed: boolean }) => void;
+/**
+ * Reports files and folders that other users could read or write. `isRestricted` tells whether the gateway has removed
+ * the permissions of these users.
+ */
+export type ReportExposedFiles = (exposed: {
+  readonly paths: readonly string[];
+  readonly isRestricted: boolean;
+}) => void;
 
-const OTHERS = 0o077;
+const OTHERS_PERMISSIONS = 0o077;
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
@@ -25,37 +31,38 @@ export function makePrivateFile(path: string): void {
   closeSync(openSync(path, constants.O_CREAT | constants.O_WRONLY | constants.O_APPEND, PRIVATE_FILE));
 }
 
-/** The path of the lock file of a database: a process locks it while it has the database open. */
+/** The path of the lock file of a database. A gateway or a copy locks the file while it has the database open. */
 export function lockPathOf(path: string): string {
   return `${path.replace(/\.db$/, '')}.lock`;
 }
 
 /**
- * Removes the permissions of all users but the owner from the folder of a database and its files, and reports those
- * that were open to others. Skips a folder that others may need, such as a home, the working directory or a folder
- * above them, or `/tmp`, and the files in it that are not the gateway's. What another user owns is only reported. Does
- * nothing on Windows, which has no such permissions.
- * @param path the database.
+ * Removes the permissions of other users from the folder of a database and the files in it, and reports the files and
+ * folders that other users could access. In a folder that other programs may need (a home, the working directory, a
+ * folder above them, `/tmp`), only the gateway's own files change. A file of another owner is only reported.
+ * Does nothing on Windows, which has no such permissions.
+ * @param path the path of the database file.
  */
-export function restrictFiles(path: string, report: ReportExposed): void {
+export function restrictFiles(path: string, report: ReportExposedFiles): void {
   const user = process.getuid?.();
   if (user === undefined) return;
   const folder = dirname(path);
   const isOwnFolder = !isSharedFolder(folder, user);
   const lockPath = lockPathOf(path);
-  const own = ['-wal', '-shm', '-journal'].map((ending) => `${path}${ending}`);
+  const sqliteFiles = ['-wal', '-shm', '-journal'].map((ending) => `${path}${ending}`);
   const files = isOwnFolder
     ? readdirSync(folder).map((name) => join(folder, name))
-    : [path, ...own, lockPath, `${lockPath}-journal`, join(folder, 'secret.key')];
+    : [path, ...sqliteFiles, lockPath, `${lockPath}-journal`, join(folder, 'secret.key')];
   const restricted: string[] = [];
   const exposed: string[] = [];
-  for (const each of isOwnFolder ? [folder, ...files] : files) {
-    const stats = statSync(each, { throwIfNoEntry: false });
-    const isOpen = stats !== undefined && (stats.isFile() || each === folder) && (stats.mode & OTHERS) !== 0;
-    if (isOpen) (restrictToOwner(each, stats, user) ? restricted : exposed).push(each);
+  for (const file of isOwnFolder ? [folder, ...files] : files) {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    const isExposed =
+      stats !== undefined && (stats.isFile() || file === folder) && (stats.mode & OTHERS_PERMISSIONS) !== 0;
+    if (isExposed) (restrictToOwner(file, stats, user) ? restricted : exposed).push(file);
   }
-  if (restricted.length > 0) report({ paths: restricted, isNarrowed: true });
-  if (exposed.length > 0) report({ paths: exposed, isNarrowed: false });
+  if (restricted.length > 0) report({ paths: restricted, isRestricted: true });
+  if (exposed.length > 0) report({ paths: exposed, isRestricted: false });
 }
 
 function restrictToOwner(path: string, stats: Stats, user: number): boolean {
@@ -64,7 +71,7 @@ function restrictToOwner(path: string, stats: Stats, user: number): boolean {
     chmodSync(path, stats.mode & 0o7700);
     return true;
   } catch {
-    // A file system without such permissions, or a read-only one.
+    // The file system has no such permissions, or is read-only.
     return false;
   }
 }

@@ -1,26 +1,26 @@
 import { setTimeout } from 'node:timers/promises';
 import { StorageUnavailableError } from '../../domain/errors.ts';
 
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
+const MIN_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 2_000;
 
-/** How long a step of generating a reply is retried while the storage is unavailable. */
-export const ANSWER_STEP_MS = 30_000;
+/** How long a step of the generation of a reply is retried while the storage is unavailable. */
+export const ANSWER_STEP_RETRY_MS = 30_000;
 
-/** When a step is retried, and how the first failure is reported. */
+/** How long a step is retried, and how its first failure is reported. */
 export interface RetryOptions {
-  /** No attempt starts after it aborts. */
+  /** Ends the retries. If it aborts during a pause, a last attempt starts immediately. */
   readonly signal: AbortSignal;
-  /** How long after the first attempt another may start, while the storage is unavailable. */
-  readonly unavailableMs: number;
-  /** How long after the first attempt another may start, after any other error. */
-  readonly brokenMs: number;
-  /** Called at the first failure that a retry follows. */
+  /** How long to retry after a StorageUnavailableError, counted from the first attempt. */
+  readonly unavailableRetryMs: number;
+  /** How long to retry after any other error, counted from the first attempt. */
+  readonly otherErrorRetryMs: number;
+  /** Called once, if the first attempt fails and is retried. */
   readonly onFirstFailure?: (error: unknown) => void;
 }
 
 /**
- * Retries an idempotent step until it succeeds, with growing pauses.
+ * Retries an idempotent step until it succeeds, with exponential backoff.
  * @throws the last error, when the time limit is reached or `signal` aborts.
  */
 export async function retryStep<T>(step: () => Promise<T>, options: RetryOptions): Promise<T> {
@@ -29,11 +29,11 @@ export async function retryStep<T>(step: () => Promise<T>, options: RetryOptions
     try {
       return await step();
     } catch (error) {
-      const maxMs = error instanceof StorageUnavailableError ? options.unavailableMs : options.brokenMs;
+      const maxMs = error instanceof StorageUnavailableError ? options.unavailableRetryMs : options.otherErrorRetryMs;
       if (options.signal.aborted || performance.now() - startedAt >= maxMs) throw error;
       if (attempt === 1) options.onFirstFailure?.(error);
     }
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+    const pauseMs = Math.min(MIN_PAUSE_MS * 2 ** (attempt - 1), MAX_PAUSE_MS);
     await setTimeout(pauseMs, undefined, { signal: options.signal }).catch(() => {});
   }
 }

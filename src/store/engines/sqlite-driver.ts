@@ -10,25 +10,25 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { checkReads, countReads, findLongColumns } from '../counted-reads.ts';
+import { checkReadBudget, countReads, findLongColumns } from '../counted-reads.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { sqliteRuleOf, toStorageError } from './error-codes.ts';
 
 const MAX_CACHED_STATEMENTS = 500;
 const MAX_PAUSE_MS = 50;
 
-/** An open file. */
+/** An open SQLite file. */
 export type Handle = SqliteConnection.Database;
 
 /**
  * Returns the time, by `performance.now()`, until which a statement waits for a file that another process has locked.
  * Called when the statement starts.
  */
-export type FindDeadline = () => number;
+export type GetDeadline = () => number;
 
 /**
- * Opens a file for one handle. SQLite's own busy timeout is off, because it would block the whole process: see
- * `runWhenFree`.
+ * Opens a handle on a file. SQLite's own busy timeout is off, because it would block the whole process: see
+ * `retryWhileLocked`.
  */
 export function openHandle(path: string, options: SqliteConnection.Options = {}): Handle {
   const handle = new SqliteConnection(path, { ...options, timeout: 0 });
@@ -43,27 +43,28 @@ export function isSqliteError(error: unknown, code?: string): error is Error {
 
 /**
  * Runs a function that uses a file. While another process has locked the file, retries without blocking the event loop.
+ * @param deadline the time, by `performance.now()`, at which the retries end.
  * @throws StorageUnavailableError when the deadline has passed, or the disk fails.
  */
-export async function runWhenFree<T>(run: () => T, until: number): Promise<T> {
+export async function retryWhileLocked<T>(run: () => T, deadline: number): Promise<T> {
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
       return run();
     } catch (error) {
       if (!(error instanceof SqliteConnection.SqliteError)) throw error;
       const rule = sqliteRuleOf(error.code);
-      if (rule.retry !== 'statement' || performance.now() >= until) throw toStorageError(rule, error);
+      if (rule.retry !== 'statement' || performance.now() >= deadline) throw toStorageError(rule, error);
     }
     await setTimeout(pauseMs * (0.5 + Math.random() / 2));
   }
 }
 
 /** Creates a Kysely instance on a handle. Each distinct statement is prepared once per handle. */
-export function createKysely(handle: Handle, findDeadline: FindDeadline): Queryable {
+export function createKysely(handle: Handle, getDeadline: GetDeadline): Queryable {
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => (handle.readonly ? new ReaderAdapter() : new WriterAdapter()),
-      createDriver: () => new FileDriver(handle, findDeadline),
+      createDriver: () => new FileDriver(handle, getDeadline),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new FileQueryCompiler(),
     },
@@ -74,9 +75,9 @@ class FileDriver implements Driver {
   readonly #handle: Handle;
   readonly #connection: FileConnection;
 
-  constructor(handle: Handle, findDeadline: FindDeadline) {
+  constructor(handle: Handle, getDeadline: GetDeadline) {
     this.#handle = handle;
-    this.#connection = new FileConnection(handle, findDeadline);
+    this.#connection = new FileConnection(handle, getDeadline);
   }
 
   async init(): Promise<void> {}
@@ -85,7 +86,7 @@ class FileDriver implements Driver {
     return this.#connection;
   }
 
-  /** Takes the write lock when a transaction starts, so that no transaction fails half-way for lack of it. */
+  /** Acquires the write lock when a transaction starts, so that no transaction fails half-way for lack of the lock. */
   async beginTransaction(): Promise<void> {
     await this.#connection.run('begin immediate');
   }
@@ -106,20 +107,20 @@ class FileDriver implements Driver {
   }
 }
 
-/** A statement, and the columns of its rows that are counted; undefined before the first row. */
-interface Prepared {
+/** A prepared statement. `longColumns` are the columns whose characters are counted; undefined before the first row. */
+interface PreparedStatement {
   readonly statement: SqliteConnection.Statement;
   longColumns: readonly string[] | undefined;
 }
 
 class FileConnection implements DatabaseConnection {
   readonly #handle: Handle;
-  readonly #findDeadline: FindDeadline;
-  readonly #statements = new Map<string, Prepared>();
+  readonly #getDeadline: GetDeadline;
+  readonly #statements = new Map<string, PreparedStatement>();
 
-  constructor(handle: Handle, findDeadline: FindDeadline) {
+  constructor(handle: Handle, getDeadline: GetDeadline) {
     this.#handle = handle;
-    this.#findDeadline = findDeadline;
+    this.#getDeadline = getDeadline;
   }
 
   executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
@@ -127,19 +128,19 @@ class FileConnection implements DatabaseConnection {
   }
 
   run<R>(sql: string, parameters: readonly unknown[] = []): Promise<QueryResult<R>> {
-    return runWhenFree(() => {
+    return retryWhileLocked(() => {
       const prepared = this.#prepare(sql);
       const { statement } = prepared;
       if (!statement.reader) return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) };
-      checkReads();
+      checkReadBudget();
       const rows = statement.all(parameters);
       prepared.longColumns ??= findLongColumns(rows);
       countReads(rows, prepared.longColumns);
       return { rows: rows as R[] };
-    }, this.#findDeadline());
+    }, this.#getDeadline());
   }
 
-  #prepare(sql: string): Prepared {
+  #prepare(sql: string): PreparedStatement {
     const cached = this.#statements.get(sql);
     if (cached !== undefined) return cached;
     const prepared = { statement: this.#handle.prepare(sql), longColumns: undefined };
@@ -166,7 +167,7 @@ class WriterAdapter extends SqliteAdapter {
   }
 }
 
-/** Reads finish within one turn of the event loop, so they need not queue for the connection. */
+/** Allows concurrent reads on one connection, because each read is synchronous. */
 class ReaderAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
     return true;

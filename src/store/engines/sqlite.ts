@@ -4,52 +4,63 @@ import type { Transaction } from 'kysely';
 import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
+import { createConcurrencyLimiter } from './concurrency-limiter.ts';
 import { describeFailure } from './error-codes.ts';
-import { createGate } from './gate.ts';
-import { lockPathOf, makePrivateFile, makePrivateFolder, type ReportExposed, restrictFiles } from './private-files.ts';
-import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } from './sqlite-driver.ts';
+import {
+  lockPathOf,
+  makePrivateFile,
+  makePrivateFolder,
+  type ReportExposedFiles,
+  restrictFiles,
+} from './private-files.ts';
+import { createKysely, type Handle, isSqliteError, openHandle, retryWhileLocked } from './sqlite-driver.ts';
 import type { RunTransaction, TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
-/** How long a transaction (from its call on) or a read waits for a file that another process has locked. */
-const MAX_LOCKED_MS = 5_000;
-/** The same while the gateway starts, when no client waits. */
-const MAX_LOCKED_AT_START_MS = 30_000;
-/** How long a transaction waits for earlier transactions of this process. */
-const MAX_QUEUED_MS = 20_000;
+/** How long a read or a transaction waits for a file that another process has locked, counted from the call. */
+const MAX_FILE_LOCK_WAIT_MS = 5_000;
+/** How long the start waits for a locked file. It is longer because no client is waiting. */
+const MAX_START_LOCK_WAIT_MS = 30_000;
+/** How long a transaction waits in the queue for earlier transactions of this process. */
+const MAX_QUEUE_WAIT_MS = 20_000;
 
 /**
  * Opens a file as the database, checks it and migrates its tables. Creates the folder if it is missing. A gateway locks
- * the file, by whatever path it is opened; a tool may write beside the gateway. Only their owner may read the files.
- * @param onExposed called with files that other users could read.
- * @throws DatabaseInUseError when another gateway has opened the file; StartupError when it cannot be used.
+ * the file, so that no other gateway can open it, even by another path. A tool may write to the file at the same time.
+ * Other users may not read the files.
+ * @param onExposedFiles called with the files that other users could read.
+ * @throws DatabaseInUseError when another gateway has opened the file; StartupError when the file cannot be used.
  */
-export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', onExposed: ReportExposed = () => {}) {
+export async function openSqlite(
+  givenPath: string,
+  role: 'gateway' | 'tool',
+  onExposedFiles: ReportExposedFiles = () => {},
+) {
   const path = resolvePath(givenPath);
   const lock = role === 'gateway' ? acquireLock(path) : undefined;
-  restrictFiles(path, onExposed);
-  const startDeadline = performance.now() + MAX_LOCKED_AT_START_MS;
+  restrictFiles(path, onExposedFiles);
+  const startDeadline = performance.now() + MAX_START_LOCK_WAIT_MS;
   let deadline = startDeadline;
 
   let writerHandle: Handle | undefined;
   try {
-    writerHandle = await runWhenFree(() => openWriter(path), startDeadline);
+    writerHandle = await retryWhileLocked(() => openWriter(path), startDeadline);
     const handle = writerHandle;
     const writer = createKysely(handle, () => deadline);
     await migrate(writer);
-    const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startDeadline);
-    const reader = createKysely(readerHandle, () => performance.now() + MAX_LOCKED_MS);
-    const gate = createGate(1, MAX_QUEUED_MS);
-    // One transaction at a time: the deadline is that of the current one.
-    const transact: RunTransaction = (work, { isLazy = false } = {}) => {
-      const ownDeadline = performance.now() + MAX_LOCKED_MS;
-      return gate.run(async () => {
+    const readerHandle = await retryWhileLocked(() => openHandle(path, { readonly: true }), startDeadline);
+    const reader = createKysely(readerHandle, () => performance.now() + MAX_FILE_LOCK_WAIT_MS);
+    const limiter = createConcurrencyLimiter(1, MAX_QUEUE_WAIT_MS);
+    // `deadline` belongs to the current transaction, because only one runs at a time.
+    const transact: RunTransaction = (work, { hasAsyncCommit = false } = {}) => {
+      const ownDeadline = performance.now() + MAX_FILE_LOCK_WAIT_MS;
+      return limiter.run(async () => {
         deadline = ownDeadline;
-        if (isLazy) handle.pragma('synchronous = NORMAL');
+        if (hasAsyncCommit) handle.pragma('synchronous = NORMAL');
         try {
           return await writer.transaction().execute(work);
         } finally {
-          if (isLazy) handle.pragma('synchronous = FULL');
+          if (hasAsyncCommit) handle.pragma('synchronous = FULL');
         }
       });
     };
@@ -62,9 +73,9 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
 }
 
 /**
- * Opens a file to read its current state, unaffected by what a tool writes meanwhile. No gateway can start on the file
- * until it is closed. Does not change the file.
- * @throws DatabaseInUseError when a gateway has opened the file; StartupError when it cannot be read.
+ * Opens a snapshot of a file, which later writes of a tool do not affect. No gateway can start on the file until the
+ * snapshot is closed. Does not change the file.
+ * @throws DatabaseInUseError when a gateway has opened the file; StartupError when the file cannot be read.
  */
 export function openSqliteSnapshot(givenPath: string): { db: Queryable; close(): Promise<void> } {
   if (!existsSync(givenPath)) throw new StartupError(`There is no database ${givenPath}.`);
@@ -73,10 +84,10 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
   let handle: Handle | undefined;
   try {
     handle = openHandle(path, { readonly: true });
-    // The integrity check is the first read, which fixes the state that later reads see.
+    // The transaction's snapshot is taken at its first read, which is the integrity check.
     handle.exec('begin');
     checkIntegrity(handle, path);
-    const db = createKysely(handle, () => performance.now() + MAX_LOCKED_MS);
+    const db = createKysely(handle, () => performance.now() + MAX_FILE_LOCK_WAIT_MS);
     return {
       db,
       async close() {
@@ -91,7 +102,7 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
   }
 }
 
-/** The handles of an open file; transactions run on the writing one. */
+/** The handles of an open file; transactions run on the writer. */
 interface FileHandles {
   readonly writerHandle: Handle;
   readonly writer: Queryable;
@@ -102,7 +113,7 @@ interface FileHandles {
 
 function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHandles) {
   let isWritable = true;
-  let poll: NodeJS.Timeout | undefined;
+  let pollTimer: NodeJS.Timeout | undefined;
 
   async function transaction<T>(
     work: (trx: Transaction<Tables>) => Promise<T>,
@@ -113,7 +124,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
       isWritable = true;
       return result;
     } catch (error) {
-      // A file that another process locks for a while does not make this gateway unready: reads continue.
+      // A lock of another process (logged as a warning) does not make this gateway unready, because reads continue.
       if (error instanceof StorageUnavailableError && error.logLevel === 'error') isWritable = false;
       throw error;
     }
@@ -136,10 +147,10 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
     },
 
     onForeignWrite(listener: () => void) {
-      // On the writing handle `data_version` changes only with commits of other connections, and only other processes
-      // have writing ones.
+      // On the writer, `data_version` changes only with commits of other connections. All other connections that write
+      // belong to other processes.
       let lastVersion = readDataVersion(writerHandle);
-      poll = setInterval(() => {
+      pollTimer = setInterval(() => {
         const version = readDataVersion(writerHandle);
         if (version === undefined || version === lastVersion) return;
         lastVersion = version;
@@ -148,7 +159,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
     },
 
     async close() {
-      clearInterval(poll);
+      clearInterval(pollTimer);
       await reader.destroy();
       await writer.destroy();
       lock?.close();
@@ -156,7 +167,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
   };
 }
 
-/** Returns undefined while the file cannot be read: the next check sees the change. */
+/** Returns undefined while the file cannot be read; a later check finds the change. */
 function readDataVersion(handle: Handle): unknown {
   try {
     return handle.pragma('data_version', { simple: true });
@@ -166,10 +177,10 @@ function readDataVersion(handle: Handle): unknown {
 }
 
 /**
- * The real path of a file. Creates the file, and its folder, if they are missing. All links to a file have the same
- * real path.
- * @throws StartupError when the file cannot be created, or has several hard links: SQLite would keep a separate log
- * beside each.
+ * Returns the real path of a file, which is the same for all symbolic links to it. Creates the file, and its folder, if
+ * they are missing.
+ * @throws StartupError when the file cannot be created, or has several hard links: SQLite would keep a separate
+ * write-ahead log for each link.
  */
 function resolvePath(path: string): string {
   try {
@@ -187,15 +198,15 @@ function resolvePath(path: string): string {
   }
 }
 
-/** The smallest change that reaches the disk and leaves nothing behind. */
+/** Checks that a change reaches the disk. Leaves no change behind. */
 async function checkWritable(trx: Transaction<Tables>): Promise<void> {
   await trx.schema.createTable('probe').addColumn('id', 'text').execute();
   await trx.schema.dropTable('probe').execute();
 }
 
 /**
- * Takes the file's lock: a second SQLite file in an exclusive transaction. The operating system releases it even after
- * `kill -9`, unlike a file with a process id in it.
+ * Acquires the lock of a database: an exclusive transaction on a second SQLite file. The operating system releases this
+ * lock even after `kill -9`, whereas a lock file with a process id would remain.
  */
 function acquireLock(path: string): Handle {
   const lockPath = lockPathOf(path);

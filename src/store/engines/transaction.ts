@@ -4,10 +4,10 @@ import type { Tables } from '../tables.ts';
 /** Options of a transaction. */
 export interface TransactionOptions {
   /**
-   * Whether the commit may be lost in a power failure, though not in a crash of this process: it does not wait for the
-   * disk. Absent: false.
+   * Whether the commit does not wait for the disk. Such a commit survives a crash of this process, but may be lost in a
+   * power failure. Default: false.
    */
-  readonly isLazy?: boolean;
+  readonly hasAsyncCommit?: boolean;
 }
 
 /** Runs work in one transaction: see `Database`. */

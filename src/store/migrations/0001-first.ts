@@ -3,8 +3,8 @@ import { createSearchIndex } from '../search/search.ts';
 
 /**
  * Creates the first tables: accounts, API keys, chatbots, sources, passages, conversations, messages and usage. Tables
- * that grow have no index by account alone: a planner without statistics would use it for `id in (…)` and scan the
- * whole account instead of finding a few ids.
+ * that grow have no index by account alone: a planner without statistics would use such an index for `id in (…)`, and
+ * scan the whole account instead of finding a few ids.
  */
 export async function createFirstTables(db: Kysely<unknown>): Promise<void> {
   await createAccounts(db);

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Every message refers to the message before it and records whether it is on the branch that its conversation shows.
- * The migration rebuilds the table to drop the cascade from parent to child: database engines cascade to a limited
- * depth only.
+ * Makes every message refer to the message before it, and record whether it is on the branch that its conversation
+ * shows. The migration rebuilds the table to drop the cascade from parent to child: database engines cascade to a
+ * limited depth only.
  */
 export async function addBranches(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;

@@ -1,7 +1,7 @@
 import { type ColumnDefinitionBuilder, type Kysely, sql } from 'kysely';
 import { toJson } from '../../domain/json.ts';
 
-/** Human agents, private notes, leads, and events that are not about a message. */
+/** Adds human agents, private notes, leads, and events that are not about a message. */
 export async function addPeople(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   for (const column of ['silent_until', 'assignee', 'escalated_at', 'escalation_reason']) {
@@ -13,14 +13,14 @@ export async function addPeople(db: Kysely<unknown>): Promise<void> {
   await schema.alterTable('messages').addColumn('author_name', 'text').execute();
   await schema
     .alterTable('chatbots')
-    .addColumn('lead_form', 'text', (c) => c.notNull().defaultTo(FIRST_FORM))
+    .addColumn('lead_form', 'text', (c) => c.notNull().defaultTo(DEFAULT_LEAD_FORM))
     .execute();
   await createLeads(db);
   await rebuildEvents(db);
 }
 
-/** The lead form of chatbots from before lead forms existed. */
-const FIRST_FORM = toJson({
+/** The lead form of chatbots that are older than this migration. */
+const DEFAULT_LEAD_FORM = toJson({
   title: 'How can we reach you?',
   fields: [
     { name: 'name', label: 'Name', isRequired: false },
@@ -46,7 +46,7 @@ async function createLeads({ schema }: Kysely<unknown>): Promise<void> {
   await schema.createIndex('leads_by_conversation').on('leads').column('conversation_id').execute();
 }
 
-/** Makes the message columns of events optional, which SQLite supports in a new table only. */
+/** Makes the message columns of events optional. SQLite cannot change a column, so a new table replaces the old one. */
 async function rebuildEvents(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   await schema

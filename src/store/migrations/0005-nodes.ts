@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** The gateways that share the database, the gateway that generates each reply, and requests to stop a reply. */
+/** Adds the gateways that share the database, the gateway that generates each reply, and requests to stop a reply. */
 export async function createNodes({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('nodes')

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 import { toJson } from '../../domain/json.ts';
 
-/** Hosted models: the chatbots' settings for them, the price of replies, the accounts' own provider keys. */
+/** Adds hosted models: the settings of chatbots for them, the prices of replies, and the accounts' provider keys. */
 export async function addModels(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   await schema
     .alterTable('chatbots')
-    .addColumn('answering', 'text', (c) => c.notNull().defaultTo(FIRST_ANSWERING))
+    .addColumn('answering', 'text', (c) => c.notNull().defaultTo(DEFAULT_ANSWERING))
     .execute();
   for (const column of ['cached_tokens', 'reasoning_tokens', 'is_estimated', 'first_token_ms']) {
     await schema.alterTable('messages').addColumn(column, 'integer').execute();
@@ -15,7 +15,7 @@ export async function addModels(db: Kysely<unknown>): Promise<void> {
   for (const column of ['provider', 'model', 'reasoning', 'follow_ups', 'api_key_id']) {
     await schema.alterTable('messages').addColumn(column, 'text').execute();
   }
-  // Only the built-in engine has generated replies so far, and it estimates its usage.
+  // Before this migration, only the built-in engine generated replies, and it estimates its usage.
   await sql`
     update messages set cached_tokens = 0, reasoning_tokens = 0, is_estimated = 1, provider = 'builtin'
     where input_tokens is not null`.execute(db);
@@ -23,8 +23,8 @@ export async function addModels(db: Kysely<unknown>): Promise<void> {
   await createProviderTables(db);
 }
 
-/** The settings of chatbots from before these settings existed. */
-const FIRST_ANSWERING = toJson({
+/** The model settings of chatbots that are older than this migration. */
+const DEFAULT_ANSWERING = toJson({
   grounding: 'STRICT',
   fallbackModels: [],
   tools: [],
@@ -46,7 +46,7 @@ async function createUsageDays(db: Kysely<unknown>): Promise<void> {
     table = table.addColumn(column, 'bigint', (c) => c.notNull());
   }
   await table.addPrimaryKeyConstraint('usage_days_by_day', ['account_id', 'day', 'chatbot_id', 'api_key_id']).execute();
-  // So far usage was counted by month, without prices: each month's total moves to the first day of the month.
+  // Before this migration, usage was counted by month, without prices. Each total moves to the first day of its month.
   await sql`
     insert into usage_days
       (account_id, day, chatbot_id, api_key_id, messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens,

@@ -1,6 +1,10 @@
 import type { Kysely } from 'kysely';
 
-/** Numbers the quota warnings, for cursors, and stores what each reported. The table was empty until now. */
+/**
+ * Creates the table of quota warnings again, with the number of each warning (for cursors), and the usage and the limit
+ * that the warning reports. Earlier versions wrote no warnings, so no data is lost. The `share` in the name of a
+ * constraint is the percentage of the quota.
+ */
 export async function addMetering({ schema }: Kysely<unknown>): Promise<void> {
   await schema.dropTable('quota_warnings').execute();
   await schema

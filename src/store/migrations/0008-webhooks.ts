@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Webhooks: subscriptions, events, deliveries and attempts. */
+/** Adds webhooks: subscriptions, events, deliveries and attempts. */
 export async function addWebhooks(db: Kysely<unknown>): Promise<void> {
   await createSubscriptions(db);
   await createEvents(db);

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Marks deleted chatbots until a background task has removed their rows. */
+/** Adds the mark of deleted chatbots, which remain until a background task has removed their rows. */
 export async function addChatbotRemoval({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('chatbots').addColumn('deleted_at', 'text').execute();
   await schema

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Counts how often gateways have started each reply. */
+/** Adds the number of times that gateways have started a reply. */
 export async function addAttempts({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .alterTable('messages')

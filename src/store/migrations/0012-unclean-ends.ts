@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Counts how often a process ended uncleanly while it attempted a delivery. */
+/** Adds the number of unclean ends of a delivery: how many processes crashed while they attempted it. */
 export async function addUncleanEnds({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .alterTable('webhook_deliveries')

@@ -14,15 +14,18 @@ export async function migrate(db: Queryable): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-/** Compares a database with this version, by the names of the migrations that it has run. */
+/**
+ * Compares the version of a database with the version of this program, by the names of the migrations that have run on
+ * the database.
+ */
 export function compareMigrations(names: readonly string[]): 'older' | 'same' | 'newer' {
   if (names.some((name) => !(name in migrations))) return 'newer';
   return names.length < Object.keys(migrations).length ? 'older' : 'same';
 }
 
 /**
- * Whether every migration has run; false also without a table of migrations. Takes a fraction of the time of the
- * migrator, which reads the whole catalog, and waits for no lock.
+ * Whether every migration has run; false in an empty database. Waits for no lock, and is much faster than the migrator,
+ * which reads the whole catalog.
  * @throws StorageUnavailableError
  */
 export async function isMigrated(db: Queryable): Promise<boolean> {
@@ -34,7 +37,7 @@ export async function isMigrated(db: Queryable): Promise<boolean> {
   }
 }
 
-/** The names of the migrations that a database has run. */
+/** The names of the migrations that have run on a database. */
 export async function listMigrations(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
   return rows.map(({ name }) => name);

@@ -8,15 +8,12 @@ import { addModels } from './0006-models.ts';
 import { addMetering } from './0007-metering.ts';
 import { addWebhooks } from './0008-webhooks.ts';
 import { addChatbotRemoval } from './0009-chatbot-removal.ts';
-import { addPositions } from './0010-positions.ts';
+import { addEventIdsAndSecrets } from './0010-positions.ts';
 import { addAttempts } from './0011-attempts.ts';
 import { addUncleanEnds } from './0012-unclean-ends.ts';
 import { adoptPublicNames } from './0013-public-names.ts';
 
-/**
- * Every change of the schema, in order; a released migration never changes. Each runs in a transaction, on every
- * engine.
- */
+/** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: createFirstTables },
   '0002-conversation-events': { up: createEventTables },
@@ -27,7 +24,7 @@ export const migrations: Record<string, Migration> = {
   '0007-metering': { up: addMetering },
   '0008-webhooks': { up: addWebhooks },
   '0009-chatbot-removal': { up: addChatbotRemoval },
-  '0010-positions': { up: addPositions },
+  '0010-positions': { up: addEventIdsAndSecrets },
   '0011-attempts': { up: addAttempts },
   '0012-unclean-ends': { up: addUncleanEnds },
   '0013-public-names': { up: adoptPublicNames },

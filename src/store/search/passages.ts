@@ -1,13 +1,13 @@
 import type { Passage } from '../../domain/entities.ts';
 import { fromJson, toJson } from '../../domain/json.ts';
-import { IS_OF_CHATBOT } from '../deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { yieldBatches } from '../engines/yield-batches.ts';
 import { type Page, padIds, prepareList } from '../pages.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
 
 const BATCH_SIZE = 50;
 
-/** Inserts the passages of a source; the caller adds them to the search index. */
+/** Inserts the passages of a source. The caller adds them to the search index. */
 export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
   for await (const batch of yieldBatches(passages, () => 1, BATCH_SIZE)) {
     await trx.insertInto('passages').values(batch.map(toRow)).execute();
@@ -21,7 +21,7 @@ export async function findPassages(db: Queryable, accountId: string, ids: readon
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map(toPassage);
 }
@@ -35,7 +35,7 @@ const LIST = prepareList('asc', (db) =>
   db.selectFrom('passages').selectAll().where('source_id', '=', '').where('account_id', '=', ''),
 );
 
-/** Converts the row of a passage. */
+/** Converts a row to a passage. */
 export function toPassage(row: PassageRow): Passage {
   return {
     id: row.id,

@@ -1,8 +1,9 @@
 /**
  * The full-text index on Postgres: a table of postings. BM25 selects the candidates, because Postgres' own `ts_rank`
- * finds less; `retrieve` in `src/answer` orders them. A term has its own number in each chatbot, so a search reads only
- * that chatbot's postings. The postings of one term in one source are one row (a block) with three lists of the same
- * length: the entries, how often the term occurs in each, and how many terms each has.
+ * finds fewer relevant passages; `retrieve` in `src/answer` ranks them. A term has a separate id in each chatbot, so a
+ * search reads only that chatbot's postings. The entries of a source that one call adds are a block. The postings of
+ * one term in one block are one row with three lists of the same length: the ids of the entries, how often the term
+ * occurs in each entry, and how many terms each entry has.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Queryable } from '../tables.ts';
@@ -12,7 +13,7 @@ import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 const K1 = sql.lit(1.2);
 const B = sql.lit(0.75);
 
-/** The index as tables of postings. */
+/** The index as a table of postings. */
 export const postgresIndex: TextIndex = {
   create,
   add,
@@ -52,7 +53,7 @@ export const postgresIndex: TextIndex = {
   },
 };
 
-/** `offset` prevents a planner without statistics from reading and joining the whole table instead. */
+/** Without `offset`, a planner without statistics would read and join the whole table. */
 const POSTINGS = sql`select entries, counts, lengths from search_postings where term_id = term.id offset 0`;
 
 async function create(db: Kysely<unknown>): Promise<void> {
@@ -99,22 +100,23 @@ async function create(db: Kysely<unknown>): Promise<void> {
 }
 
 async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
-  for (const added of Map.groupBy(entries, ({ sourceId }) => sourceId).values()) await addSource(trx, added);
+  const entriesBySource = Map.groupBy(entries, ({ sourceId }) => sourceId);
+  for (const sourceEntries of entriesBySource.values()) await addSource(trx, sourceEntries);
 }
 
 async function addSource(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
-  const [{ accountId, chatbotId, sourceId } = missing()] = entries;
+  const [{ accountId, chatbotId, sourceId } = throwNoRow()] = entries;
   const length = entries.reduce((sum, { terms }) => sum + terms.length, 0);
-  await waitLonger(trx);
-  // This row is written first and stays locked until the end of the transaction, so transactions that index for the
-  // same chatbot run one after another.
+  await disableLockTimeout(trx);
+  // This statement comes first: its row lock makes transactions that index passages of the same chatbot run one after
+  // another.
   await sql`
     insert into search_totals as total values (${chatbotId}, ${entries.length}, ${length})
     on conflict (chatbot_id) do update
     set passages = total.passages + excluded.passages, terms = total.terms + excluded.terms
   `.execute(trx);
   const { rows } = await sql<{ block: number }>`select nextval('search_blocks') as block`.execute(trx);
-  const { block } = rows[0] ?? missing();
+  const { block } = rows[0] ?? throwNoRow();
   const texts = entries.map(({ terms }) => terms.join(' '));
   await sql`
     insert into search_entries (account_id, chatbot_id, source_id, block, passage_id, terms, length)
@@ -145,32 +147,34 @@ async function addSource(trx: Queryable, entries: readonly IndexEntry[]): Promis
 
 async function remove(trx: Queryable, accountId: string, owner: 'source' | 'chatbot', id: string): Promise<void> {
   const condition = sql`account_id = ${accountId} and ${sql.ref(`${owner}_id`)} = ${id}`;
-  await waitLonger(trx);
+  await disableLockTimeout(trx);
   const chatbots = sql`(select chatbot_id from search_entries where ${condition})`;
   await sql`select from search_totals where chatbot_id in ${chatbots} order by chatbot_id for update`.execute(trx);
   const blocks = sql`(select block from search_entries where ${condition})`;
   await sql`
-    with gone as (
+    with deleted as (
       delete from search_postings where block in ${blocks} returning term_id, cardinality(entries) as passages
     )
-    update search_terms as term set passages = term.passages - less.passages
-    from (select term_id, sum(passages) as passages from gone group by term_id) as less
-    where term.id = less.term_id
+    update search_terms as term set passages = term.passages - decrease.passages
+    from (select term_id, sum(passages) as passages from deleted group by term_id) as decrease
+    where term.id = decrease.term_id
   `.execute(trx);
   await sql`delete from search_terms where passages = 0 and chatbot_id in ${chatbots}`.execute(trx);
   await sql`
-    with gone as (delete from search_entries where ${condition} returning chatbot_id, length)
-    update search_totals as total set passages = total.passages - less.passages, terms = total.terms - less.terms
-    from (select chatbot_id, count(*) as passages, sum(length) as terms from gone group by chatbot_id) as less
-    where total.chatbot_id = less.chatbot_id
+    with deleted as (delete from search_entries where ${condition} returning chatbot_id, length), decrease as (
+      select chatbot_id, count(*) as passages, sum(length) as terms from deleted group by chatbot_id
+    )
+    update search_totals as total
+    set passages = total.passages - decrease.passages, terms = total.terms - decrease.terms
+    from decrease where total.chatbot_id = decrease.chatbot_id
   `.execute(trx);
 }
 
-/** Indexing a large text takes time; the transactions that wait for it may wait as long as one statement may run. */
-async function waitLonger(trx: Queryable): Promise<void> {
+/** Removes the lock timeout, because another transaction may hold its locks for long while it indexes a large text. */
+async function disableLockTimeout(trx: Queryable): Promise<void> {
   await sql`set local lock_timeout = 0`.execute(trx);
 }
 
-function missing(): never {
-  throw new Error('A query has given no row.');
+function throwNoRow(): never {
+  throw new Error('A query returned no row.');
 }

@@ -1,7 +1,7 @@
 /**
- * Full-text search over each engine's own index. Only `toTerms` splits texts into words: an index receives normalized
- * terms, so a search finds the same terms on every engine. An index only selects candidates; the caller scores them
- * again.
+ * Full-text search with the index of the database engine. Only `toTerms` splits texts into words: an index receives
+ * normalized terms, so a search finds the same terms on both engines. An index only selects candidates; the caller
+ * ranks them.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Passage, SourceType } from '../../domain/entities.ts';
@@ -12,17 +12,17 @@ import { postgresIndex } from './postgres.ts';
 import { sqliteIndex } from './sqlite.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
-/** A passage with at least one of the terms, and what scoring and showing it needs. */
+/** A passage with at least one of the searched terms, and the fields that are needed to rank and cite it. */
 export interface Candidate {
   readonly passage: Passage;
   readonly title: string;
   readonly url: string | null;
   readonly sourceType: SourceType;
-  /** The terms indexed for it: those of `title > headings`, then those of the text. */
+  /** The indexed terms of the passage: those of the source's title, of the headings, and of the text, in this order. */
   readonly terms: readonly string[];
 }
 
-/** How some terms occur in a chatbot's sources. */
+/** The passages of a chatbot that match some terms, with the statistics that are needed to rank them. */
 export interface Candidates {
   /** The most likely passages, in no particular order. */
   readonly candidates: readonly Candidate[];
@@ -31,46 +31,48 @@ export interface Candidates {
   /** How many terms a passage has on average; 0 without passages. */
   readonly averageLength: number;
   /** For each requested term, how many of the chatbot's passages contain it. */
-  readonly frequencies: ReadonlyMap<string, number>;
+  readonly matchCounts: ReadonlyMap<string, number>;
 }
 
-/** Up to this number of passages a search uses every term: it is fast anyway, and any word may decide. */
-const SMALL_CORPUS = 1_000;
+/** In a corpus of at most this many passages, a search uses every term, because it is fast anyway. */
+const MAX_SMALL_CORPUS = 1_000;
 
 /**
- * The approximate maximum number of matches that a search ranks in a larger corpus, at a microsecond each. The search
- * omits the most frequent terms to stay below it. Questions of eight words at 100,000 passages: p50 8 ms, p95 14 ms.
+ * The approximate maximum number of matches that a search ranks in a larger corpus, at a microsecond each. To stay
+ * below the maximum, the search omits the most frequent terms. Measured with questions of eight words in 100,000
+ * passages: p50 8 ms, p95 14 ms.
  */
 const MAX_MATCHES = 5_000;
 
 /** The minimum number of terms that a search uses, however frequent they are. */
 const MIN_TERMS = 2;
 
-/** Creates the index; part of the first migration. */
+/** Creates the index, in the first migration. */
 export async function createSearchIndex(db: Kysely<unknown>): Promise<void> {
-  await indexOf(db).create(db);
-}
-
-/** Indexes passages by terms of `toTerms`, in the transaction that writes their rows. They must not be indexed yet. */
-export async function addIndexEntries(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
-  await indexOf(trx).add(trx, entries);
-}
-
-/** Removes all passages of a source from the index, whether or not their rows still exist; does nothing without any. */
-export async function unindexSource(trx: Queryable, accountId: string, sourceId: string): Promise<void> {
-  await indexOf(trx).remove(trx, accountId, 'source', sourceId);
+  await textIndexOf(db).create(db);
 }
 
 /**
- * Removes all passages of a chatbot from the index, whether or not their rows still exist; does nothing without any.
+ * Adds passages that are not in the index, in the transaction that inserts their rows. Their terms must come from
+ * `toTerms`.
  */
+export async function addIndexEntries(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
+  await textIndexOf(trx).add(trx, entries);
+}
+
+/** Removes all passages of a source from the index, even if their rows no longer exist. */
+export async function unindexSource(trx: Queryable, accountId: string, sourceId: string): Promise<void> {
+  await textIndexOf(trx).remove(trx, accountId, 'source', sourceId);
+}
+
+/** Removes all passages of a chatbot from the index, even if their rows no longer exist. */
 export async function unindexChatbot(trx: Queryable, accountId: string, chatbotId: string): Promise<void> {
-  await indexOf(trx).remove(trx, accountId, 'chatbot', chatbotId);
+  await textIndexOf(trx).remove(trx, accountId, 'chatbot', chatbotId);
 }
 
 /**
- * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25, without using frequent
- * terms that would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
+ * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25. Ignores frequent terms
+ * that would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
  */
 export async function findCandidates(
   db: Queryable,
@@ -79,18 +81,18 @@ export async function findCandidates(
   terms: readonly string[],
   limit = 50,
 ): Promise<Candidates> {
-  const index = indexOf(db);
+  const index = textIndexOf(db);
   const totals = await readTotals(db, chatbotId);
-  const frequencies = new Map(terms.map((term) => [term, 0]));
-  const counted = terms.length > 0 ? await index.countTerms(db, chatbotId, terms) : [];
-  for (const { term, count } of counted) frequencies.set(term, count);
-  const searched = chooseTerms(frequencies, totals.passages);
-  const rows = searched.length > 0 ? await index.match(db, accountId, chatbotId, searched, limit) : [];
+  const matchCounts = new Map(terms.map((term) => [term, 0]));
+  const termCounts = terms.length > 0 ? await index.countTerms(db, chatbotId, terms) : [];
+  for (const { term, count } of termCounts) matchCounts.set(term, count);
+  const searchTerms = chooseTerms(matchCounts, totals.passages);
+  const rows = searchTerms.length > 0 ? await index.match(db, accountId, chatbotId, searchTerms, limit) : [];
   return {
     candidates: rows.map(toCandidate),
     passageCount: totals.passages,
     averageLength: totals.terms / Math.max(totals.passages, 1),
-    frequencies,
+    matchCounts,
   };
 }
 
@@ -101,7 +103,7 @@ async function readTotals(db: Queryable, chatbotId: string): Promise<{ passages:
   return rows[0] ?? { passages: 0, terms: 0 };
 }
 
-function indexOf(db: Parameters<typeof isPostgres>[0]): TextIndex {
+function textIndexOf(db: Parameters<typeof isPostgres>[0]): TextIndex {
   return isPostgres(db) ? postgresIndex : sqliteIndex;
 }
 
@@ -115,19 +117,19 @@ function toCandidate(row: MatchRow): Candidate {
   };
 }
 
-/** Splits the text in which an index stores the terms of a passage. */
+/** Splits the stored text with the terms of a passage. */
 export function splitTerms(terms: string): string[] {
   return terms === '' ? [] : terms.split(' ');
 }
 
-/** Chooses terms, the rarest first, until they match too many passages in total. */
-function chooseTerms(frequencies: ReadonlyMap<string, number>, passageCount: number): string[] {
-  const occurring = [...frequencies].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
+/** Chooses terms, the rarest first, as long as they do not match too many passages in total. */
+function chooseTerms(matchCounts: ReadonlyMap<string, number>, passageCount: number): string[] {
+  const occurring = [...matchCounts].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
   let matches = 0;
   return occurring
     .filter(([, count], index) => {
       matches += count;
-      return passageCount <= SMALL_CORPUS || index < MIN_TERMS || matches <= MAX_MATCHES;
+      return passageCount <= MAX_SMALL_CORPUS || index < MIN_TERMS || matches <= MAX_MATCHES;
     })
     .map(([term]) => term);
 }

@@ -1,16 +1,17 @@
 /**
  * The full-text index on SQLite. Each indexed term starts with the id of its chatbot, so a search reads only that
- * chatbot's postings, and the vocabulary counts each term per chatbot. FTS5's own ranking counts all rows together.
+ * chatbot's postings, and the vocabulary counts each term per chatbot. FTS5's ranking, which selects the candidates,
+ * uses the number and the average length of the rows of all chatbots together.
  */
 import { type Kysely, sql } from 'kysely';
 import { yieldBatches } from '../engines/yield-batches.ts';
 import type { Queryable } from '../tables.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
-/** The maximum weight of a batch in terms, at about a microsecond each. */
-const BATCH_TERMS = 20_000;
-/** The weight of an entry itself, in terms. */
-const ENTRY_TERMS = 40;
+/** The maximum weight of a batch: the number of its terms, at about a microsecond each. */
+const MAX_BATCH_WEIGHT = 20_000;
+/** The weight of an entry without its terms. */
+const ENTRY_WEIGHT = 40;
 
 /** The index as an FTS5 table. */
 export const sqliteIndex: TextIndex = {
@@ -19,19 +20,20 @@ export const sqliteIndex: TextIndex = {
   remove,
 
   async countTerms(db, chatbotId, terms) {
-    const tag = tagOf(chatbotId);
+    const prefix = termPrefixOf(chatbotId);
+    const indexedTerms = terms.map((term) => prefix + term);
     const { rows } = await sql<{ term: string; doc: number }>`
-      select term, doc from search_vocabulary where term in (${sql.join(terms.map((term) => tag + term))})`.execute(db);
-    return rows.map(({ term, doc }) => ({ term: term.slice(tag.length), count: doc }));
+      select term, doc from search_vocabulary where term in (${sql.join(indexedTerms)})`.execute(db);
+    return rows.map(({ term, doc }) => ({ term: term.slice(prefix.length), count: doc }));
   },
 
   /**
-   * Terms contain no quotes and are quoted, so FTS5 sees no syntax in them. Cross joins are executed in their order;
-   * otherwise the planner would start with all passages of the account.
+   * The expression quotes terms, which contain no quotes, so FTS5 finds no syntax in them. SQLite keeps the order of
+   * cross joins; with other joins it would start with all passages of the account.
    */
   async match(db, accountId, chatbotId, terms, limit) {
-    const tag = tagOf(chatbotId);
-    const expression = terms.map((term) => `"${tag}${term}"`).join(' OR ');
+    const prefix = termPrefixOf(chatbotId);
+    const expression = terms.map((term) => `"${prefix}${term}"`).join(' OR ');
     const { rows } = await sql<MatchRow>`
       select p.*, s.title, s.url, s.type, e.terms
       from (select rowid from search_index where search_index match ${expression} order by rank limit ${limit}) as found
@@ -63,24 +65,24 @@ async function create(db: Kysely<unknown>): Promise<void> {
       passages integer not null,
       terms integer not null
     ) without rowid`.execute(db);
-  // Contentless, as search_entries has the terms. The ascii tokenizer splits only at the spaces between terms: every
-  // other character of a term is a letter, a digit or beyond ASCII.
+  // The FTS5 table is contentless, because search_entries has the terms. The ascii tokenizer splits only at the spaces
+  // between terms, because all characters of a term are letters, digits or beyond ASCII.
   await sql`create virtual table search_index using fts5 (terms, content = '', tokenize = 'ascii')`.execute(db);
   await sql`create virtual table search_vocabulary using fts5vocab (search_index, row)`.execute(db);
 }
 
 async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
-  for await (const batch of yieldBatches(entries, ({ terms }) => terms.length + ENTRY_TERMS, BATCH_TERMS)) {
+  for await (const batch of yieldBatches(entries, ({ terms }) => terms.length + ENTRY_WEIGHT, MAX_BATCH_WEIGHT)) {
     const rows = JSON.stringify(batch.map(toEntryRow));
-    const { rows: before } = await sql<{ id: number | null }>`select max(id) as id from search_entries`.execute(trx);
+    const { rows: lastIds } = await sql<{ id: number | null }>`select max(id) as id from search_entries`.execute(trx);
     await sql`
       insert into search_entries (passage_id, account_id, chatbot_id, source_id, terms, length)
       select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 from json_each(${rows})
     `.execute(trx);
-    const isNew = sql`id > ${before[0]?.id ?? 0}`;
-    await sql`insert into search_index (rowid, terms) select id, ${TAGGED_TERMS} from search_entries where ${isNew}`.execute(
-      trx,
-    );
+    const isNew = sql`id > ${lastIds[0]?.id ?? 0}`;
+    await sql`
+      insert into search_index (rowid, terms) select id, ${PREFIXED_TERMS} from search_entries where ${isNew}
+    `.execute(trx);
     await sql`
       insert into search_totals
       select chatbot_id, count(*), sum(length) from search_entries where ${isNew} group by chatbot_id
@@ -94,7 +96,7 @@ async function remove(trx: Queryable, accountId: string, owner: 'source' | 'chat
   // Contentless FTS5 deletes a row only with exactly the text that was indexed.
   await sql`
     insert into search_index (search_index, rowid, terms)
-    select 'delete', id, ${TAGGED_TERMS} from search_entries where ${condition}
+    select 'delete', id, ${PREFIXED_TERMS} from search_entries where ${condition}
   `.execute(trx);
   await sql`
     insert into search_totals
@@ -104,11 +106,12 @@ async function remove(trx: Queryable, accountId: string, owner: 'source' | 'chat
   await sql`delete from search_entries where ${condition}`.execute(trx);
 }
 
-const CHATBOT_TAG = sql`replace(chatbot_id, '-', '')`;
-/** `search_entries.terms` in their indexed form: each term after the chatbot's id. */
-const TAGGED_TERMS = sql`case terms when '' then '' else ${CHATBOT_TAG} || replace(terms, ' ', ' ' || ${CHATBOT_TAG}) end`;
+const TERM_PREFIX = sql`replace(chatbot_id, '-', '')`;
+/** `search_entries.terms` in their indexed form: each term with the chatbot's id as its prefix. */
+const PREFIXED_TERMS = sql`
+  case terms when '' then '' else ${TERM_PREFIX} || replace(terms, ' ', ' ' || ${TERM_PREFIX}) end`;
 
-function tagOf(chatbotId: string): string {
+function termPrefixOf(chatbotId: string): string {
   return chatbotId.replaceAll('-', '');
 }
 

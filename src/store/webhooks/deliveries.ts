@@ -1,17 +1,17 @@
 import type { Selectable } from 'kysely';
 import type { Timestamp } from '../../domain/time.ts';
 import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../../domain/webhooks.ts';
-import { IS_OF_SUBSCRIPTION } from '../deleted-chatbots.ts';
+import { SUBSCRIPTION_NOT_DELETED } from '../deleted-chatbots.ts';
 import { prepareQuery } from '../engines/prepared.ts';
 import { type Page, padIds, prepareList } from '../pages.ts';
 import type { Queryable } from '../tables.ts';
-import { noteNewDeliveries } from './new-deliveries.ts';
+import { recordNewDeliveries } from './new-deliveries.ts';
 import type { WebhookAttemptRow, WebhookDeliveryRow } from './rows.ts';
 
 /** Inserts new deliveries, in the transaction of their event. */
 export async function insertWebhookDeliveries(trx: Queryable, deliveries: readonly WebhookDelivery[]): Promise<void> {
   if (deliveries.length === 0) return;
-  for (const { accountId } of deliveries) noteNewDeliveries(trx, accountId);
+  for (const { accountId } of deliveries) recordNewDeliveries(trx, accountId);
   const rows = deliveries.map((delivery) => ({
     id: delivery.id,
     account_id: delivery.accountId,
@@ -46,7 +46,7 @@ const FIND = prepareQuery((db) =>
     .selectAll()
     .where('id', '=', '')
     .where('account_id', '=', '')
-    .where(IS_OF_SUBSCRIPTION),
+    .where(SUBSCRIPTION_NOT_DELETED),
 );
 
 /** Finds several deliveries of the account, in no particular order. */
@@ -60,7 +60,7 @@ export async function findWebhookDeliveries(
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_SUBSCRIPTION)
+    .where(SUBSCRIPTION_NOT_DELETED)
     .execute();
   return rows.map(toDelivery);
 }
@@ -84,7 +84,7 @@ const selectList = (db: Queryable) =>
 const LIST = prepareList('desc', selectList);
 const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
 
-/** Makes a delivery of the account due like a new one; the count of its attempts continues. */
+/** Makes a delivery of the account due at `at`, like a new delivery; the count of its attempts continues. */
 export async function makeWebhookDeliveryDue(
   trx: Queryable,
   accountId: string,
@@ -102,29 +102,29 @@ export async function makeWebhookDeliveryDue(
 }
 
 /** Selects deliveries: those of an account, or of one of its subscriptions. */
-export interface DeliveriesOf {
+export interface DeliveryScope {
   readonly accountId: string;
   readonly subscriptionId: string | undefined;
 }
 
-/** The newest deliveries, in no particular order. Uses `webhook_deliveries_by_account` or `…_by_subscription`. */
+/** The newest deliveries, newest first. Uses `webhook_deliveries_by_account` or `…_by_subscription`. */
 export async function listNewestDeliveries(
   db: Queryable,
-  selection: DeliveriesOf,
+  selection: DeliveryScope,
   limit: number,
 ): Promise<WebhookDelivery[]> {
-  const rows = await selectOf(db, selection).orderBy('id', 'desc').limit(limit).execute();
+  const rows = await selectDeliveries(db, selection).orderBy('id', 'desc').limit(limit).execute();
   return rows.map(toDelivery);
 }
 
-/** The deliveries whose next attempts are due first, in no particular order. Uses `webhook_deliveries_due`. */
+/** The deliveries with the earliest next attempts, in the order of these attempts. Uses `webhook_deliveries_due`. */
 export async function listNextDeliveries(
   db: Queryable,
-  selection: DeliveriesOf,
+  selection: DeliveryScope,
   limit: number,
 ): Promise<WebhookDelivery[]> {
   const { accountId } = selection;
-  const rows = await selectOf(db, selection)
+  const rows = await selectDeliveries(db, selection)
     .where('subscription_id', 'in', (from) =>
       from.selectFrom('webhook_subscriptions').select('id').where('account_id', '=', accountId),
     )
@@ -135,12 +135,12 @@ export async function listNextDeliveries(
   return rows.map(toDelivery);
 }
 
-function selectOf(db: Queryable, { accountId, subscriptionId }: DeliveriesOf) {
+function selectDeliveries(db: Queryable, { accountId, subscriptionId }: DeliveryScope) {
   const all = db
     .selectFrom('webhook_deliveries')
     .selectAll()
     .where('account_id', '=', accountId)
-    .where(IS_OF_SUBSCRIPTION);
+    .where(SUBSCRIPTION_NOT_DELETED);
   return subscriptionId === undefined ? all : all.where('subscription_id', '=', subscriptionId);
 }
 

@@ -8,7 +8,7 @@ import type { WebhookEventRow } from './rows.ts';
 
 /**
  * Inserts an event, in the transaction of the change that it reports.
- * @param isTest whether the event is a test event, which is sent to test an endpoint and never listed.
+ * @param isTest whether the event only tests an endpoint; `listWebhookEvents` omits test events.
  */
 export async function insertWebhookEvent(
   trx: Queryable,
@@ -63,9 +63,9 @@ export async function findWebhookEvents(
 }
 
 /**
- * An account's events of some types since a moment, oldest first, after the id `after`. Uses
+ * An account's events with one of the names, from `since` on, after the id `after`, oldest first. Uses
  * `webhook_events_by_account`.
- * @param chatbotId selects the events of one chatbot; null: all.
+ * @param chatbotId selects the events of one chatbot; null selects all.
  */
 export async function listWebhookEvents(
   db: Queryable,
@@ -97,9 +97,9 @@ export async function listWebhookEvents(
 }
 
 /**
- * Deletes the oldest events before a moment, with their deliveries and attempts; keeps events with a delivery that is
- * still due. Uses `webhook_events_by_age`.
- * @returns how many were deleted: at most `limit`.
+ * Deletes at most `limit` events before a time, oldest first, with their deliveries and attempts. Keeps events with a
+ * delivery that has a next attempt. Uses `webhook_events_by_age`.
+ * @returns the number of deleted events.
  */
 export async function deleteWebhookEventsBefore(trx: Queryable, before: Timestamp, limit: number): Promise<number> {
   const { numDeletedRows } = await trx
@@ -113,10 +113,10 @@ export async function deleteWebhookEventsBefore(trx: Queryable, before: Timestam
           old.not(
             old.exists(
               old
-                .selectFrom('webhook_deliveries as due')
-                .select('due.id')
-                .whereRef('due.event_id', '=', 'old.id')
-                .where('due.next_attempt_at', 'is not', null),
+                .selectFrom('webhook_deliveries as pending')
+                .select('pending.id')
+                .whereRef('pending.event_id', '=', 'old.id')
+                .where('pending.next_attempt_at', 'is not', null),
             ),
           ),
         )

@@ -10,7 +10,7 @@ export interface EndpointHealth {
   readonly isActive: boolean;
   /** Since when every attempt has failed; null after a success. */
   readonly failingSince: Timestamp | null;
-  /** When the owner was warned that the endpoint keeps failing; null before that. */
+  /** When the owner was warned that the endpoint keeps failing; null before the warning. */
   readonly warnedAt: Timestamp | null;
   /** Why the subscription was disabled; null while it is active. */
   readonly disabledReason: string | null;
@@ -48,7 +48,7 @@ export async function lockEndpointHealth(trx: Queryable, ids: readonly string[])
   }));
 }
 
-/** Writes the health of an endpoint; `at` is when it was disabled, if it was. */
+/** Writes the health of an endpoint; `at` is the time of the change. */
 export async function writeEndpointHealth(
   trx: Queryable,
   { id, accountId, isActive, failingSince, warnedAt, disabledReason }: EndpointHealth,

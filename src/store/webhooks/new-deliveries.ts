@@ -1,11 +1,11 @@
 import type { Database } from '../database.ts';
 import type { Queryable } from '../tables.ts';
 
-/** For each open transaction, the accounts that it writes deliveries for. */
+/** The accounts for which each open transaction writes deliveries. */
 const accountIdsByTransaction = new WeakMap<Queryable, Set<string>>();
 
-/** Records that a transaction writes deliveries for an account. */
-export function noteNewDeliveries(trx: Queryable, accountId: string): void {
+/** Records that a transaction writes deliveries for an account, so that the listeners learn it after the commit. */
+export function recordNewDeliveries(trx: Queryable, accountId: string): void {
   const accountIds = accountIdsByTransaction.get(trx) ?? new Set();
   accountIdsByTransaction.set(trx, accountIds.add(accountId));
 }
@@ -13,7 +13,7 @@ export function noteNewDeliveries(trx: Queryable, accountId: string): void {
 /** Called after a commit with new deliveries. */
 export type NewDeliveriesListener = (accountIds: ReadonlySet<string>) => void;
 
-/** A database that reports new deliveries. */
+/** A database that reports commits with new deliveries. */
 export interface WatchedDatabase {
   readonly db: Database;
   /** Calls a listener after each commit of this gateway with new deliveries. */

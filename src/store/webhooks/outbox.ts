@@ -9,7 +9,7 @@ import { insertWebhookDeliveries } from './deliveries.ts';
 import { insertWebhookEvent } from './events.ts';
 import { type EventFilter, listEventFilters } from './subscriptions.ts';
 
-/** The content of an outbox event. */
+/** The content of an event for webhooks. */
 export interface EventPayload
   extends Partial<Pick<WebhookEvent, 'conversationId' | 'messageId' | 'leadId' | 'sourceId'>> {
   /** The `data` member of the default body. */
@@ -18,16 +18,16 @@ export interface EventPayload
   readonly channel?: Channel;
 }
 
-/** An event for webhooks, with a function that reads its content. */
+/** An event for webhooks, with a function that builds its content. */
 export interface OutboxEvent {
   readonly name: WebhookEventName;
-  /** Called only when a subscription's filter matches. */
+  /** Called only if a subscription matches the event's name and chatbot; its channels may still exclude the event. */
   buildPayload(): EventPayload | Promise<EventPayload>;
 }
 
 /**
- * Writes events and a delivery for each matching subscription, in the transaction of the change: neither can be lost,
- * and a rollback removes both. Without a matching subscription it costs one read and writes nothing.
+ * Writes events, and a delivery for each matching subscription, in the transaction of the change. So no event is lost,
+ * and a rollback removes both. Without a matching subscription, costs one read and writes nothing.
  * @param chatbotId null for an event without a chatbot: only subscriptions to all chatbots receive it.
  */
 export async function enqueueEvents(

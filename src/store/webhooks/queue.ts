@@ -1,4 +1,4 @@
-/** The queue of due deliveries, for the endpoints of all accounts, and the nodes that lease them. */
+/** The queue of due deliveries to the endpoints of all accounts. Nodes claim deliveries by leases. */
 import { sql } from 'kysely';
 import type { Timestamp } from '../../domain/time.ts';
 import type {
@@ -13,7 +13,7 @@ import type { Queryable } from '../tables.ts';
 import { toDelivery } from './deliveries.ts';
 import { findWebhookEvents } from './events.ts';
 import { type Endpoint, lockActiveEndpoint } from './subscriptions.ts';
-import { countUncleanEnds, SUSPECTED_AFTER } from './unclean-ends.ts';
+import { countCrashes, SUSPECTED_AFTER_CRASHES } from './unclean-ends.ts';
 
 /** A delivery that a node has claimed in order to attempt it. */
 export interface ClaimedDelivery {
@@ -23,8 +23,8 @@ export interface ClaimedDelivery {
   readonly endpoint: Endpoint;
   /** The node that has claimed it. */
   readonly nodeId: string;
-  /** How many times in a row a process ended while it attempted this delivery. */
-  readonly uncleanEnds: number;
+  /** How many processes in a row crashed while they attempted this delivery. */
+  readonly crashes: number;
 }
 
 /** A delivery with a body, ready to be sent. */
@@ -33,10 +33,10 @@ export interface ReadyDelivery extends ClaimedDelivery {
 }
 
 /**
- * The active subscriptions with a due delivery that no node is attempting, ordered by id. A long queue of one
- * subscription costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
+ * The ids, in order, of the active subscriptions with a due delivery that no node is attempting. Reads the index
+ * `webhook_deliveries_due` from one subscription to the next, so a long queue of one subscription costs no time.
  */
-export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<string[]> {
+export async function listDueSubscriptionIds(db: Queryable, now: Timestamp): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     with recursive waiting(id) as (
       select min(subscription_id) from webhook_deliveries where next_attempt_at is not null
@@ -57,43 +57,44 @@ export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<s
   return rows.map(({ id }) => id);
 }
 
-/** Which deliveries to claim. */
-export interface Claim {
+/** The deliveries to claim, and the lease. */
+export interface ClaimOptions {
   readonly subscriptionId: string;
   readonly nodeId: string;
   readonly now: Timestamp;
-  /** The expiry of the lease: afterwards other nodes may claim the delivery, because this node must be dead. */
-  readonly until: Timestamp;
-  /** The maximum number of the endpoint's deliveries in progress at all nodes, the claimed ones included. */
-  readonly maxInProgress: number;
-  /** The maximum number to claim. */
+  /** The expiry of the lease. Afterwards other nodes may claim the delivery, because this node must be dead. */
+  readonly leasedUntil: Timestamp;
+  /** The maximum number of the endpoint's deliveries in flight on all nodes, including the claimed deliveries. */
+  readonly maxInFlight: number;
+  /** The maximum number of deliveries to claim. */
   readonly limit: number;
-  /** Whether to claim only deliveries suspected to crash a process; absent: only the others. */
-  readonly isAlone?: boolean;
+  /** Claims only deliveries that are suspected to crash processes; absent or false: only other deliveries. */
+  readonly onlySuspected?: boolean;
 }
 
-/** The claimed deliveries. */
-export interface Claimed {
+/** The result of a claim. */
+export interface ClaimResult {
   readonly claimed: ClaimedDelivery[];
-  /** Whether there are also due deliveries of the other kind: see `isAlone`. */
-  readonly hasOthers: boolean;
+  /** Whether deliveries are due that the claim excludes: see `onlySuspected`. */
+  readonly hasExcludedDeliveries: boolean;
 }
 
 /**
- * Claims due deliveries of an endpoint, in the order in which they became due, then by id. A delivery without a body
- * gets its body here, before its first attempt, unless the subscription has a document, whose execution may take longer
- * than a transaction: see `storeBody`. Claims nothing for an endpoint that is inactive, or that another node has
- * locked. A lease of a process that is gone means that the process ended during the attempt: the claim counts that
- * together with the new lease, before the next attempt.
+ * Claims due deliveries of an endpoint, in the order in which they became due, then by id. Claims nothing for an
+ * endpoint that is inactive, or that another node has locked. A delivery without a body gets its body here, before its
+ * first attempt, unless the subscription has a document: its execution may take longer than a transaction (see
+ * `storeBody`). A lease of a process that is gone means that the process crashed during the attempt. The claim stores
+ * the number of crashes together with the new lease, before the next attempt.
+ * @param compose builds the default body.
  */
 export async function claimDeliveries(
   trx: Queryable,
-  { subscriptionId, nodeId, now, until, maxInProgress, limit, isAlone = false }: Claim,
+  { subscriptionId, nodeId, now, leasedUntil, maxInFlight, limit, onlySuspected = false }: ClaimOptions,
   compose: (event: WebhookEvent) => string,
-): Promise<Claimed> {
+): Promise<ClaimResult> {
   const endpoint = await lockActiveEndpoint(trx, subscriptionId);
-  if (endpoint === undefined) return { claimed: [], hasOthers: false };
-  // Deliveries in progress became due before the others.
+  if (endpoint === undefined) return { claimed: [], hasExcludedDeliveries: false };
+  // The limit covers deliveries in progress too: they became due before the others, so they come first.
   const rows = await trx
     .selectFrom('webhook_deliveries')
     .selectAll()
@@ -101,15 +102,15 @@ export async function claimDeliveries(
     .where('next_attempt_at', '<=', now)
     .orderBy('next_attempt_at')
     .orderBy('id')
-    .limit(2 * maxInProgress)
+    .limit(2 * maxInFlight)
     .forUpdate()
     .skipLocked()
     .execute();
   const unleased = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
-  const uncleanEndsOf = await countUncleanEnds(trx, unleased);
-  const eligible = unleased.filter(({ id }) => uncleanEndsOf(id) >= SUSPECTED_AFTER === isAlone);
+  const crashesOf = await countCrashes(trx, unleased);
+  const eligible = unleased.filter(({ id }) => crashesOf(id) >= SUSPECTED_AFTER_CRASHES === onlySuspected);
   const chosen = eligible
-    .slice(0, Math.max(0, Math.min(limit, maxInProgress - (rows.length - unleased.length))))
+    .slice(0, Math.max(0, Math.min(limit, maxInFlight - (rows.length - unleased.length))))
     .map(toDelivery);
   const { document } = endpoint.subscription;
   const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, chosen, compose) : new Map();
@@ -117,11 +118,11 @@ export async function claimDeliveries(
   for (const delivery of chosen) {
     const body = delivery.body ?? (document === null ? bodies.get(delivery.eventId) : null);
     if (body === undefined) continue;
-    const uncleanEnds = uncleanEndsOf(delivery.id);
-    await LEASE(trx, [nodeId, until, body, uncleanEnds, delivery.id]);
-    claimed.push({ delivery, body, endpoint, nodeId, uncleanEnds });
+    const crashes = crashesOf(delivery.id);
+    await LEASE(trx, [nodeId, leasedUntil, body, crashes, delivery.id]);
+    claimed.push({ delivery, body, endpoint, nodeId, crashes });
   }
-  return { claimed, hasOthers: eligible.length < unleased.length };
+  return { claimed, hasExcludedDeliveries: eligible.length < unleased.length };
 }
 
 const LEASE = prepareQuery((trx) =>
@@ -132,7 +133,7 @@ const LEASE = prepareQuery((trx) =>
 );
 
 /**
- * Stores the body of a delivery that has none yet, for the node that has claimed it. Returns the delivery to send;
+ * Stores the body of a delivery without one, for the node that has claimed the delivery. Returns the delivery to send;
  * undefined when another node has claimed it meanwhile, or it is deleted.
  */
 export async function storeBody(
@@ -169,8 +170,8 @@ async function composeBodies(
   return new Map(events.map((event) => [event.id, compose(event)]));
 }
 
-/** Makes deliveries due now that would be due later. */
-export async function makeDueNow(
+/** Makes deliveries due now, unless their next attempts have changed since they were read. */
+export async function makeDeliveriesDueNow(
   trx: Queryable,
   deliveries: readonly { readonly id: string; readonly nextAttemptAt: Timestamp }[],
   now: Timestamp,
@@ -185,29 +186,33 @@ export async function makeDueNow(
   }
 }
 
-/** The latest moments at which a delivery can be due or a lease can expire. */
+/** The latest times at which a delivery can be due or a lease can expire. */
 export interface TimeBounds {
   readonly now: Timestamp;
-  /** The latest moment for the next attempt, by the schedule of its subscription. */
-  readonly furthest: Readonly<Record<WebhookSchedule, Timestamp>>;
+  /** The latest time of a next attempt, by the schedule of the subscription. */
+  readonly latestNextAttempt: Readonly<Record<WebhookSchedule, Timestamp>>;
   readonly latestLease: Timestamp;
 }
 
 /**
- * Corrects deliveries that are due, or leased, later than possible, because the clock by which they were written was
- * set back since.
+ * Corrects deliveries that are due, or leased, later than possible, because the clock was set back after they were
+ * written.
  */
-export async function correctFutureTimes(trx: Queryable, { now, furthest, latestLease }: TimeBounds): Promise<void> {
+export async function correctFutureTimes(
+  trx: Queryable,
+  { now, latestNextAttempt, latestLease }: TimeBounds,
+): Promise<void> {
   for (const schedule of ['SHORT', 'LONG'] as const) {
     await trx
       .updateTable('webhook_deliveries')
       .set({ next_attempt_at: now })
-      .where('next_attempt_at', '>', furthest[schedule])
+      .where('next_attempt_at', '>', latestNextAttempt[schedule])
       .where('subscription_id', 'in', (eb) =>
         eb.selectFrom('webhook_subscriptions').select('id').where('schedule', '=', schedule),
       )
       .execute();
   }
+  // A new delivery is due immediately. `latestLease` allows for differences between the clocks of processes.
   await trx
     .updateTable('webhook_deliveries')
     .set({ next_attempt_at: now })
@@ -231,12 +236,12 @@ export interface AttemptResult {
 }
 
 /**
- * Records the results of attempts, each once, and releases the deliveries. Returns the recorded results; skips a
- * delivery that another node has claimed meanwhile, or that is deleted.
+ * Records the results of attempts, each once, and releases the deliveries. Skips a delivery that another node has
+ * claimed meanwhile, or that is deleted. Returns the recorded results.
  */
 export async function recordAttempts(trx: Queryable, results: readonly AttemptResult[]): Promise<AttemptResult[]> {
   const recorded: AttemptResult[] = [];
-  for (const result of results) if (await settleDelivery(trx, result)) recorded.push(result);
+  for (const result of results) if (await updateDelivery(trx, result)) recorded.push(result);
   if (recorded.length === 0) return recorded;
   const rows = recorded.map(({ claimed: { delivery }, attempt }) => ({
     delivery_id: delivery.id,
@@ -252,7 +257,7 @@ export async function recordAttempts(trx: Queryable, results: readonly AttemptRe
   return recorded;
 }
 
-async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<boolean> {
+async function updateDelivery(trx: Queryable, result: AttemptResult): Promise<boolean> {
   const { claimed, attempt, status, nextAttemptAt } = result;
   const { numUpdatedRows } = await trx
     .updateTable('webhook_deliveries')
@@ -271,7 +276,7 @@ async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<bo
   return numUpdatedRows === 1n;
 }
 
-/** How many deliveries are due, in progress or not. Uses `webhook_deliveries_due`. */
+/** How many deliveries are due, including deliveries in progress. Uses `webhook_deliveries_due`. */
 export async function countDueDeliveries(db: Queryable, now: Timestamp): Promise<number> {
   const row = await db
     .selectFrom('webhook_deliveries')

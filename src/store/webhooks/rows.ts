@@ -1,4 +1,4 @@
-/** The rows of webhooks, for Kysely: see `tables.ts`. */
+/** The row types of the webhook tables, for Kysely: see `tables.ts`. */
 import type { Generated } from 'kysely';
 import type { JsonText } from '../../domain/json.ts';
 import type { Timestamp } from '../../domain/time.ts';
@@ -25,7 +25,7 @@ export interface WebhookSubscriptionRow {
   is_active: 0 | 1;
   disabled_reason: string | null;
   failing_since: Timestamp | null;
-  /** When the owner was warned that the endpoint fails; null before that. */
+  /** When the owner was warned that the endpoint keeps failing; null before the warning. */
   warned_at: Timestamp | null;
   created_at: Timestamp;
   updated_at: Timestamp;
@@ -47,7 +47,8 @@ export interface WebhookEventRow {
 }
 
 /**
- * A row of webhook_deliveries. The node with the lease attempts it; `next_attempt_at` is null without a next attempt.
+ * A row of webhook_deliveries. The node with the lease attempts the delivery; `next_attempt_at` is null without a next
+ * attempt.
  */
 export interface WebhookDeliveryRow {
   id: string;
@@ -57,15 +58,15 @@ export interface WebhookDeliveryRow {
   name: WebhookEventName;
   status: DeliveryStatus;
   body: string | null;
-  /** Why the body is the default one although the subscription has a document; null otherwise. */
+  /** Why the body is the default body although the subscription has a document; null otherwise. */
   body_problem: string | null;
   attempt_count: number;
   next_attempt_at: Timestamp | null;
-  /** Stays set when the lease expires or the process that held it is gone: that is an unclean end. */
+  /** The node with the lease. Remains set if the process of the node crashes, even after the lease has expired. */
   leased_by: string | null;
   leased_until: Timestamp | null;
   created_at: Timestamp;
-  /** How many times in a row a process ended while it attempted this delivery. */
+  /** How many processes in a row crashed while they attempted this delivery. */
   unclean_ends: Generated<number>;
 }
 

@@ -3,13 +3,13 @@ import type { Channel } from '../../domain/entities.ts';
 import { fromJson, toJson } from '../../domain/json.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import type { WebhookEventName, WebhookSubscription } from '../../domain/webhooks.ts';
-import { IS_OF_CHATBOT } from '../deleted-chatbots.ts';
+import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { prepareQuery } from '../engines/prepared.ts';
 import { type Page, padIds, prepareList } from '../pages.ts';
 import type { Queryable } from '../tables.ts';
 import type { WebhookSubscriptionRow } from './rows.ts';
 
-/** The secret parts of a subscription, which no client sees: its sealed signing secrets and headers. */
+/** The sealed parts of a subscription, which no client can read: its signing secrets and custom headers. */
 export interface SealedParts {
   readonly sealedSecret: string;
   /** The previous secret, while both are valid. */
@@ -73,7 +73,7 @@ export async function findEndpoint(db: Queryable, accountId: string, id: string)
 }
 
 const selectList = (db: Queryable) =>
-  db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '').where(IS_OF_CHATBOT);
+  db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '').where(CHATBOT_NOT_DELETED);
 const selectById = (db: Queryable) => selectList(db).where('id', '=', '');
 const FIND = prepareQuery(selectById);
 // New events for the subscription do not wait for this lock.
@@ -120,7 +120,7 @@ export async function findWebhookSubscriptions(
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map(toSubscription);
 }
@@ -136,12 +136,12 @@ export async function findSealedParts(
     .select(['id', 'sealed_secret', 'sealed_old_secret', 'old_secret_until', 'sealed_headers'])
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map((row) => ({ id: row.id, ...toSealed(row) }));
 }
 
-/** A subscription's sealed parts. */
+/** The id of a subscription, and its sealed parts. */
 export interface SealedSubscription {
   readonly id: string;
   readonly sealed: SealedParts;
@@ -153,15 +153,15 @@ export async function listAllSealedParts(db: Queryable): Promise<SealedSubscript
   return rows.map((row) => ({ id: row.id, sealed: toSealed(row) }));
 }
 
-/** Replaces a subscription's sealed parts, unless its owner has changed them since. */
+/** Replaces a subscription's sealed parts, unless its owner has changed them since they were read. */
 export async function replaceSealedParts(
   trx: Queryable,
   { id, sealed: { sealedSecret, sealedHeaders } }: SealedSubscription,
-  parts: SealedParts,
+  newParts: SealedParts,
 ): Promise<void> {
   await trx
     .updateTable('webhook_subscriptions')
-    .set(toSealedColumns(parts))
+    .set(toSealedColumns(newParts))
     .where('id', '=', id)
     .where('sealed_secret', '=', sealedSecret)
     .where('sealed_headers', sealedHeaders === null ? 'is' : '=', sealedHeaders)
@@ -188,18 +188,18 @@ export async function listWebhookSubscriptions(
 const LIST = prepareList('desc', selectList);
 const LIST_OF_CHATBOT = prepareList('desc', (db) => selectList(db).where('chatbot_id', '=', ''));
 
-/** How many subscriptions an account has. */
+/** The number of subscriptions of an account. */
 export async function countWebhookSubscriptions(db: Queryable, accountId: string): Promise<number> {
   const row = await db
     .selectFrom('webhook_subscriptions')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('account_id', '=', accountId)
-    .where(IS_OF_CHATBOT)
+    .where(CHATBOT_NOT_DELETED)
     .executeTakeFirst();
   return Number(row?.count ?? 0);
 }
 
-/** The subscriptions of all accounts that have a document, oldest first. */
+/** The subscriptions with a document, of all accounts, oldest first. */
 export async function listDocuments(
   db: Queryable,
 ): Promise<{ readonly id: string; readonly accountId: string; readonly document: string }[]> {
@@ -212,7 +212,7 @@ export async function listDocuments(
     .execute();
 }
 
-/** Which events a subscription receives. */
+/** The conditions of a subscription on the events that it receives. */
 export interface EventFilter {
   readonly id: string;
   readonly chatbotId: string | null;
@@ -222,7 +222,7 @@ export interface EventFilter {
 
 /** The event filters of the account's active subscriptions. Uses `webhook_subscriptions_by_account`. */
 export async function listEventFilters(db: Queryable, accountId: string): Promise<EventFilter[]> {
-  const rows = await FIND_FILTERS(db, [accountId, 1]);
+  const rows = await LIST_FILTERS(db, [accountId, 1]);
   return rows.map(({ id, chatbot_id, events, channels }) => ({
     id,
     chatbotId: chatbot_id,
@@ -232,7 +232,7 @@ export async function listEventFilters(db: Queryable, accountId: string): Promis
 }
 
 // Runs for every event.
-const FIND_FILTERS = prepareQuery((db) =>
+const LIST_FILTERS = prepareQuery((db) =>
   db
     .selectFrom('webhook_subscriptions')
     .select(['id', 'chatbot_id', 'events', 'channels'])

@@ -1,9 +1,9 @@
-const FIRST_MS = 300;
-const LONGEST_MS = 8_000;
+const FIRST_WAIT_MS = 300;
+const MAX_WAIT_MS = 8_000;
 
-/** Waits between attempts: each longer than the last, with random jitter, so that pages do not all retry at once. */
+/** The waits between attempts. They grow exponentially, and have jitter, so that pages do not all retry at once. */
 export interface Backoff {
-  /** Waits; ends early when the browser is online again, or `wake` is called. */
+  /** Waits. The wait ends early when the browser is online again, or when `wake` is called. */
   wait(atLeastMs?: number): Promise<void>;
   /** Ends the current wait. */
   wake(): void;
@@ -17,8 +17,8 @@ export function createBackoff(): Backoff {
   let wake = () => {};
   return {
     async wait(atLeastMs = 0) {
-      const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** attempts++);
-      const delayMs = atLeastMs + longest * (0.5 + Math.random() / 2);
+      const maxDelayMs = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** attempts++);
+      const delayMs = atLeastMs + maxDelayMs * (0.5 + Math.random() / 2);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, delayMs);
         wake = () => {

@@ -1,132 +1,136 @@
 import { addMessage } from './conversation.ts';
 import { ConversationDocument, SendDocument } from './documents.ts';
 import { describeFailure } from './failures.ts';
-import { createGraph, type Graph, payloadOf } from './graph.ts';
+import { createGraphqlClient, type GraphqlClient, payloadOf } from './graphql-client.ts';
 import { openOutbox, type PendingMessage } from './outbox.ts';
 import { ExpiredError, type Session, type SessionGrant } from './session.ts';
-import { EMPTY, type Store } from './store.ts';
+import { INITIAL_STATE, type Store } from './store.ts';
 import { createSync, type Sync } from './sync.ts';
 import type { TabStorage } from './tab-storage.ts';
 
 /** One visitor's conversation with one chatbot: the page's state and actions. */
 export interface Chat {
   readonly chatbot: SessionGrant['chatbot'];
-  /** Example questions for the start. */
+  /** Example questions that a new conversation offers. */
   readonly examples: readonly string[];
   readonly store: Store;
-  readonly graph: Graph;
+  readonly client: GraphqlClient;
   readonly sync: Sync;
   /** Sends a message, at once or when the gateway is reachable again. */
   send(content: string): void;
   /** Removes a refused message. */
   discard(message: PendingMessage): void;
   /** Starts a new conversation. */
-  startNew(): void;
-  readEarlier(): void;
+  startNewConversation(): void;
+  /** Loads the next page of earlier messages. */
+  loadEarlierMessages(): void;
   /**
    * Runs an action, and shows its failure on the page.
    * @returns whether it succeeded.
    */
-  attempt(task: () => Promise<void>): Promise<boolean>;
+  runAction(action: () => Promise<void>): Promise<boolean>;
 }
 
 /** The dependencies of the chat. */
 export interface ChatDeps {
   readonly session: Session;
-  readonly memory: TabStorage;
+  readonly tabStorage: TabStorage;
   readonly store: Store;
 }
 
-/** The storage key for the id of the started conversation. */
-const STARTED = 'begun';
+/** The storage key of the id of the conversation, once its first message has been sent. */
+const STARTED_CONVERSATION_KEY = 'begun';
 
 /** Creates the chat of one page, and resumes the conversation of its tab. */
-export function createChat({ session, memory, store }: ChatDeps): Chat {
-  const { chatbot, examples } = session.ticket;
-  const graph = createGraph(session);
-  const sync = createSync({ session, graph, store }, { connected: () => outbox.wake(), gone });
-  const outbox = openOutbox(memory, {
+export function createChat({ session, tabStorage, store }: ChatDeps): Chat {
+  const { chatbot, examples } = session.grant;
+  const client = createGraphqlClient(session);
+  const sync = createSync(
+    { session, client, store },
+    { onConnected: () => outbox.wake(), onConversationDeleted: replaceDeletedConversation },
+  );
+  const outbox = openOutbox(tabStorage, {
     send,
-    changed: showPending,
+    onChange: updatePending,
     // A gateway that sent a retry delay is reachable.
-    delayed: ({ retryAfterMs }) => retryAfterMs === undefined && store.update({ isOnline: false }),
+    onDelay: ({ retryAfterMs }) => retryAfterMs === undefined && store.update({ isOnline: false }),
   });
 
-  function showPending(): void {
+  function updatePending(): void {
     store.update({
-      pending: outbox.pending.filter(({ conversationId }) => conversationId === session.ticket.conversationId),
+      pending: outbox.pending.filter(({ conversationId }) => conversationId === session.grant.conversationId),
     });
   }
 
-  function begin(conversationId: string): void {
-    memory.write(STARTED, conversationId);
+  function followStartedConversation(conversationId: string): void {
+    tabStorage.write(STARTED_CONVERSATION_KEY, conversationId);
     sync.follow(conversationId);
   }
 
   async function send({ clientMessageId, conversationId, content }: PendingMessage): Promise<void> {
     const input = { conversationId, clientMessageId, content };
-    const { sendMessage } = await graph.request(SendDocument, { input });
+    const { sendMessage } = await client.request(SendDocument, { input });
     const { conversation, userMessage, reply, notice } = payloadOf(sendMessage);
     store.update({ isOnline: true });
-    if (conversationId !== session.ticket.conversationId) return;
+    if (conversationId !== session.grant.conversationId) return;
     store.update({ conversation, notice: notice ?? undefined });
-    // If the response of the first send was lost, the message may be old, and its branch no longer shown.
+    // After a lost response, the outbox repeats the request, and the branch of the message may no longer be shown.
     for (const message of [userMessage, reply]) {
-      if (message?.isShown) sync.change(withMessage(store.state.messages, message));
+      if (message?.isShown) sync.applyChange(withMessage(store.state.messages, message));
     }
-    begin(conversationId);
+    followStartedConversation(conversationId);
   }
 
-  async function startAnew(notice?: string): Promise<void> {
-    if (!(await attempt(() => session.renew()))) return;
-    sync.leave();
-    store.update({ ...EMPTY, isOnline: store.state.isOnline, notice });
-    showPending();
+  async function startNewConversation(notice?: string): Promise<void> {
+    if (!(await runAction(() => session.renew()))) return;
+    sync.unfollow();
+    store.update({ ...INITIAL_STATE, isOnline: store.state.isOnline, notice });
+    updatePending();
   }
 
-  function gone(): void {
-    void startAnew('This conversation does not exist any more. You can begin a new one.');
+  function replaceDeletedConversation(): void {
+    void startNewConversation('This conversation does not exist any more. You can start a new one.');
   }
 
-  const attempt = (task: () => Promise<void>) => attemptTask({ session, store }, task);
+  const runAction = (action: () => Promise<void>) => runAndShowFailure({ session, store }, action);
 
-  showPending();
-  if (session.ticket.conversationId === memory.read(STARTED)) {
+  updatePending();
+  if (session.grant.conversationId === tabStorage.read(STARTED_CONVERSATION_KEY)) {
     store.update({ isLoading: true });
-    begin(session.ticket.conversationId);
+    followStartedConversation(session.grant.conversationId);
   }
 
   return {
     chatbot,
     examples,
     store,
-    graph,
+    client,
     sync,
-    attempt,
-    send: (content) => outbox.add({ conversationId: session.ticket.conversationId, content }),
+    runAction,
+    send: (content) => outbox.add({ conversationId: session.grant.conversationId, content }),
     discard: ({ clientMessageId }) => outbox.remove(clientMessageId),
-    startNew: () => void startAnew(),
-    readEarlier() {
-      const { conversation, earlier } = store.state;
-      if (conversation === undefined || earlier === undefined) return;
-      void attempt(() => addEarlier({ graph, store }, conversation.id, earlier));
+    startNewConversation: () => void startNewConversation(),
+    loadEarlierMessages() {
+      const { conversation, earlierCursor } = store.state;
+      if (conversation === undefined || earlierCursor === undefined) return;
+      void runAction(() => loadEarlierMessages({ client, store }, conversation.id, earlierCursor));
     },
   };
 }
 
-/** Adds a message to the shown messages; undefined if the conversation must be read again. */
+/** The change of state that adds a message; undefined if the conversation must be reloaded. */
 function withMessage(shown: Parameters<typeof addMessage>[0], message: Parameters<typeof addMessage>[1]) {
   const messages = addMessage(shown, message);
   return messages && { messages };
 }
 
-async function attemptTask(
+async function runAndShowFailure(
   { session, store }: Pick<ChatDeps, 'session' | 'store'>,
-  task: () => Promise<void>,
+  action: () => Promise<void>,
 ): Promise<boolean> {
   store.update({ notice: undefined });
   try {
-    await task();
+    await action();
     return true;
   } catch (error) {
     if (error instanceof ExpiredError) session.expire();
@@ -135,13 +139,17 @@ async function attemptTask(
   }
 }
 
-/** Reads the page of messages before the cursor `earlier`, and inserts it before the shown messages. */
-async function addEarlier({ graph, store }: Pick<Chat, 'graph' | 'store'>, id: string, earlier: string): Promise<void> {
-  const read = await graph.request(ConversationDocument, { id, before: earlier });
-  const page = read.conversation?.messages;
-  if (page === undefined || store.state.earlier !== earlier) return;
+/** Reads the page of messages before a cursor, and inserts it before the shown messages. */
+async function loadEarlierMessages(
+  { client, store }: Pick<Chat, 'client' | 'store'>,
+  conversationId: string,
+  earlierCursor: string,
+): Promise<void> {
+  const response = await client.request(ConversationDocument, { id: conversationId, before: earlierCursor });
+  const page = response.conversation?.messages;
+  if (page === undefined || store.state.earlierCursor !== earlierCursor) return;
   store.update({
     messages: [...page.nodes, ...store.state.messages],
-    earlier: page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined,
+    earlierCursor: page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined,
   });
 }

@@ -14,16 +14,16 @@ const STAGES: Readonly<Record<Message['status'], number>> = {
   STOPPED: 2,
   INTERRUPTED: 2,
 };
-const ENDED = 2;
+const FINAL_STAGE = 2;
 
-/** Whether a message is final. */
+/** Whether the status of a message is final. */
 export function hasEnded({ status }: Message): boolean {
-  return STAGES[status] === ENDED;
+  return STAGES[status] === FINAL_STAGE;
 }
 
 /**
- * Merges a known message with an update. The more advanced one wins, because responses and events may overtake each
- * other. While a reply is generated, its text only grows; the final, stored text may be shorter.
+ * Merges a known message with an update. The more advanced status wins, because responses and events may overtake each
+ * other. While a reply is generated, its text only grows; the final text may be shorter.
  */
 export function mergeMessage(known: Message, update: Message): Message {
   if (STAGES[update.status] < STAGES[known.status])
@@ -41,24 +41,24 @@ export function updateMessage(messages: readonly Message[], update: Message): re
 
 /**
  * Adds a message to the shown branch after its parent, and removes the messages that followed the parent.
- * @returns undefined if the parent is not in the list, and the conversation must be read again.
+ * @returns undefined if the list lacks the parent, so that the conversation must be reloaded.
  */
 export function addMessage(messages: readonly Message[], update: Message): readonly Message[] | undefined {
   if (messages.some(({ id }) => id === update.id)) return updateMessage(messages, update);
-  const kept = messagesUpTo(messages, update.parent?.id);
-  return kept && [...kept, update];
+  const preceding = messagesUpTo(messages, update.parent?.id);
+  return preceding && [...preceding, update];
 }
 
 /**
- * Appends a page with the newest messages of the shown branch to known earlier messages. A known message stays if it is
- * more advanced.
+ * Appends a page with the newest messages of the shown branch to the loaded earlier messages. A loaded message stays if
+ * its status is more advanced.
  */
 export function addPage(messages: readonly Message[], page: readonly Message[]): readonly Message[] {
   const known = new Map(messages.map((message) => [message.id, message]));
   const merged = page.map((update) => mergeMessage(known.get(update.id) ?? update, update));
   const [first] = merged;
-  const kept = first?.parent ? messagesUpTo(messages, first.parent.id) : [];
-  return [...(kept ?? []), ...merged];
+  const preceding = first?.parent ? messagesUpTo(messages, first.parent.id) : [];
+  return [...(preceding ?? []), ...merged];
 }
 
 /** The messages up to and including `id`; none if `id` is absent, undefined if the list lacks it. */
@@ -68,7 +68,7 @@ function messagesUpTo(messages: readonly Message[], id: string | undefined): rea
   return index < 0 ? undefined : messages.slice(0, index + 1);
 }
 
-/** A piece of a reply's text, and its offset. */
+/** A delta: new text of a reply, and its offset. */
 export interface Delta {
   readonly messageId: string;
   readonly offset: number;
@@ -76,8 +76,8 @@ export interface Delta {
 }
 
 /**
- * Writes a piece of a reply at its offset; a piece that was already written changes nothing.
- * @returns undefined if text before the piece is missing.
+ * Inserts a delta into its reply at its offset; a delta whose text is known already changes nothing.
+ * @returns undefined if text before the delta is missing, so that the conversation must be reloaded.
  */
 export function addDelta(messages: readonly Message[], delta: Delta): readonly Message[] | undefined {
   const message = messages.find(({ id }) => id === delta.messageId);

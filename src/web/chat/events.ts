@@ -2,13 +2,13 @@ import { addCitation, addDelta, addMessage, hasEnded, type Message, updateMessag
 import type { ConversationEvent } from './follow.ts';
 import type { ChatState } from './store.ts';
 
-/** The change of state for an event; undefined if the conversation must be read again. */
+/** The change of state for an event; undefined if the conversation must be reloaded. */
 export function applyEvent(state: ChatState, event: ConversationEvent): Partial<ChatState> | undefined {
   const { messages } = state;
   switch (event.__typename) {
     case 'MessageCreated': {
       const { message } = event;
-      // A new subscription receives the unfinished reply even if another branch is shown.
+      // A new subscription starts with the unfinished reply, even if the page shows another branch.
       if (!message.isShown) return {};
       const added = addMessage(messages, message);
       return added && { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
@@ -21,8 +21,8 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
     case 'FollowUpsSuggested':
       return { messages: updateMessage(messages, event.message) };
     case 'MessageDelta': {
-      const written = addDelta(messages, event);
-      return written && { messages: written };
+      const updated = addDelta(messages, event);
+      return updated && { messages: updated };
     }
     case 'CitationAdded':
       return { messages: addCitation(messages, event.messageId, event.citation) };
@@ -38,20 +38,23 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
   }
 }
 
-/** The screen reader announcement of a change: a finished reply or a person's message; none for the first read. */
+/**
+ * The screen reader announcement of a newly finished reply or a person's new message; undefined if there is neither,
+ * and when the page first loads.
+ */
 export function describeChange(before: readonly Message[], after: readonly Message[]): string | undefined {
   if (before.length === 0) return undefined;
   const known = new Map(before.map((message) => [message.id, message]));
-  const news = after.flatMap((message) => {
+  const announcements = after.flatMap((message) => {
     const earlier = known.get(message.id);
     if (message.role === 'USER' || !hasEnded(message) || (earlier && hasEnded(earlier))) return [];
     if (message.role !== 'ASSISTANT') return [`${message.authorName ?? 'A person'} wrote: ${message.content}`];
-    return [`${FINAL_EVENT_TYPES[message.status] ?? 'Answer:'} ${message.content}`];
+    return [`${STATUS_PREFIXES[message.status] ?? 'Answer:'} ${message.content}`];
   });
-  return news.at(-1);
+  return announcements.at(-1);
 }
 
-const FINAL_EVENT_TYPES: Partial<Record<Message['status'], string>> = {
+const STATUS_PREFIXES: Partial<Record<Message['status'], string>> = {
   FAILED: 'The answer failed.',
   STOPPED: 'The answer was stopped.',
   INTERRUPTED: 'The answer was interrupted.',

@@ -1,14 +1,10 @@
-/** Thrown when the gateway is unreachable or not ready: the same request may succeed later. */
+/** Thrown when the gateway is unreachable, or temporarily refuses a request: the same request may succeed later. */
 export class UnreachableError extends Error {
   /** The retry delay that the gateway sent; absent if it sent none. */
   readonly retryAfterMs: number | undefined;
 
   constructor(retryAfterMs?: number) {
-    super(
-      retryAfterMs === undefined
-        ? 'The server cannot be reached.'
-        : 'That was too much at once. Try again in a moment.',
-    );
+    super(retryAfterMs === undefined ? 'The server cannot be reached.' : 'Too many requests. Try again in a moment.');
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -3,98 +3,103 @@ import { createBackoff } from './backoff.ts';
 import { FollowDocument, type FollowSubscription, type FollowSubscriptionVariables } from './documents.ts';
 import type { Session } from './session.ts';
 
-/** An event of the conversation. */
+/** An event of the followed conversation. */
 export type ConversationEvent = FollowSubscription['conversationEvents'];
 
 /** The callbacks of a subscription. */
-export interface Listener {
-  /** Called when the subscription is open; later events are not missed. */
-  connected(): void;
-  /** Called when the connection is lost; it is then reopened. */
-  lost(): void;
+export interface ConversationListener {
+  /** Called when the connection is open. */
+  onConnected(): void;
+  /** Called when the connection is lost; a new attempt follows. */
+  onConnectionLost(): void;
   /** Called when the conversation no longer exists; no events follow. */
-  gone(): void;
-  event(event: ConversationEvent): void;
+  onConversationDeleted(): void;
+  onEvent(event: ConversationEvent): void;
 }
 
-const PING_MS = 10_000;
-const PONG_MS = 5_000;
-const UNAUTHORIZED = 4401;
+const PING_INTERVAL_MS = 10_000;
+const PONG_TIMEOUT_MS = 5_000;
+const UNAUTHORIZED_CLOSE_CODE = 4401;
 
 /**
- * Follows a conversation until it is stopped, over any number of connections. Each resumes after the last received
- * event. Ends when the gateway no longer accepts the token.
+ * Subscribes to the events of a conversation, and reconnects when the connection is lost. Each connection resumes after
+ * the last received event. The subscription ends when the gateway no longer accepts the token.
+ * @returns the function that unsubscribes.
  */
-export function followConversation(session: Session, conversationId: string, listener: Listener): () => void {
+export function followConversation(
+  session: Session,
+  conversationId: string,
+  listener: ConversationListener,
+): () => void {
   const backoff = createBackoff();
-  let isOver = false;
-  // In memory only: a reloaded page reads everything anyway.
-  let after: string | null = null;
-  let close = () => {};
+  let isStopped = false;
+  // The cursor is not stored, because a reloaded page reads the whole conversation anyway.
+  let afterCursor: string | null = null;
+  let closeConnection = () => {};
 
-  /** Listens on one connection; resolves when it has ended, whatever the reason. */
-  async function listen(): Promise<void> {
-    let lateness: ReturnType<typeof setTimeout> | undefined;
+  /** Receives events on one connection until it ends for any reason. */
+  async function followOnOneConnection(): Promise<void> {
+    let pongTimeout: ReturnType<typeof setTimeout> | undefined;
     const client = createClient({
       url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
-      connectionParams: { authorization: `Bearer ${session.ticket.token}` },
+      connectionParams: { authorization: `Bearer ${session.grant.token}` },
       retryAttempts: 0,
-      keepAlive: PING_MS,
+      keepAlive: PING_INTERVAL_MS,
       on: {
         connected: () => {
           backoff.reset();
-          listener.connected();
+          listener.onConnected();
         },
-        // A broken network connection reports no error: only a missing pong reveals it.
+        // A broken network connection causes no error, so a missing pong closes the connection.
         ping: (isReceived) => {
-          if (!isReceived) lateness = setTimeout(() => client.terminate(), PONG_MS);
+          if (!isReceived) pongTimeout = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
         },
-        pong: () => clearTimeout(lateness),
+        pong: () => clearTimeout(pongTimeout),
       },
     });
-    close = () => void client.dispose();
+    closeConnection = () => void client.dispose();
     try {
-      const variables: FollowSubscriptionVariables = { conversationId, after };
+      const variables: FollowSubscriptionVariables = { conversationId, after: afterCursor };
       const query = FollowDocument.toString();
       for await (const { data } of client.iterate<FollowSubscription>({ query, variables: { ...variables } })) {
-        if (!data || isOver) continue;
+        if (!data || isStopped) continue;
         const { conversationEvents: event } = data;
-        after = event.cursor;
+        afterCursor = event.cursor;
         if (event.__typename === 'ConversationDeleted') {
-          isOver = true;
-          listener.gone();
-        } else listener.event(event);
+          isStopped = true;
+          listener.onConversationDeleted();
+        } else listener.onEvent(event);
       }
     } catch (reason) {
       if (!Array.isArray(reason)) {
-        isOver ||= (reason as { code?: number }).code === UNAUTHORIZED;
-        if (isOver) session.expire();
+        isStopped ||= (reason as { code?: number }).code === UNAUTHORIZED_CLOSE_CODE;
+        if (isStopped) session.expire();
         return;
       }
       // The gateway refused the subscription. The cursor may be invalid, so the next attempt starts without one.
-      after = null;
+      afterCursor = null;
       if (reason.some(({ extensions }) => extensions?.code === 'NOT_FOUND')) {
-        isOver = true;
-        listener.gone();
+        isStopped = true;
+        listener.onConversationDeleted();
       }
     } finally {
-      clearTimeout(lateness);
+      clearTimeout(pongTimeout);
       void client.dispose();
     }
   }
 
   void (async () => {
-    while (!isOver) {
-      await listen().catch(() => {});
-      if (isOver) return;
-      listener.lost();
+    while (!isStopped) {
+      await followOnOneConnection().catch(() => {});
+      if (isStopped) return;
+      listener.onConnectionLost();
       await backoff.wait();
     }
   })();
 
   return () => {
-    isOver = true;
-    close();
+    isStopped = true;
+    closeConnection();
     backoff.wake();
   };
 }

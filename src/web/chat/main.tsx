@@ -12,20 +12,20 @@ import { openTabStorage } from './tab-storage.ts';
 import { ChatContext } from './use-chat.ts';
 
 async function open(root: HTMLElement): Promise<void> {
-  const [, , name = ''] = location.pathname.split('/');
-  const link = location.hash.slice(1);
+  const [, , slug = ''] = location.pathname.split('/');
+  const linkSecret = location.hash.slice(1);
   // Removes the secret from the address bar and the history.
-  if (link !== '') history.replaceState(null, '', location.pathname);
+  if (linkSecret !== '') history.replaceState(null, '', location.pathname);
   addEventListener('hashchange', () => location.reload());
   const store = createStore();
-  const memory = openTabStorage(name);
+  const tabStorage = openTabStorage(slug);
   try {
-    const session = await openSession(name, link, memory, () => store.update({ isExpired: true }));
+    const session = await openSession(slug, linkSecret, tabStorage, () => store.update({ isExpired: true }));
     if (session === undefined) {
       render(<LinkNotice />, root);
       return;
     }
-    const chat = createChat({ session, memory, store });
+    const chat = createChat({ session, tabStorage, store });
     document.title = `${chat.chatbot.name} – ChatGraph`;
     render(
       <ChatContext.Provider value={chat}>

@@ -1,26 +1,27 @@
 /**
- * The maximum cost of parsing: for each paragraph, its length times the number of characters that may open or close
- * something, as the parser reads the paragraph again for each. Ten replies of maximum length cost a twentieth of it.
- * More would take a second, or exhaust the stack.
+ * The maximum cost of parsing. The cost of a paragraph is its length times the number of its characters that may open
+ * or close an element, because the parser reads the paragraph again for each of them. A reply of the maximum length
+ * that uses every element costs about a twentieth of this maximum. Markdown of a higher cost would take more than a
+ * second, or exhaust the stack.
  */
 const MAX_COST = 20_000_000;
 const MAX_DEPTH = 40;
 
-const SIGN = /[[\]!*_~`<\\]/g;
-/** The characters that open nested quotations and lists, on one line. */
-const OPENING = /^[ \t]*(?:>[ \t]*|(?:[-*+]|\d{1,9}[.)])[ \t]+)+/gm;
-const MARK = /[>*+-]|\d[.)]/g;
+const DELIMITER = /[[\]!*_~`<\\]/g;
+/** The characters at the start of a line that open nested quotations and lists. */
+const NESTING_PREFIX = /^[ \t]*(?:>[ \t]*|(?:[-*+]|\d{1,9}[.)])[ \t]+)+/gm;
+const NESTING_MARKER = /[>*+-]|\d[.)]/g;
 const INDENT = /^[ \t]+(?=[-*+\d])/gm;
 
-/** Whether parsing is fast. Hostile Markdown of a hundredth of the maximum length can be slow. */
+/** Whether parsing is fast. Hostile Markdown can be slow even at a hundredth of a reply's maximum length. */
 export function isCheapToParse(markdown: string): boolean {
   let cost = 0;
-  for (const paragraph of markdown.split(/\n[ \t]*\n/)) cost += paragraph.length * count(paragraph, SIGN);
-  const opened = markdown.match(OPENING) ?? [];
+  for (const paragraph of markdown.split(/\n[ \t]*\n/)) cost += paragraph.length * count(paragraph, DELIMITER);
+  const nestingPrefixes = markdown.match(NESTING_PREFIX) ?? [];
   const indents = markdown.match(INDENT) ?? [];
   return (
     cost <= MAX_COST &&
-    opened.every((signs) => count(signs, MARK) <= MAX_DEPTH) &&
+    nestingPrefixes.every((prefix) => count(prefix, NESTING_MARKER) <= MAX_DEPTH) &&
     indents.every((indent) => indent.length <= 4 * MAX_DEPTH)
   );
 }

@@ -2,18 +2,21 @@ import { createBackoff } from './backoff.ts';
 import { describeFailure, UnreachableError } from './failures.ts';
 import type { TabStorage } from './tab-storage.ts';
 
-/** A message that the gateway has not confirmed yet. */
+/** A message that the gateway has not confirmed yet, or has refused. */
 export interface PendingMessage {
-  /** Identifies the message, so that the gateway stores a repeated send only once. Sorts by time. */
+  /** The idempotency key: the gateway stores a repeated send only once. Keys sort by time. */
   readonly clientMessageId: string;
-  /** The conversation that it belongs to. */
+  /** The conversation of the message. */
   readonly conversationId: string;
   readonly content: string;
   /** The reason why the gateway refused the message; absent while it is being sent. */
   readonly refusal?: string;
 }
 
-/** The unconfirmed messages. The browser stores them, and the page sends them in order until each has a response. */
+/**
+ * The messages that the gateway has not confirmed yet, or has refused. The browser stores the unconfirmed messages. The
+ * page sends them in order, and repeats each until the gateway responds.
+ */
 export interface Outbox {
   readonly pending: readonly PendingMessage[];
   add(message: Pick<PendingMessage, 'conversationId' | 'content'>): void;
@@ -23,40 +26,40 @@ export interface Outbox {
 }
 
 /** The callbacks of the outbox. */
-export interface OutboxOwner {
+export interface OutboxCallbacks {
   /**
    * Sends a message.
-   * @throws UnreachableError to be retried later; any other error refuses the message.
+   * @throws UnreachableError if the outbox should retry; any other error means that the gateway refused the message.
    */
   send(message: PendingMessage): Promise<void>;
   /** Called when `pending` has changed. */
-  changed(): void;
-  /** Called when a message could not be sent; it will be retried. */
-  delayed(reason: UnreachableError): void;
+  onChange(): void;
+  /** Called when a message could not be sent; the outbox will retry it. */
+  onDelay(reason: UnreachableError): void;
 }
 
-const PREFIX = 'outbox.';
+const KEY_PREFIX = 'outbox.';
 
-/** Opens the outbox, with the messages stored before a reload. */
-export function openOutbox(memory: TabStorage, owner: OutboxOwner): Outbox {
+/** Opens the outbox, with the messages that were stored before the page was reloaded. */
+export function openOutbox(tabStorage: TabStorage, callbacks: OutboxCallbacks): Outbox {
   const backoff = createBackoff();
-  let pending: readonly PendingMessage[] = memory.list<PendingMessage>(PREFIX);
+  let pending: readonly PendingMessage[] = tabStorage.list<PendingMessage>(KEY_PREFIX);
   let isSending = false;
 
-  function change(next: readonly PendingMessage[]): void {
-    pending = next;
-    owner.changed();
+  function setPending(messages: readonly PendingMessage[]): void {
+    pending = messages;
+    callbacks.onChange();
   }
 
   function remove(clientMessageId: string): void {
-    memory.remove(PREFIX + clientMessageId);
-    change(pending.filter((message) => message.clientMessageId !== clientMessageId));
+    tabStorage.remove(KEY_PREFIX + clientMessageId);
+    setPending(pending.filter((message) => message.clientMessageId !== clientMessageId));
   }
 
   function refuse({ clientMessageId }: PendingMessage, refusal: string): void {
-    // The visitor can still copy or discard the text on the page. It is not sent again after a reload.
-    memory.remove(PREFIX + clientMessageId);
-    change(pending.map((other) => (other.clientMessageId === clientMessageId ? { ...other, refusal } : other)));
+    // The page still shows the text, to be copied or discarded, but a reloaded page does not send it again.
+    tabStorage.remove(KEY_PREFIX + clientMessageId);
+    setPending(pending.map((other) => (other.clientMessageId === clientMessageId ? { ...other, refusal } : other)));
   }
 
   async function sendAll(): Promise<void> {
@@ -67,12 +70,12 @@ export function openOutbox(memory: TabStorage, owner: OutboxOwner): Outbox {
         const message = pending.find(({ refusal }) => refusal === undefined);
         if (message === undefined) return;
         try {
-          await owner.send(message);
+          await callbacks.send(message);
           backoff.reset();
           remove(message.clientMessageId);
         } catch (error) {
           if (error instanceof UnreachableError) {
-            owner.delayed(error);
+            callbacks.onDelay(error);
             await backoff.wait(error.retryAfterMs);
           } else {
             refuse(message, describeFailure(error));
@@ -92,8 +95,8 @@ export function openOutbox(memory: TabStorage, owner: OutboxOwner): Outbox {
     add({ conversationId, content }) {
       const clientMessageId = `${Date.now().toString(36)}-${crypto.randomUUID()}`;
       const message = { clientMessageId, conversationId, content };
-      memory.write(PREFIX + clientMessageId, message);
-      change([...pending, message]);
+      tabStorage.write(KEY_PREFIX + clientMessageId, message);
+      setPending([...pending, message]);
       void sendAll();
     },
     remove,

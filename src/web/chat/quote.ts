@@ -4,25 +4,25 @@ export interface Span {
   readonly end: number;
 }
 
-/** Finds a quote in its passage. White space may differ, because quotes have no line breaks. */
+/** Finds a quote in its passage. White space may differ, because a quote has no line breaks. */
 export function findQuote(text: string, quote: string): Span | undefined {
-  const wanted = joinSpaces(quote.trim()).text;
-  const joined = joinSpaces(text);
-  const at = wanted === '' ? -1 : joined.text.indexOf(wanted);
-  const start = joined.places[at];
-  const last = joined.places[at + wanted.length - 1];
+  const collapsedQuote = collapseWhiteSpace(quote.trim()).text;
+  const collapsed = collapseWhiteSpace(text);
+  const index = collapsedQuote === '' ? -1 : collapsed.text.indexOf(collapsedQuote);
+  const start = collapsed.offsets[index];
+  const last = collapsed.offsets[index + collapsedQuote.length - 1];
   return start === undefined || last === undefined ? undefined : { start, end: last + 1 };
 }
 
-/** Replaces each run of white space by one space; `places` has the original offset of each UTF-16 code unit. */
-function joinSpaces(text: string): { readonly text: string; readonly places: readonly number[] } {
+/** Replaces each run of white space by one space. `offsets` has the original offset of each UTF-16 code unit. */
+function collapseWhiteSpace(text: string): { readonly text: string; readonly offsets: readonly number[] } {
   const units: string[] = [];
-  const places: number[] = [];
+  const offsets: number[] = [];
   for (let index = 0; index < text.length; index += 1) {
     const unit = text.charAt(index).replace(/\s/, ' ');
     if (unit === ' ' && units.at(-1) === ' ') continue;
     units.push(unit);
-    places.push(index);
+    offsets.push(index);
   }
-  return { text: units.join(''), places };
+  return { text: units.join(''), offsets };
 }

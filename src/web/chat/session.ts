@@ -2,21 +2,21 @@ import { createBackoff } from './backoff.ts';
 import { UnreachableError } from './failures.ts';
 import type { TabStorage } from './tab-storage.ts';
 
-/** The gateway's response to the secret of a link, with a token for one conversation. */
+/** The gateway's response to the secret of a link: a token for one conversation, and the chatbot. */
 export interface SessionGrant {
   readonly token: string;
-  /** The conversation starts with the first message sent to it. */
+  /** The id for the conversation, which does not exist before its first message is sent. */
   readonly conversationId: string;
   readonly chatbot: { readonly id: string; readonly name: string };
-  /** Example questions for the start. */
+  /** Example questions that a new conversation offers. */
   readonly examples: readonly string[];
 }
 
 /** The page's credential. It is valid until the gateway's process ends. */
 export interface Session {
-  readonly ticket: SessionGrant;
+  readonly grant: SessionGrant;
   /**
-   * Exchanges the secret again, for another conversation.
+   * Exchanges the secret for a token for another conversation.
    * @throws UnreachableError, ExpiredError
    */
   renew(): Promise<void>;
@@ -27,46 +27,48 @@ export interface Session {
 /** Thrown when the gateway does not accept the secret of the link. */
 export class ExpiredError extends Error {
   constructor() {
-    super(EXPIRED);
+    super(EXPIRED_MESSAGE);
   }
 }
 
 /** The message for a link that no longer works. */
-export const EXPIRED = 'This link no longer works. The gateway prints a new one at each start: open that one.';
+export const EXPIRED_MESSAGE =
+  'This link no longer works. The gateway prints a new link at each start. Open the new link.';
 
-const SECRET = 'secret';
-const TICKET = 'ticket';
+const SECRET_STORAGE_KEY = 'secret';
+const GRANT_STORAGE_KEY = 'ticket';
 
 /**
  * Opens the session of a page with the secret of its link: the part after `#`, which browsers do not send. The tab's
  * storage keeps the secret and the token, so that a reloaded page continues its conversation.
- * @param link the secret; empty if the address has none.
- * @param onExpired called at most once.
+ * @param slug the chatbot's name in the page's address.
+ * @param linkSecret the secret; empty if the address has none.
+ * @param onExpired called when the gateway first rejects the token.
  * @returns undefined if neither the address nor the storage has a secret.
  * @throws ExpiredError
  */
 export async function openSession(
-  name: string,
-  link: string,
-  memory: TabStorage,
+  slug: string,
+  linkSecret: string,
+  tabStorage: TabStorage,
   onExpired: () => void,
 ): Promise<Session | undefined> {
-  if (link !== '' && link !== memory.read(SECRET)) {
-    memory.clear();
-    memory.write(SECRET, link);
+  if (linkSecret !== '' && linkSecret !== tabStorage.read(SECRET_STORAGE_KEY)) {
+    tabStorage.clear();
+    tabStorage.write(SECRET_STORAGE_KEY, linkSecret);
   }
-  const secret = memory.read<string>(SECRET);
+  const secret = tabStorage.read<string>(SECRET_STORAGE_KEY);
   if (secret === undefined) return undefined;
-  let ticket = memory.read<SessionGrant>(TICKET) ?? (await exchangePatiently(name, secret));
+  let grant = tabStorage.read<SessionGrant>(GRANT_STORAGE_KEY) ?? (await exchangeWithRetry(slug, secret));
   let isExpired = false;
-  memory.write(TICKET, ticket);
+  tabStorage.write(GRANT_STORAGE_KEY, grant);
   return {
-    get ticket() {
-      return ticket;
+    get grant() {
+      return grant;
     },
     async renew() {
-      ticket = await exchange(name, secret);
-      memory.write(TICKET, ticket);
+      grant = await exchangeSecret(slug, secret);
+      tabStorage.write(GRANT_STORAGE_KEY, grant);
     },
     expire() {
       if (!isExpired) onExpired();
@@ -75,11 +77,11 @@ export async function openSession(
   };
 }
 
-async function exchangePatiently(name: string, secret: string): Promise<SessionGrant> {
+async function exchangeWithRetry(slug: string, secret: string): Promise<SessionGrant> {
   const backoff = createBackoff();
   while (true) {
     try {
-      return await exchange(name, secret);
+      return await exchangeSecret(slug, secret);
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       await backoff.wait();
@@ -87,8 +89,8 @@ async function exchangePatiently(name: string, secret: string): Promise<SessionG
   }
 }
 
-async function exchange(name: string, secret: string): Promise<SessionGrant> {
-  const response = await fetch(`/chat/${name}/session`, {
+async function exchangeSecret(slug: string, secret: string): Promise<SessionGrant> {
+  const response = await fetch(`/chat/${slug}/session`, {
     method: 'POST',
     headers: { authorization: `Bearer ${secret}` },
   }).catch(() => undefined);

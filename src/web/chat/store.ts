@@ -2,17 +2,17 @@ import type { Message } from './conversation.ts';
 import type { ConversationFieldsFragment } from './documents.ts';
 import type { PendingMessage } from './outbox.ts';
 
-/** The state of the page. Every change creates a new one. */
+/** The state of the page, an immutable value: every change creates a new object. */
 export interface ChatState {
   /** Absent before the first message is sent. */
   readonly conversation: ConversationFieldsFragment | undefined;
-  /** The messages of the shown branch that have been read, oldest first. */
+  /** The loaded messages of the shown branch, oldest first. */
   readonly messages: readonly Message[];
-  /** The cursor for earlier messages; absent once all have been read. */
-  readonly earlier: string | undefined;
-  /** Messages from this page that are not confirmed yet. */
+  /** The cursor for earlier messages; undefined once all messages are loaded. */
+  readonly earlierCursor: string | undefined;
+  /** Messages from this page that the gateway has not confirmed yet, or has refused. */
   readonly pending: readonly PendingMessage[];
-  /** Whether the conversation of an earlier visit is still being read. */
+  /** Whether the page is still loading the conversation of an earlier visit. */
   readonly isLoading: boolean;
   /** False while the gateway is unreachable. */
   readonly isOnline: boolean;
@@ -33,11 +33,11 @@ export interface Store {
   subscribe(listener: () => void): () => void;
 }
 
-/** The state before the first read. */
-export const EMPTY: ChatState = {
+/** The state before anything is loaded. */
+export const INITIAL_STATE: ChatState = {
   conversation: undefined,
   messages: [],
-  earlier: undefined,
+  earlierCursor: undefined,
   pending: [],
   isLoading: false,
   isOnline: true,
@@ -50,7 +50,7 @@ export const EMPTY: ChatState = {
 /** Creates the store of one page. */
 export function createStore(): Store {
   const listeners = new Set<() => void>();
-  let state = EMPTY;
+  let state = INITIAL_STATE;
   return {
     get state() {
       return state;

@@ -4,7 +4,7 @@ import { ConversationDocument, type ConversationFieldsFragment, type MessagePage
 import { applyEvent, describeChange } from './events.ts';
 import { describeFailure, UnreachableError } from './failures.ts';
 import { type ConversationEvent, followConversation } from './follow.ts';
-import type { Graph } from './graph.ts';
+import type { GraphqlClient } from './graphql-client.ts';
 import type { Session } from './session.ts';
 import type { ChatState, Store } from './store.ts';
 
@@ -12,118 +12,128 @@ import type { ChatState, Store } from './store.ts';
 export interface Sync {
   /** Follows a conversation; does nothing if it is followed already. */
   follow(conversationId: string): void;
-  leave(): void;
-  /** Reads the conversation again. */
-  read(): void;
-  /** Changes the state, and announces the change. */
-  change(change: Partial<ChatState> | undefined): void;
-  /** Ignores the event of a branch selection, because the page made it. */
+  /** Stops following the current conversation. */
+  unfollow(): void;
+  /** Reads the conversation and its newest messages again. */
+  reload(): void;
+  /** Changes the state, and announces the change to screen readers; reloads the conversation if it is undefined. */
+  applyChange(change: Partial<ChatState> | undefined): void;
+  /** Ignores the next `BranchSelected` event of a message, because the page itself selects that branch. */
   ignoreSelection(messageId: string): void;
 }
 
 /** A conversation with its newest messages. */
-export type ReadConversation = ConversationFieldsFragment & { readonly messages: MessagePageFragment };
+export type ConversationWithMessages = ConversationFieldsFragment & { readonly messages: MessagePageFragment };
 
 /** The callbacks of the synchronization. */
-export interface SyncOwner {
+export interface SyncCallbacks {
   /** Called when the gateway is reachable. */
-  connected(): void;
+  onConnected(): void;
   /** Called when the conversation no longer exists. */
-  gone(): void;
+  onConversationDeleted(): void;
 }
 
 /** Creates the synchronization of one conversation at a time. */
-export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner): Sync {
-  const expected = new Set<string>();
-  let current: { id: string; stop(): void } | undefined;
-  /** The events received during a read; they may be older than its result. Undefined between reads. */
-  let buffered: ConversationEvent[] | undefined;
-  let mustReadAgain = false;
+export function createSync({ session, client, store }: SyncDeps, callbacks: SyncCallbacks): Sync {
+  const ignoredSelections = new Set<string>();
+  let currentConversation: { id: string; stop(): void } | undefined;
+  /** The events received during a reload; they may be older than its result. Undefined between reloads. */
+  let bufferedEvents: ConversationEvent[] | undefined;
+  let mustReload = false;
 
-  function change(change: Partial<ChatState> | undefined): void {
+  function applyChange(change: Partial<ChatState> | undefined): void {
     if (change === undefined) {
-      read();
+      reload();
       return;
     }
     const announcement = change.messages && describeChange(store.state.messages, change.messages);
     store.update(announcement === undefined ? change : { ...change, announcement });
   }
 
-  function receive(event: ConversationEvent): void {
-    if (event.__typename === 'BranchSelected' && expected.delete(event.message.id)) return;
-    buffered?.push(event);
-    if (buffered !== undefined && event.__typename === 'MessageCreated') return;
-    change(applyEvent(store.state, event));
+  function handleEvent(event: ConversationEvent): void {
+    if (event.__typename === 'BranchSelected' && ignoredSelections.delete(event.message.id)) return;
+    bufferedEvents?.push(event);
+    // A new message waits for the result of the reload: before it, the page may lack the parent of the message.
+    if (bufferedEvents !== undefined && event.__typename === 'MessageCreated') return;
+    applyChange(applyEvent(store.state, event));
   }
 
-  function read(): void {
-    if (buffered !== undefined) mustReadAgain = true;
-    else if (current !== undefined) void readUntilDone(current.id);
+  function reload(): void {
+    if (bufferedEvents !== undefined) mustReload = true;
+    else if (currentConversation !== undefined) void reloadUntilUpToDate(currentConversation.id);
   }
 
-  async function readUntilDone(id: string): Promise<void> {
+  async function reloadUntilUpToDate(id: string): Promise<void> {
     const backoff = createBackoff();
     do {
-      buffered = [];
-      mustReadAgain = false;
+      bufferedEvents = [];
+      mustReload = false;
       try {
-        const { conversation } = await graph.request(ConversationDocument, { id });
-        if (current?.id !== id) break;
-        if (conversation === null) owner.gone();
-        else change(showConversation(store.state, conversation));
-        for (const event of buffered.splice(0)) change(applyEvent(store.state, event));
+        const { conversation } = await client.request(ConversationDocument, { id });
+        if (currentConversation?.id !== id) break;
+        if (conversation === null) callbacks.onConversationDeleted();
+        else applyChange(conversationChange(store.state, conversation));
+        for (const event of bufferedEvents.splice(0)) applyChange(applyEvent(store.state, event));
       } catch (error) {
         store.update({ isLoading: false });
         if (error instanceof UnreachableError) {
-          mustReadAgain = true;
+          mustReload = true;
           await backoff.wait(error.retryAfterMs);
         } else store.update({ notice: describeFailure(error) });
       }
-    } while (mustReadAgain && current?.id === id);
-    buffered = undefined;
-    // Another conversation may have started meanwhile.
-    if (current !== undefined && current.id !== id) read();
+    } while (mustReload && currentConversation?.id === id);
+    bufferedEvents = undefined;
+    // The page may have switched to another conversation meanwhile.
+    if (currentConversation !== undefined && currentConversation.id !== id) reload();
   }
 
-  function leave(): void {
-    current?.stop();
-    current = undefined;
+  function unfollow(): void {
+    currentConversation?.stop();
+    currentConversation = undefined;
   }
 
   return {
     follow(id) {
-      if (current?.id === id) return;
-      leave();
+      if (currentConversation?.id === id) return;
+      unfollow();
       const stop = followConversation(session, id, {
-        connected() {
+        onConnected() {
           store.update({ isOnline: true });
-          owner.connected();
-          read();
+          callbacks.onConnected();
+          reload();
         },
-        lost: () => store.update({ isOnline: false, isPersonTyping: false }),
-        gone: () => owner.gone(),
-        event: receive,
+        onConnectionLost: () => store.update({ isOnline: false, isPersonTyping: false }),
+        onConversationDeleted: () => callbacks.onConversationDeleted(),
+        onEvent: handleEvent,
       });
-      current = { id, stop };
+      currentConversation = { id, stop };
     },
-    leave,
-    read,
-    change,
-    ignoreSelection: (messageId) => void expected.add(messageId),
+    unfollow,
+    reload,
+    applyChange,
+    ignoreSelection: (messageId) => void ignoredSelections.add(messageId),
   };
 }
 
-/** The change of state that shows a conversation after a read; earlier messages stay. */
-function showConversation(state: ChatState, { messages: page, ...conversation }: ReadConversation): Partial<ChatState> {
+/** The change of state that shows a reloaded conversation; earlier messages stay. */
+function conversationChange(
+  state: ChatState,
+  { messages: page, ...conversation }: ConversationWithMessages,
+): Partial<ChatState> {
   const messages = addPage(state.messages, page.nodes);
-  const hasOlder = messages[0]?.id !== page.nodes[0]?.id;
-  const earlier = page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined;
-  return { conversation, messages, isLoading: false, earlier: hasOlder ? state.earlier : earlier };
+  const hasEarlierMessages = messages[0]?.id !== page.nodes[0]?.id;
+  const pageCursor = page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined;
+  return {
+    conversation,
+    messages,
+    isLoading: false,
+    earlierCursor: hasEarlierMessages ? state.earlierCursor : pageCursor,
+  };
 }
 
 /** The dependencies of the synchronization. */
 export interface SyncDeps {
   readonly session: Session;
-  readonly graph: Graph;
+  readonly client: GraphqlClient;
   readonly store: Store;
 }

@@ -10,9 +10,9 @@ export interface TabStorage {
 }
 
 /** Opens the storage of one chatbot's page. If the browser denies storage, the values last only as long as the page. */
-export function openTabStorage(name: string): TabStorage {
+export function openTabStorage(slug: string): TabStorage {
   const storage = openStorage();
-  const base = `chatgraph.${name}.`;
+  const keyPrefix = `chatgraph.${slug}.`;
 
   function parse<Value>(text: string | null | undefined): Value | undefined {
     try {
@@ -23,23 +23,23 @@ export function openTabStorage(name: string): TabStorage {
   }
 
   return {
-    read: <Value>(key: string) => parse<Value>(storage.get(base + key)),
-    write: (key, value) => storage.set(base + key, JSON.stringify(value)),
-    remove: (key) => storage.remove(base + key),
+    read: <Value>(key: string) => parse<Value>(storage.get(keyPrefix + key)),
+    write: (key, value) => storage.set(keyPrefix + key, JSON.stringify(value)),
+    remove: (key) => storage.remove(keyPrefix + key),
     list: <Value>(prefix: string) =>
       storage
         .keys()
-        .filter((key) => key.startsWith(base + prefix))
+        .filter((key) => key.startsWith(keyPrefix + prefix))
         .sort()
         .flatMap((key) => parse<Value>(storage.get(key)) ?? []),
     clear() {
-      for (const key of storage.keys()) if (key.startsWith(base)) storage.remove(key);
+      for (const key of storage.keys()) if (key.startsWith(keyPrefix)) storage.remove(key);
     },
   };
 }
 
 function openStorage() {
-  const texts = new Map<string, string>();
+  const memory = new Map<string, string>();
   try {
     const { sessionStorage } = window;
     sessionStorage.setItem('chatgraph', '');
@@ -50,7 +50,7 @@ function openStorage() {
         try {
           sessionStorage.setItem(key, text);
         } catch {
-          // The storage is full: the page keeps its own state.
+          // The storage is full. The page still works, but loses its state when it is reloaded.
         }
       },
       remove: (key: string) => sessionStorage.removeItem(key),
@@ -58,10 +58,10 @@ function openStorage() {
     };
   } catch {
     return {
-      get: (key: string) => texts.get(key),
-      set: (key: string, text: string) => void texts.set(key, text),
-      remove: (key: string) => void texts.delete(key),
-      keys: () => [...texts.keys()],
+      get: (key: string) => memory.get(key),
+      set: (key: string, text: string) => void memory.set(key, text),
+      remove: (key: string) => void memory.delete(key),
+      keys: () => [...memory.keys()],
     };
   }
 }

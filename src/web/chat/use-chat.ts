@@ -3,13 +3,13 @@ import { useContext, useEffect, useState } from 'preact/hooks';
 import type { Chat } from './chat.ts';
 import type { ChatState } from './store.ts';
 
-/** The chat of the components below. */
+/** Provides the chat to the components of the page. */
 export const ChatContext = createContext<Chat | undefined>(undefined);
 
 /** The chat of the page. */
 export function useChat(): Chat {
   const chat = useContext(ChatContext);
-  if (chat === undefined) throw new Error('There is no chat around this.');
+  if (chat === undefined) throw new Error('useChat needs a ChatContext provider above the component.');
   return chat;
 }
 

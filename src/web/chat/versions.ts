@@ -8,35 +8,35 @@ import {
   SelectDocument,
   StopDocument,
 } from './documents.ts';
-import { payloadOf } from './graph.ts';
+import { payloadOf } from './graphql-client.ts';
 
-/** Stops the first unfinished reply. */
-export function stopReply({ store, graph, sync, attempt }: Chat): void {
-  const open = store.state.messages.find((message) => !hasEnded(message));
-  if (open === undefined) return;
-  void attempt(async () => {
-    const { stopMessage } = await graph.request(StopDocument, { messageId: open.id });
+/** Stops the first unfinished reply, if there is one. */
+export function stopReply({ store, client, sync, runAction }: Chat): void {
+  const unfinished = store.state.messages.find((message) => !hasEnded(message));
+  if (unfinished === undefined) return;
+  void runAction(async () => {
+    const { stopMessage } = await client.request(StopDocument, { messageId: unfinished.id });
     const { reply } = payloadOf(stopMessage);
-    sync.change({ messages: updateMessage(store.state.messages, reply) });
+    sync.applyChange({ messages: updateMessage(store.state.messages, reply) });
   });
 }
 
 /** Rates a reply. */
-export function rateReply({ store, graph, attempt }: Chat, { id }: Message, rating: Rating): void {
-  void attempt(async () => {
-    const { rateMessage } = await graph.request(RateDocument, { messageId: id, rating });
+export function rateReply({ store, client, runAction }: Chat, { id }: Message, rating: Rating): void {
+  void runAction(async () => {
+    const { rateMessage } = await client.request(RateDocument, { messageId: id, rating });
     const { reply } = payloadOf(rateMessage);
     store.update({ messages: updateMessage(store.state.messages, reply) });
   });
 }
 
 /** Generates another reply to a user message, and shows it instead of the old one. */
-export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: Message): void {
-  void attempt(async () => {
-    const { regenerateMessage } = await graph.request(RegenerateDocument, { messageId: id });
+export function regenerateReply({ store, client, sync, runAction }: Chat, { id }: Message): void {
+  void runAction(async () => {
+    const { regenerateMessage } = await client.request(RegenerateDocument, { messageId: id });
     const { reply } = payloadOf(regenerateMessage);
     const messages = addMessage(store.state.messages, reply);
-    sync.change(messages && { messages });
+    sync.applyChange(messages && { messages });
   });
 }
 
@@ -44,25 +44,25 @@ export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: M
  * Edits a user message, and shows the new version instead of the old one.
  * @returns whether it succeeded.
  */
-export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Message, content: string) {
-  return attempt(async () => {
-    const { editMessage } = await graph.request(EditDocument, { messageId: id, content });
+export function editQuestion({ store, client, sync, runAction }: Chat, { id }: Message, content: string) {
+  return runAction(async () => {
+    const { editMessage } = await client.request(EditDocument, { messageId: id, content });
     const { userMessage, reply, notice } = payloadOf(editMessage);
     store.update({ notice: notice ?? undefined });
     for (const message of [userMessage, reply]) {
       if (message === null) continue;
       const messages = addMessage(store.state.messages, message);
-      sync.change(messages && { messages });
+      sync.applyChange(messages && { messages });
     }
   });
 }
 
 /** Shows another version of a message, with the messages that followed it. */
-export function selectVersion({ graph, sync, attempt }: Chat, messageId: string): void {
-  void attempt(async () => {
+export function selectVersion({ client, sync, runAction }: Chat, messageId: string): void {
+  void runAction(async () => {
     sync.ignoreSelection(messageId);
-    const { selectBranch } = await graph.request(SelectDocument, { messageId });
+    const { selectBranch } = await client.request(SelectDocument, { messageId });
     payloadOf(selectBranch);
-    sync.read();
+    sync.reload();
   });
 }

@@ -5,7 +5,7 @@ interface Operation {
   readonly operationName?: string | null;
 }
 
-/** The context of an operation: the headers of the header pane, and the syntax tree if the user has started it. */
+/** The headers from the header pane, and the editor's syntax tree; absent for GraphiQL's own introspection query. */
 interface OperationContext {
   readonly headers?: Readonly<Record<string, string>>;
   readonly documentAST?: { readonly definitions: readonly Definition[] };
@@ -24,7 +24,7 @@ interface Observer {
   complete(): void;
 }
 
-/** The results of a subscription; the request starts with the first subscriber. */
+/** The results of a subscription. Each `subscribe` sends a request. */
 interface Observable {
   subscribe(observer: Observer): { unsubscribe(): void };
 }
@@ -33,24 +33,24 @@ interface Observable {
 export type Fetcher = (operation: Operation, context?: OperationContext) => Promise<unknown> | Observable;
 
 const ENDPOINT = '/graphql';
-const KEY = 'x-api-key';
+const API_KEY_HEADER = 'x-api-key';
 
 /**
  * Creates the fetcher, the only part of the page that handles the API key. It sends requests only to the gateway that
- * serves the page. GraphiQL stores headers per tab; tabs without a key use the key last used in another tab, until the
- * window is closed.
+ * serves the page. GraphiQL has separate headers per tab: a tab without a key uses the key that another tab used last.
+ * The browser keeps that key until the window is closed.
  */
 export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fetcher {
-  function withKey(given: Readonly<Record<string, string>> = {}): Headers {
-    const headers = new Headers(given);
-    const key = headers.get(KEY) || storage.getItem(KEY);
-    if (key) storage.setItem(KEY, key);
-    if (key && !headers.has('authorization')) headers.set(KEY, key);
+  function headersWithKey(headerPane: Readonly<Record<string, string>> = {}): Headers {
+    const headers = new Headers(headerPane);
+    const key = headers.get(API_KEY_HEADER) || storage.getItem(API_KEY_HEADER);
+    if (key) storage.setItem(API_KEY_HEADER, key);
+    if (key && !headers.has('authorization')) headers.set(API_KEY_HEADER, key);
     return headers;
   }
 
   function send(operation: Operation, context: OperationContext, accept: string, signal?: AbortSignal) {
-    const headers = withKey(context.headers);
+    const headers = headersWithKey(context.headers);
     headers.set('accept', accept);
     headers.set('content-type', 'application/json');
     return fetch(new URL(ENDPOINT, location.origin), {
@@ -68,14 +68,14 @@ export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fe
     }
     return {
       subscribe(observer) {
-        const abort = new AbortController();
-        send(operation, context, 'text/event-stream', abort.signal)
+        const controller = new AbortController();
+        send(operation, context, 'text/event-stream', controller.signal)
           .then((response) => readResults(response, (result) => observer.next(result)))
           .then(
             () => observer.complete(),
-            (reason: unknown) => (abort.signal.aborted ? observer.complete() : observer.error(reason)),
+            (reason: unknown) => (controller.signal.aborted ? observer.complete() : observer.error(reason)),
           );
-        return { unsubscribe: () => abort.abort() };
+        return { unsubscribe: () => controller.abort() };
       },
     };
   };
@@ -88,17 +88,17 @@ function isSubscription({ operationName }: Operation, { documentAST }: Operation
   return operation?.operation === 'subscription';
 }
 
-/** Reads the results of a stream to its end; a refused request has one result. */
+/** Reads the results of a stream to its end. The response to a refused request is a single JSON result. */
 async function readResults(response: Response, onResult: (result: unknown) => void): Promise<void> {
   if (!response.headers.get('content-type')?.startsWith('text/event-stream') || response.body === null) {
     onResult(await response.json());
     return;
   }
-  let rest = '';
+  let incomplete = '';
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    const events = (rest + piece.value).split('\n\n');
-    rest = events.pop() ?? '';
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    const events = (incomplete + chunk.value).split('\n\n');
+    incomplete = events.pop() ?? '';
     for (const event of events) {
       const data = /^data: ?(.+)$/m.exec(event)?.[1];
       if (data !== undefined && /^event: ?next$/m.test(event)) onResult(JSON.parse(data));

@@ -3,11 +3,11 @@ import { createFetcher } from './fetcher.ts';
 /** The settings that the server writes into the page. */
 interface Settings {
   readonly options: object;
-  /** The paths of the editor's workers, by their names. */
+  /** The paths of the editor's worker scripts, by worker name. */
   readonly workers: Readonly<Record<string, string>>;
 }
 
-/** Defined by the script before this one. */
+/** Defined by `graphiql.js`, which the page loads first. */
 declare const YogaGraphiQL: { renderYogaGraphiQL(root: HTMLElement, options: object): void };
 
 const root = document.getElementById('root');

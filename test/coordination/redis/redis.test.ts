@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import { StartupError } from '../../../src/domain/errors.ts';
-import { hasRedis, type Node, openNodes, startRedis } from '../../helpers/nodes.ts';
+import { type CoordinationNode, hasRedis, openCoordinationNodes, startRedis } from '../../helpers/nodes.ts';
 
 describe.runIf(hasRedis)('a Redis shared by several nodes', () => {
-  it('is logged once when it fails and once when it is back, however many attempts the nodes make', async () => {
+  it('is logged once per node when it fails and once when it is back', async () => {
     const redis = await startRedis();
-    const [node] = (await openNodes(1, redis)) as [Node];
+    const [node] = (await openCoordinationNodes(1, redis)) as [CoordinationNode];
     expect([node.isUp?.(), node.logs]).toEqual([true, []]);
     for (const times of [1, 2]) {
       await redis.stop();
@@ -21,7 +21,7 @@ describe.runIf(hasRedis)('a Redis shared by several nodes', () => {
   it('may be unavailable at the start', async () => {
     const redis = await startRedis();
     await redis.stop();
-    const [node] = (await openNodes(1, redis)) as [Node];
+    const [node] = (await openCoordinationNodes(1, redis)) as [CoordinationNode];
     expect(node.isUp?.()).toBe(false);
     expect(await node.limiter.consume('key', 10)).toMatchObject({ isAllowed: true, limit: 5 });
     expect(node.logs).toMatchObject([{ level: 40, reason: expect.stringContaining('ECONNREFUSED') }]);
@@ -32,7 +32,7 @@ describe.runIf(hasRedis)('a Redis shared by several nodes', () => {
 
   it('is considered unavailable while it does not respond', async () => {
     const redis = await startRedis();
-    const [node] = (await openNodes(1, redis)) as [Node];
+    const [node] = (await openCoordinationNodes(1, redis)) as [CoordinationNode];
     redis.signal('SIGSTOP');
     try {
       const startedAt = performance.now();
@@ -47,11 +47,13 @@ describe.runIf(hasRedis)('a Redis shared by several nodes', () => {
     await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
   });
 
-  it('prevents the start if it rejects the password', async () => {
+  it('prevents the start of a node if it rejects the password', async () => {
     const { url } = await startRedis(['--requirepass', 'right']);
-    await expect(openNodes(1, { url })).rejects.toThrow(StartupError);
-    await expect(openNodes(1, { url: url.replace('//', '//:wrong@') })).rejects.toThrow(/REDIS_URL.*WRONGPASS/);
-    const [node] = (await openNodes(1, { url: url.replace('//', '//:right@') })) as [Node];
+    await expect(openCoordinationNodes(1, { url })).rejects.toThrow(StartupError);
+    await expect(openCoordinationNodes(1, { url: url.replace('//', '//:wrong@') })).rejects.toThrow(
+      /REDIS_URL.*WRONGPASS/,
+    );
+    const [node] = (await openCoordinationNodes(1, { url: url.replace('//', '//:right@') })) as [CoordinationNode];
     expect(node.isUp?.()).toBe(true);
   });
 });

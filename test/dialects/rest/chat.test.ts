@@ -5,13 +5,13 @@ import type { GraphClient } from '../../../src/dialects/rest/graph-client.ts';
 import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
 import { openGateway, type RestGateway } from './support.ts';
 
-/** Sends a chat request to a REST app whose graph returns `sent` for the message and emits `events` for the reply. */
-async function askStub(
-  sent: Partial<SendMessageMutation['sendMessage']>,
+/** Sends a chat request to a REST app with a stub of GraphQL, which returns `sendPayload` and emits `events`. */
+async function chatWithStubGraph(
+  sendPayload: Partial<SendMessageMutation['sendMessage']>,
   ...events: MessageStreamSubscription['messageStream'][]
 ): Promise<[status: number, body: string]> {
   const graph = {
-    query: async () => ({ sendMessage: { __typename: 'SendMessagePayload', ...sent } }),
+    query: async () => ({ sendMessage: { __typename: 'SendMessagePayload', ...sendPayload } }),
     subscribe: async function* () {
       for (const messageStream of events) yield { messageStream };
     },
@@ -53,7 +53,7 @@ async function readConversations({ graphql, chatbotId }: RestGateway) {
 }
 
 describe('a chat request', () => {
-  it("continues the account's default conversation without a session", async () => {
+  it("continues the account's default conversation without a session id", async () => {
     const gateway = await openGateway();
     await gateway.chat({ message: 'One' });
     await gateway.chat({ message: 'Two' });
@@ -74,7 +74,7 @@ describe('a chat request', () => {
     ]);
   });
 
-  it('continues the conversation of its session', async () => {
+  it('continues the conversation that its session id names', async () => {
     const gateway = await openGateway();
     for (const session_id of ['a', 'b', 'a']) await gateway.chat({ message: 'Hello', session_id });
     const conversations = await readConversations(gateway);
@@ -84,7 +84,7 @@ describe('a chat request', () => {
     ]);
   });
 
-  it('waits for another request of its session, and both are answered', async () => {
+  it('waits for an earlier request in its conversation, and both receive a reply', async () => {
     const engine = createScriptedEngine();
     const { chat } = await openGateway({ engine });
     const answers = Promise.all([chat({ message: 'One' }), chat({ message: 'Two' })]);
@@ -95,7 +95,7 @@ describe('a chat request', () => {
     expect(bodies.sort()).toEqual(['{"response":"First."}', '{"response":"Second."}']);
   });
 
-  it('ends with 504 when the reply takes too long, while the reply continues', async () => {
+  it('ends with 504 when the reply takes too long, but does not stop the reply', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { CHAT_TIMEOUT_SECONDS: '1' } });
     const response = await gateway.chat({ message: 'Hello' });
@@ -112,7 +112,7 @@ describe('a chat request', () => {
     const gateway = await openGateway({ engine });
     const client = new AbortController();
     const aborted = gateway.chat({ message: 'Hello' }, { signal: client.signal });
-    await vi.waitFor(() => expect(engine.asked).toBe(1));
+    await vi.waitFor(() => expect(engine.questionCount).toBe(1));
     client.abort();
     await expect(aborted).rejects.toThrow('aborted');
     engine.push(delta('Unheard.'), finish, delta('Heard.'), finish);
@@ -136,7 +136,7 @@ describe('a chat request', () => {
     for (let n = 0; n <= 100; n++) engine.push(finish);
   });
 
-  it('is rejected with 413 when a chunked body grows too large', async () => {
+  it('is rejected with 413 when a chunked body is too large', async () => {
     const { send, chatbotId } = await openGateway();
     const response = await send(`/v1/chatbots/${chatbotId}/chat`, {
       method: 'POST',
@@ -158,29 +158,29 @@ describe('a chat request', () => {
   it('returns the text of a stopped reply', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine });
-    const answered = gateway.chat({ message: 'Hello' });
+    const pendingResponse = gateway.chat({ message: 'Hello' });
     engine.push(delta('Half'));
     await vi.waitFor(() => expect([...gateway.deps.liveReplies.values()][0]?.content).toBe('Half'));
     await gateway.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
       id: [...gateway.deps.liveReplies.keys()][0],
     });
-    const response = await answered;
+    const response = await pendingResponse;
     expect([response.status, await response.text()]).toEqual([200, '{"response":"Half"}']);
   });
 
   it('returns the text of an interrupted reply, or 502 if there is none', async () => {
     const interrupted = (content: string) => ({ __typename: 'MessageInterrupted', message: { content } }) as const;
-    expect(await askStub({ reply: { id: '1', status: 'STREAMING' } }, interrupted('Half'))).toEqual([
+    expect(await chatWithStubGraph({ reply: { id: '1', status: 'STREAMING' } }, interrupted('Half'))).toEqual([
       200,
       '{"response":"Half"}',
     ]);
-    const failed = [502, '{"detail":"The answer could not be produced."}'];
-    expect(await askStub({ reply: { id: '1', status: 'STREAMING' } }, interrupted(''))).toEqual(failed);
-    expect(await askStub({ reply: { id: '1', status: 'STREAMING' } })).toEqual(failed);
+    const failure = [502, '{"detail":"The answer could not be produced."}'];
+    expect(await chatWithStubGraph({ reply: { id: '1', status: 'STREAMING' } }, interrupted(''))).toEqual(failure);
+    expect(await chatWithStubGraph({ reply: { id: '1', status: 'STREAMING' } })).toEqual(failure);
   });
 
   it('returns the notice if there will be no reply', async () => {
     const notice = 'A person will reply here.';
-    expect(await askStub({ reply: null, notice })).toEqual([200, `{"response":"${notice}"}`]);
+    expect(await chatWithStubGraph({ reply: null, notice })).toEqual([200, `{"response":"${notice}"}`]);
   });
 });

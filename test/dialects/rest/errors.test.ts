@@ -4,13 +4,13 @@ import type { GraphClient } from '../../../src/dialects/rest/graph-client.ts';
 import { StorageUnavailableError } from '../../../src/domain/errors.ts';
 import { openGateway } from './support.ts';
 
-/** Requests the chatbots while the graph throws `error`; returns the response and the reported errors. */
-async function askBroken(error: Error) {
+/** Lists the chatbots over a stub of GraphQL that throws `error`. Returns the response and the reported errors. */
+async function listChatbotsWithError(error: Error) {
   const reported: unknown[] = [];
   const rest = createRest({ chatTimeoutMs: 1_000, onError: (cause, requestId) => reported.push([cause, requestId]) });
   const graph = { query: () => Promise.reject(error) } as Partial<GraphClient> as GraphClient;
   const response = await rest.fetch(new Request('http://localhost/v1/chatbots'), {
-    authenticate: async () => ({ graph, accountId: '', claimStream: () => {} }),
+    authenticate: async () => ({ graph, accountId: '', countStream: () => {} }),
     requestId: 'r1',
     signal: new AbortController().signal,
   });
@@ -18,17 +18,17 @@ async function askBroken(error: Error) {
 }
 
 describe('an error', () => {
-  it('that is unexpected becomes a 500 that reveals nothing, and is reported', async () => {
+  it('that is unexpected becomes a 500 without details, and is reported', async () => {
     const bug = new Error('secret');
-    const { status, body, reported } = await askBroken(bug);
+    const { status, body, reported } = await listChatbotsWithError(bug);
     expect(status).toBe(500);
     expect(body).toBe('{"detail":"Internal Server Error"}');
     expect(reported).toEqual([[bug, 'r1']]);
   });
 
-  it('of unavailable storage becomes a 503, and its cause is reported', async () => {
+  it('of the storage becomes a 503, and its cause is reported', async () => {
     const cause = new Error('disk full');
-    const { status, body, reported } = await askBroken(new StorageUnavailableError({ cause }));
+    const { status, body, reported } = await listChatbotsWithError(new StorageUnavailableError({ cause }));
     expect(status).toBe(503);
     expect(body).toBe('{"detail":"Service unavailable."}');
     expect(reported).toEqual([[cause, 'r1']]);
@@ -60,7 +60,7 @@ describe('an error', () => {
 describe('the rate limit', () => {
   it('rejects requests with 429, and reports when to retry', async () => {
     const { send } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '2' } });
-    // One request has created the chatbot.
+    // The setup used one of the two requests to create the chatbot.
     const last = await send('/v1/chatbots');
     expect(last.status).toBe(200);
     expect(last.headers.get('RateLimit-Policy')).toBe('"burst";q=2;w=60');
@@ -73,7 +73,7 @@ describe('the rate limit', () => {
     expect(refused.headers.get('RateLimit')).toBe('"burst";r=0;t=60');
   });
 
-  it('is reported on rejected requests, and counts them', async () => {
+  it('counts rejected requests, and is reported in their headers', async () => {
     const { send, chat } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '4' } });
     expect((await chat({})).headers.get('RateLimit')).toBe('"burst";r=2;t=60');
     expect((await send('/v1/nothing')).headers.get('RateLimit')).toBe('"burst";r=1;t=60');

@@ -11,44 +11,44 @@ import type { Citation } from '../../../src/domain/entities.ts';
 import { createId } from '../../../src/domain/ids.ts';
 import { send } from '../../helpers/chatbots.ts';
 import { readEventStream, type ServerSentEvent } from '../../helpers/event-stream.ts';
+import { createInvalidCursors } from '../../helpers/invalid-cursors.ts';
 import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { gatherWrongCursors } from '../../helpers/wrong-cursors.ts';
 import { NOW, openGateway, type RestGateway, UNKNOWN_ID } from './support.ts';
 
 /** An event with its parsed data. */
 interface ReceivedEvent {
   readonly id: string;
   readonly name: string;
-  readonly data: Data;
+  readonly data: EventData;
 }
 
-interface Data {
+interface EventData {
   readonly message_id?: string;
   readonly offset?: number;
   readonly text?: string;
   readonly message?: { id: string; status: string; content: string };
 }
 
-/** A gateway with a conversation in which one question was answered, and an engine that the test scripts. */
+/** Starts a gateway with a scripted engine and a conversation that contains one completed reply. */
 async function openConversation(env: Record<string, string> = {}) {
   const engine = createScriptedEngine();
   const gateway = await openGateway({ engine, env });
-  // Otherwise closing the gateway would wait for an unfinished reply.
+  // Ends any open reply, for which closing the gateway would otherwise wait.
   onTestFinished(() => engine.push(finish));
-  const ask = (content = 'Well?') => send(gateway, { chatbotId: gateway.chatbotId, sessionId: 'one', content });
+  const sendMessage = (content = 'Well?') => send(gateway, { chatbotId: gateway.chatbotId, sessionId: 'one', content });
   engine.push(delta('Yes.'), finish);
-  const first = await ask();
+  const first = await sendMessage();
   await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
   const path = `/v1/conversations/${first.conversationId}/events`;
-  return { ...gateway, engine, ask, path, first, conversationId: first.conversationId };
+  return { ...gateway, engine, sendMessage, path, first, conversationId: first.conversationId };
 }
 
-type Opened = Awaited<ReturnType<typeof openConversation>>;
+type ConversationFixture = Awaited<ReturnType<typeof openConversation>>;
 
-/** Follows a conversation over REST. */
-async function follow(
-  { send: request, path }: Pick<Opened, 'send' | 'path'>,
+/** Opens the event stream of a conversation over REST. */
+async function openStream(
+  { send: request, path }: Pick<ConversationFixture, 'send' | 'path'>,
   { headers = {}, query = '' }: { headers?: Record<string, string>; query?: string } = {},
 ) {
   const client = new AbortController();
@@ -59,19 +59,19 @@ async function follow(
   expect((await events.next()).value).toEqual({ retry: '1000' });
   return {
     response,
-    leave: () => client.abort(),
-    /** Resolves when the server has ended the stream, with the remaining events. */
-    async rest(): Promise<ServerSentEvent[]> {
+    disconnect: () => client.abort(),
+    /** Reads the remaining events until the server ends the stream. */
+    async readToEnd(): Promise<ServerSentEvent[]> {
       const remaining: ServerSentEvent[] = [];
       for await (const event of events) remaining.push(event);
       return remaining;
     },
-    /** Reads up to and including the next event with this name. */
-    async until(name: string): Promise<ReceivedEvent[]> {
+    /** Reads events up to and including the next one with this name. */
+    async readUntil(name: string): Promise<ReceivedEvent[]> {
       const received: ReceivedEvent[] = [];
       for (let next = await events.next(); !next.done; next = await events.next()) {
         const { id = '', event = '', data = '' } = next.value;
-        received.push({ id, name: event, data: JSON.parse(data) as Data });
+        received.push({ id, name: event, data: JSON.parse(data) as EventData });
         if (event === name) return received;
       }
       throw new Error(`The stream ended after ${received.map((event) => event.name).join(', ')}.`);
@@ -79,8 +79,8 @@ async function follow(
   };
 }
 
-/** Appends the deltas of a reply to the text before, and checks their offsets. */
-function textOf(received: readonly ReceivedEvent[], before = ''): string {
+/** Appends the deltas of a reply to the text `before`, and checks their offsets. */
+function appendDeltas(received: readonly ReceivedEvent[], before = ''): string {
   return received.reduce((text, { data }) => {
     if (data.text === undefined) return text;
     expect(data.offset).toBe(text.length);
@@ -88,21 +88,21 @@ function textOf(received: readonly ReceivedEvent[], before = ''): string {
   }, before);
 }
 
-const stagesOf = (received: readonly ReceivedEvent[]) =>
+const messageEventsOf = (received: readonly ReceivedEvent[]) =>
   received.flatMap(({ name, data }) => (data.message ? [`${name} ${data.message.id}`] : []));
 
-/** Sends a message, and follows its reply, which is generated in three pieces with an event for each. */
-async function followReply(opened: Opened) {
-  const reader = await follow(opened);
-  const sent = await opened.ask('And?');
+/** Sends a message, and reads the events of its reply, which is generated in three deltas. */
+async function streamReply(fixture: ConversationFixture) {
+  const reader = await openStream(fixture);
+  const sent = await fixture.sendMessage('And?');
   const received: ReceivedEvent[] = [];
   for (const piece of ['One ', '\u{1F600} two ', 'three.']) {
-    opened.engine.push(delta(piece));
-    received.push(...(await reader.until('message.delta')));
+    fixture.engine.push(delta(piece));
+    received.push(...(await reader.readUntil('message.delta')));
   }
-  opened.engine.push(finish);
-  received.push(...(await reader.until('message.completed')));
-  reader.leave();
+  fixture.engine.push(finish);
+  received.push(...(await reader.readUntil('message.completed')));
+  reader.disconnect();
   return { received, ...sent };
 }
 
@@ -119,16 +119,16 @@ const citation: Citation = {
 afterEach(() => vi.useRealTimers());
 
 describe('the events of a conversation', () => {
-  it('have exactly the documented form', async () => {
-    const opened = await openConversation();
-    const { ask, engine, conversationId, first, send: request, path } = opened;
+  it('have exactly the documented format', async () => {
+    const fixture = await openConversation();
+    const { sendMessage, engine, conversationId, first, send: request, path } = fixture;
     const client = new AbortController();
     const response = await request(path, { signal: client.signal });
     expect(response.headers.get('Content-Type')).toBe('text/event-stream; charset=utf-8');
     expect(response.headers.get('Cache-Control')).toBe('private, no-store, no-transform');
     expect(response.headers.get('X-Accel-Buffering')).toBe('no');
     expect(response.headers.get('RateLimit')).not.toBeNull();
-    const { messageId, replyId } = await ask('And?');
+    const { messageId, replyId } = await sendMessage('And?');
     engine.push(delta('nine\n'), { type: 'citation', citation }, finish);
     let body = '';
     await expect(async () => {
@@ -138,151 +138,152 @@ describe('the events of a conversation', () => {
       }
     }).rejects.toThrow('aborted');
 
-    const about = `{"conversation_id":"${conversationId}","at":"${NOW}"`;
-    const cited = '{"passage_id":null,"source_id":null,"title":"Hours","url":"","quote":"nine","start":0,"end":4}';
-    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","author_name":null,"is_private":false,"finish_reason":null,"follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
-    const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","author_name":null,"is_private":false,"finish_reason":"stop","follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const eventFields = `{"conversation_id":"${conversationId}","at":"${NOW}"`;
+    const citationJson =
+      '{"passage_id":null,"source_id":null,"title":"Hours","url":"","quote":"nine","start":0,"end":4}';
+    const userMessageJson = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","author_name":null,"is_private":false,"finish_reason":null,"follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const replyJson = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${citationJson}],"parent_id":"${messageId}","author_name":null,"is_private":false,"finish_reason":"stop","follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
     const blocks = body.replaceAll(/^id: [\w-]+$/gm, 'id: …').split('\n\n');
     expect(blocks[0]).toBe('retry: 1000');
-    expect(blocks[1]).toBe(`id: …\nevent: message.created\ndata: ${about},"message":${question}}`);
-    expect(blocks[2]).toMatch(`id: …\nevent: message.created\ndata: ${about},"message":{"id":"${replyId}"`);
+    expect(blocks[1]).toBe(`id: …\nevent: message.created\ndata: ${eventFields},"message":${userMessageJson}}`);
+    expect(blocks[2]).toMatch(`id: …\nevent: message.created\ndata: ${eventFields},"message":{"id":"${replyId}"`);
     expect(blocks.slice(3)).toEqual([
-      `id: …\nevent: message.delta\ndata: ${about},"message_id":"${replyId}","offset":0,"text":"nine\\n"}`,
-      `id: …\nevent: citation.added\ndata: ${about},"message_id":"${replyId}","citation":${cited}}`,
-      `id: …\nevent: message.completed\ndata: ${about},"message":${end}}`,
+      `id: …\nevent: message.delta\ndata: ${eventFields},"message_id":"${replyId}","offset":0,"text":"nine\\n"}`,
+      `id: …\nevent: citation.added\ndata: ${eventFields},"message_id":"${replyId}","citation":${citationJson}}`,
+      `id: …\nevent: message.completed\ndata: ${eventFields},"message":${replyJson}}`,
       '',
     ]);
   });
 
-  it('start with the running reply', async () => {
-    const opened = await openConversation();
-    const { replyId } = await opened.ask();
-    opened.engine.push(delta('Half'));
-    await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content).toBe('Half'));
-    const received = await (await follow(opened)).until('message.delta');
+  it('start with a reply that is being generated', async () => {
+    const fixture = await openConversation();
+    const { replyId } = await fixture.sendMessage();
+    fixture.engine.push(delta('Half'));
+    await vi.waitFor(() => expect(fixture.deps.liveReplies.get(replyId)?.content).toBe('Half'));
+    const received = await (await openStream(fixture)).readUntil('message.delta');
     expect(received.map(({ name }) => name)).toEqual(['message.created', 'message.delta']);
     expect(received[0]?.data.message).toMatchObject({ id: replyId, status: 'streaming' });
-    expect(textOf(received)).toBe('Half');
+    expect(appendDeltas(received)).toBe('Half');
   });
 
-  it('resume after any event, by the header or the parameter, without loss or repetition', async () => {
-    const opened = await openConversation();
-    const { received, replyId } = await followReply(opened);
+  it('resume after any event, with the header or the parameter, without loss or duplicates', async () => {
+    const fixture = await openConversation();
+    const { received, replyId } = await streamReply(fixture);
     expect(received.length).toBe(6);
     for (const [index, { id }] of received.slice(0, -1).entries()) {
-      const before = textOf(received.slice(0, index + 1));
+      const before = appendDeltas(received.slice(0, index + 1));
       for (const options of [
         { headers: { 'Last-Event-ID': id } },
         { query: `?after=${id}` },
         { headers: { 'Last-Event-ID': id }, query: `?after=${received[0]?.id}` },
       ]) {
-        const reader = await follow(opened, options);
-        const rest = await reader.until('message.completed');
-        reader.leave();
-        expect(stagesOf(rest)).toEqual(stagesOf(received.slice(index + 1)));
+        const reader = await openStream(fixture, options);
+        const rest = await reader.readUntil('message.completed');
+        reader.disconnect();
+        expect(messageEventsOf(rest)).toEqual(messageEventsOf(received.slice(index + 1)));
         expect(rest.at(-1)).toEqual(received.at(-1));
-        expect(textOf(rest, before)).toBe(textOf(received));
+        expect(appendDeltas(rest, before)).toBe(appendDeltas(received));
       }
     }
-    const reader = await follow(opened, { headers: { 'Last-Event-ID': received.at(-1)?.id ?? '' } });
-    const next = await opened.ask('Next?');
-    expect(stagesOf(await reader.until('message.created'))).toEqual([`message.created ${next.messageId}`]);
+    const reader = await openStream(fixture, { headers: { 'Last-Event-ID': received.at(-1)?.id ?? '' } });
+    const next = await fixture.sendMessage('Next?');
+    expect(messageEventsOf(await reader.readUntil('message.created'))).toEqual([`message.created ${next.messageId}`]);
     expect(received.at(-1)?.data.message?.id).toBe(replyId);
   });
 
-  it('accept cursors of the graph, and the graph accepts theirs', async () => {
-    const opened = await openConversation();
-    const { received } = await followReply(opened);
-    const { data } = await readOverGraphQL(opened, received[3]?.id ?? '');
+  it('resume with the cursors of GraphQL subscriptions, which accept the cursors of REST events too', async () => {
+    const fixture = await openConversation();
+    const { received } = await streamReply(fixture);
+    const { data } = await readFirstEventOverGraphQL(fixture, received[3]?.id ?? '');
     expect(data?.conversationEvents.__typename).toBe('MessageDelta');
-    const reader = await follow(opened, { query: `?after=${data?.conversationEvents.cursor}` });
-    expect((await reader.until('message.completed')).at(-1)).toEqual(received.at(-1));
+    const reader = await openStream(fixture, { query: `?after=${data?.conversationEvents.cursor}` });
+    expect((await reader.readUntil('message.completed')).at(-1)).toEqual(received.at(-1));
   });
 
   it('include the end of a stopped or failed reply', async () => {
-    const opened = await openConversation();
-    const reader = await follow(opened);
-    const { replyId } = await opened.ask();
-    opened.engine.push(delta('Half'));
-    await reader.until('message.delta');
-    await opened.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
+    const fixture = await openConversation();
+    const reader = await openStream(fixture);
+    const { replyId } = await fixture.sendMessage();
+    fixture.engine.push(delta('Half'));
+    await reader.readUntil('message.delta');
+    await fixture.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
       id: replyId,
     });
-    const stopped = (await reader.until('message.stopped')).at(-1)?.data.message;
+    const stopped = (await reader.readUntil('message.stopped')).at(-1)?.data.message;
     expect(stopped).toMatchObject({ status: 'stopped', content: 'Half', finish_reason: 'aborted' });
-    opened.engine.fail(new Error('secret'));
-    await opened.ask();
-    expect((await reader.until('message.failed')).at(-1)?.data.message).toMatchObject({
+    fixture.engine.fail(new Error('secret'));
+    await fixture.sendMessage();
+    expect((await reader.readUntil('message.failed')).at(-1)?.data.message).toMatchObject({
       status: 'failed',
       error: { code: 'ANSWER_FAILED', message: 'The answer could not be produced.' },
     });
   });
 
   it.each(['READ', 'CHAT'] as const)('are sent to a key with %s only, including citations', async (scope) => {
-    const opened = await openConversation();
-    const key = await opened.createKey(opened.accountId, [scope]);
-    const reader = await follow(opened, { headers: { Authorization: `Bearer ${key}` } });
-    await opened.ask();
-    opened.engine.push(delta('nine'), { type: 'citation', citation }, finish);
-    expect((await reader.until('message.completed')).at(-2)?.name).toBe('citation.added');
+    const fixture = await openConversation();
+    const key = await fixture.createKey(fixture.accountId, [scope]);
+    const reader = await openStream(fixture, { headers: { Authorization: `Bearer ${key}` } });
+    await fixture.sendMessage();
+    fixture.engine.push(delta('nine'), { type: 'citation', citation }, finish);
+    expect((await reader.readUntil('message.completed')).at(-2)?.name).toBe('citation.added');
   });
 
   it('end when the client disconnects', async () => {
-    const opened = await openConversation();
-    const readers = [await follow(opened), await follow(opened)];
-    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(2));
-    for (const reader of readers) reader.leave();
-    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
+    const fixture = await openConversation();
+    const readers = [await openStream(fixture), await openStream(fixture)];
+    await vi.waitFor(() => expect(fixture.deps.bus.size).toBe(2));
+    for (const reader of readers) reader.disconnect();
+    await vi.waitFor(() => expect(fixture.deps.bus.size).toBe(0));
   });
 
   it('end when the client disconnects during a write', async () => {
-    const opened = await openConversation();
-    const request = get(opened.url + opened.path, { headers: { Authorization: `Bearer ${opened.key}` } });
+    const fixture = await openConversation();
+    const request = get(fixture.url + fixture.path, { headers: { Authorization: `Bearer ${fixture.key}` } });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     for (const side of [request, response]) side.on('error', () => {});
-    await opened.ask();
-    // More than the network buffers for a client that does not read, and less than the gateway buffers for it.
-    opened.engine.push(delta('x'.repeat(15_000_000)));
+    await fixture.sendMessage();
+    // The delta is larger than the network buffers for a client that does not read, but the gateway can buffer it.
+    fixture.engine.push(delta('x'.repeat(15_000_000)));
     for (let read = ''; !read.includes('message.delta'); read += response.read() ?? '')
       await once(response, 'readable');
     request.destroy();
-    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
+    await vi.waitFor(() => expect(fixture.deps.bus.size).toBe(0));
   });
 
-  it('leave nothing open after a request for the headers only', async () => {
-    const opened = await openConversation();
-    const response = await opened.send(opened.path, { method: 'HEAD' });
+  it('leave no subscription open after a HEAD request', async () => {
+    const fixture = await openConversation();
+    const response = await fixture.send(fixture.path, { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([200, '']);
-    expect(opened.deps.bus.size).toBe(0);
+    expect(fixture.deps.bus.size).toBe(0);
   });
 
   it('end when the key is revoked', async () => {
-    const opened = await openConversation();
-    const key = await opened.createKey(opened.accountId, ['READ', 'CHAT']);
-    const { data } = await opened.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
-    const reader = await follow(opened, { headers: { Authorization: `Bearer ${key}` } });
-    const other = await follow(opened);
-    await opened.graphql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }', {
+    const fixture = await openConversation();
+    const key = await fixture.createKey(fixture.accountId, ['READ', 'CHAT']);
+    const { data } = await fixture.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
+    const reader = await openStream(fixture, { headers: { Authorization: `Bearer ${key}` } });
+    const other = await openStream(fixture);
+    await fixture.graphql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }', {
       id: data.viewer.apiKey.id,
     });
-    expect(await reader.rest()).toEqual([]);
-    expect(opened.deps.bus.size).toBe(1);
-    await opened.ask();
-    expect(await other.until('message.created')).toHaveLength(1);
+    expect(await reader.readToEnd()).toEqual([]);
+    expect(fixture.deps.bus.size).toBe(1);
+    await fixture.sendMessage();
+    expect(await other.readUntil('message.created')).toHaveLength(1);
   });
 
-  it('arrive at a slow reader in fewer, larger deltas, and complete', { timeout: 120_000 }, async () => {
-    const opened = await openConversation();
-    const headers = { Authorization: `Bearer ${opened.key}` };
-    const request = get(opened.url + opened.path, { headers });
+  it('reach a slow client in fewer, larger deltas, with the complete text', { timeout: 120_000 }, async () => {
+    const fixture = await openConversation();
+    const headers = { Authorization: `Bearer ${fixture.key}` };
+    const request = get(fixture.url + fixture.path, { headers });
     onTestFinished(() => void request.destroy());
     const [response] = (await once(request, 'response')) as [IncomingMessage];
-    const { replyId } = await opened.ask();
+    const { replyId } = await fixture.sendMessage();
     const pieces = Array.from({ length: 1_500 }, (_, index) => `${index} `.padEnd(10_000, 'x'));
-    for (const piece of pieces) opened.engine.push(delta(piece));
+    for (const piece of pieces) fixture.engine.push(delta(piece));
     const fullText = pieces.join('');
-    await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content.length).toBe(fullText.length), 10_000);
-    opened.engine.push(finish);
+    await vi.waitFor(() => expect(fixture.deps.liveReplies.get(replyId)?.content.length).toBe(fullText.length), 10_000);
+    fixture.engine.push(finish);
 
     let text = '';
     let deltas = 0;
@@ -291,7 +292,7 @@ describe('the events of a conversation', () => {
     )) {
       if (event === 'message.completed') break;
       if (event !== 'message.delta') continue;
-      text += (JSON.parse(data) as Data).text;
+      text += (JSON.parse(data) as EventData).text;
       deltas++;
     }
     expect(text === fullText).toBe(true);
@@ -300,61 +301,73 @@ describe('the events of a conversation', () => {
 });
 
 describe('a rejected stream', () => {
-  const refuse = async (opened: Pick<Opened, 'send'>, path: string, headers: Record<string, string> = {}) => {
-    const response = await opened.send(path, { headers });
+  const requestStream = async (
+    fixture: Pick<ConversationFixture, 'send'>,
+    path: string,
+    headers: Record<string, string> = {},
+  ) => {
+    const response = await fixture.send(path, { headers });
     return [response.status, await response.text()];
   };
   const NOT_FOUND = [404, '{"detail":"Not Found"}'];
-  const NO_CURSOR = [
+  const INVALID_CURSOR = [
     400,
     expect.stringMatching(/^\{"detail":"`after` is not a cursor.* Subscribe without `after`\."\}$/),
   ];
 
-  it('has status 404 for an unknown conversation, or one of another account', async () => {
-    const opened = await openConversation();
-    const stranger = await opened.createTenant();
-    for (const id of [UNKNOWN_ID, '42', opened.chatbotId]) {
-      expect(await refuse(opened, `/v1/conversations/${id}/events`)).toEqual(NOT_FOUND);
+  it('has status 404 for an unknown conversation, or a conversation of another account', async () => {
+    const fixture = await openConversation();
+    const otherTenant = await fixture.createTenant();
+    for (const id of [UNKNOWN_ID, '42', fixture.chatbotId]) {
+      expect(await requestStream(fixture, `/v1/conversations/${id}/events`)).toEqual(NOT_FOUND);
     }
-    expect(await refuse(opened, opened.path, { Authorization: `Bearer ${stranger.key}` })).toEqual(NOT_FOUND);
+    expect(await requestStream(fixture, fixture.path, { Authorization: `Bearer ${otherTenant.key}` })).toEqual(
+      NOT_FOUND,
+    );
   });
 
   it('has status 400 for every invalid cursor, in the header or the parameter', async () => {
-    const { gateway, conversationId, right, wrong } = await gatherWrongCursors();
-    const opened = {
+    const { gateway, conversationId, validCursor, invalidCursors } = await createInvalidCursors();
+    const fixture = {
       path: `/v1/conversations/${conversationId}/events`,
       send: (path: string, init?: RequestInit) =>
         gateway.fetch(path, { ...init, headers: { Authorization: `Bearer ${gateway.key}`, ...init?.headers } }),
     };
-    for (const [what, cursor] of Object.entries(wrong)) {
+    for (const [what, cursor] of Object.entries(invalidCursors)) {
       // A header contains bytes, not characters.
       const headers = { 'Last-Event-ID': Buffer.from(cursor).toString('latin1') };
       const query = `?after=${encodeURIComponent(cursor)}`;
-      expect([what, await refuse(opened, opened.path + query)]).toEqual([what, NO_CURSOR]);
-      expect([what, await refuse(opened, opened.path, headers)]).toEqual([what, NO_CURSOR]);
+      expect([what, await requestStream(fixture, fixture.path + query)]).toEqual([what, INVALID_CURSOR]);
+      expect([what, await requestStream(fixture, fixture.path, headers)]).toEqual([what, INVALID_CURSOR]);
       // The header takes precedence.
-      expect([what, await refuse(opened, `${opened.path}?after=${right}`, headers)]).toEqual([what, NO_CURSOR]);
+      expect([what, await requestStream(fixture, `${fixture.path}?after=${validCursor}`, headers)]).toEqual([
+        what,
+        INVALID_CURSOR,
+      ]);
     }
     expect(gateway.deps.bus.size).toBe(0);
-    const reader = await follow(opened, { query: '?after=nonsense', headers: { 'Last-Event-ID': right } });
+    const reader = await openStream(fixture, { query: '?after=nonsense', headers: { 'Last-Event-ID': validCursor } });
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(1));
-    reader.leave();
+    reader.disconnect();
   });
 
   it('has status 401, 403, 405 and 429 like any other request', async () => {
-    const opened = await openConversation({ RATE_LIMIT_PER_MINUTE: '8' });
-    const manager = await opened.createKey(opened.accountId, ['MANAGE']);
-    expect(await refuse(opened, opened.path, { Authorization: '' })).toEqual([401, '{"detail":"Unauthorized"}']);
-    expect(await refuse(opened, opened.path, { Authorization: `Bearer ${manager}` })).toEqual([
+    const fixture = await openConversation({ RATE_LIMIT_PER_MINUTE: '8' });
+    const manageKey = await fixture.createKey(fixture.accountId, ['MANAGE']);
+    expect(await requestStream(fixture, fixture.path, { Authorization: '' })).toEqual([
+      401,
+      '{"detail":"Unauthorized"}',
+    ]);
+    expect(await requestStream(fixture, fixture.path, { Authorization: `Bearer ${manageKey}` })).toEqual([
       403,
       '{"detail":"This credential may not do that."}',
     ]);
-    const posted = await opened.send(opened.path, { method: 'POST' });
+    const posted = await fixture.send(fixture.path, { method: 'POST' });
     expect([posted.status, posted.headers.get('Allow')]).toEqual([405, 'GET, HEAD']);
-    let last = await opened.send(opened.path);
-    for (let asked = 0; last.status === 200 && asked < 8; asked++) {
+    let last = await fixture.send(fixture.path);
+    for (let requestCount = 0; last.status === 200 && requestCount < 8; requestCount++) {
       await last.body?.cancel();
-      last = await opened.send(opened.path);
+      last = await fixture.send(fixture.path);
     }
     expect(last.status).toBe(429);
     expect(await last.text()).toBe('{"detail":"API rate limit exceeded. Max 8 requests per minute."}');
@@ -362,14 +375,14 @@ describe('a rejected stream', () => {
 });
 
 describe('an open stream', () => {
-  /** Opens a stream of a stub graph whose next event comes from `next`. */
-  async function openStub(next: () => Promise<never>) {
+  /** Opens an event stream over a stub of GraphQL, which reads each event with `next`. */
+  async function openStubStream(next: () => Promise<never>) {
     const reported: unknown[] = [];
     const client = new AbortController();
     const graph = { subscribe: async () => ({ next, return: async () => {} }) } as unknown as GraphClient;
     const rest = createRest({ chatTimeoutMs: 1_000, onError: (error, requestId) => reported.push(error, requestId) });
     const response = await rest.fetch(new Request(`http://localhost/v1/conversations/${UNKNOWN_ID}/events`), {
-      authenticate: async () => ({ graph, accountId: '', claimStream: () => {} }),
+      authenticate: async () => ({ graph, accountId: '', countStream: () => {} }),
       requestId: 'r1',
       signal: client.signal,
     });
@@ -379,9 +392,9 @@ describe('an open stream', () => {
     return { read, reported, client };
   }
 
-  it('has a comment every 12 seconds, at most one unread by the client, and no timer after its end', async () => {
+  it('contains a comment every 12 seconds, buffers at most one, and stops its timer when it ends', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    const { read, client } = await openStub(() => new Promise(() => {}));
+    const { read, client } = await openStubStream(() => new Promise(() => {}));
     for (let beat = 0; beat < 3; beat++) {
       const next = read();
       vi.advanceTimersByTime(12_000);
@@ -398,9 +411,9 @@ describe('an open stream', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('ends at an event that fails, and reports the error', async () => {
+  it('ends when the next event cannot be read, and reports the error', async () => {
     const bug = new Error('secret');
-    const { read, reported } = await openStub(() => Promise.reject(bug));
+    const { read, reported } = await openStubStream(() => Promise.reject(bug));
     expect(await read()).toBe('');
     expect(reported).toEqual([bug, 'r1']);
   });
@@ -438,7 +451,7 @@ describe('an event', () => {
       completed_at: NOW,
     },
   };
-  const cited = { title: 'Hours', quote: 'nine', start: 0, end: 4 };
+  const citationFields = { title: 'Hours', quote: 'nine', start: 0, end: 4 };
   const conversation = {
     ...{ id: '1', sessionId: 's', channel: 'CHAT_PAGE', status: 'ESCALATED', answeredBy: 'PERSON', assignee: null },
     ...{ silentUntil: graphTime, escalatedAt: null, escalationReason: 'Why', unreadCount: 2 },
@@ -462,8 +475,8 @@ describe('an event', () => {
     [
       'CitationAdded',
       'citation.added',
-      { messageId: '2', citation: { ...cited, passage: { id: '5' }, source: null, url: null } },
-      { message_id: '2', citation: { passage_id: '5', source_id: null, ...cited, url: '' } },
+      { messageId: '2', citation: { ...citationFields, passage: { id: '5' }, source: null, url: null } },
+      { message_id: '2', citation: { passage_id: '5', source_id: null, ...citationFields, url: '' } },
     ],
     [
       'HandoffChanged',
@@ -493,8 +506,11 @@ describe('an event', () => {
   });
 });
 
-/** The first event after a cursor, over GraphQL. */
-async function readOverGraphQL({ url, key, conversationId }: RestGateway & { conversationId: string }, after: string) {
+/** Reads the first event after a cursor over GraphQL. */
+async function readFirstEventOverGraphQL(
+  { url, key, conversationId }: RestGateway & { conversationId: string },
+  after: string,
+) {
   const query = `subscription ($conversationId: ID!, $after: String) {
     conversationEvents(conversationId: $conversationId, after: $after) { __typename cursor }
   }`;

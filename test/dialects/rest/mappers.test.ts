@@ -12,11 +12,11 @@ describe('toChatbot', () => {
     ['builtin', 'builtin'],
     ['anthropic', 'anthropic'],
     ['constructor', 'constructor'],
-  ])('names the provider %s %s', (provider, named) => {
-    expect(toChatbot({ ...chatbot, provider }).provider).toBe(named);
+  ])('maps the provider %s to %s', (provider, expected) => {
+    expect(toChatbot({ ...chatbot, provider }).provider).toBe(expected);
   });
 
-  it('writes times with six digits and an offset', () => {
+  it('formats times with microseconds and an offset', () => {
     expect(toChatbot({ ...chatbot, provider: 'open' }).created_at).toBe('2026-03-15T10:30:00.123000+00:00');
   });
 });
@@ -29,11 +29,11 @@ describe('toSource', () => {
     ['TEXT', 'text'],
     ['QA', 'qa'],
     ['TRANSCRIPT', 'file'],
-  ] as const)('names the type %s %s', (type, named) => {
-    expect(toSource({ ...source, type, url: null, status: 'DONE' }).type).toBe(named);
+  ] as const)('maps the type %s to %s', (type, expected) => {
+    expect(toSource({ ...source, type, url: null, status: 'DONE' }).type).toBe(expected);
   });
 
-  it('writes the URL of a source, and nothing without one', () => {
+  it('returns the URL of a source, or an empty string', () => {
     const address = 'https://example.com/';
     expect(toSource({ ...source, type: 'URL', url: address, status: 'CRAWLING' })).toMatchObject({ url: address });
     expect(JSON.stringify(toSource({ ...source, type: 'TEXT', url: null, status: 'PENDING' }))).toBe(

@@ -22,9 +22,12 @@ async function readDocument(path = '/v1/openapi.json'): Promise<Document> {
 }
 
 describe('the OpenAPI document', () => {
-  it.each(['/v1/openapi.json', '/api/v1/openapi.json', '/v1/openapi.json/'])('needs no key at %s', async (path) => {
-    expect((await readDocument(path)).openapi).toBe('3.1.0');
-  });
+  it.each(['/v1/openapi.json', '/api/v1/openapi.json', '/v1/openapi.json/'])(
+    'can be read without a key at %s',
+    async (path) => {
+      expect((await readDocument(path)).openapi).toBe('3.1.0');
+    },
+  );
 
   it("contains the API's address and its authentication", async () => {
     const { servers, security, components } = await readDocument();
@@ -55,15 +58,15 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('describes every element by a noun phrase or a verb', async () => {
+  it('describes every element with a noun phrase or a verb', async () => {
     const { paths, components } = await readDocument();
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const schemas = Object.values(components.schemas);
-    // A reference is described by the schema that it refers to.
+    // The description of a reference is that of the schema it refers to.
     const fields = schemas.flatMap(({ properties }) => Object.values(properties)).filter((field) => !('$ref' in field));
-    const responses = operations.flatMap((one) => Object.values(one.responses));
-    for (const part of [...operations, ...responses, ...schemas, ...fields]) {
-      expect(part).toHaveProperty('description', expect.stringMatching(/^(?!(Wh|How\b))./));
+    const responses = operations.flatMap((operation) => Object.values(operation.responses));
+    for (const element of [...operations, ...responses, ...schemas, ...fields]) {
+      expect(element).toHaveProperty('description', expect.stringMatching(/^(?!(Wh|How\b))./));
     }
   });
 

@@ -14,7 +14,7 @@ async function readPages({ send }: RestGateway, path: string): Promise<string[][
 }
 
 describe('a list', () => {
-  it.each(['/v1', '/api/v1'])('links each page under %s to the next, except the last', async (prefix) => {
+  it.each(['/v1', '/api/v1'])('links each page under %s to the next one, except the last page', async (prefix) => {
     const gateway = await openGateway();
     const ids = [gateway.chatbotId];
     for (let n = 2; n <= 5; n++) ids.push(await createChatbot(gateway, { name: `Chatbot ${n}` }));
@@ -28,16 +28,16 @@ describe('a list', () => {
     expect(await readPages(gateway, `${prefix}/chatbots?limit=5`)).toEqual([ids]);
   });
 
-  it('of sources has pages too', async () => {
+  it('of sources has pages as well', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: ['One.', 'Two.', 'Three.'] });
     const path = `/v1/chatbots/${id}/sources`;
-    const [whole = []] = await readPages(gateway, path);
-    expect(whole).toHaveLength(3);
-    expect(await readPages(gateway, `${path}?limit=2`)).toEqual([whole.slice(0, 2), whole.slice(2)]);
+    const [allIds = []] = await readPages(gateway, path);
+    expect(allIds).toHaveLength(3);
+    expect(await readPages(gateway, `${path}?limit=2`)).toEqual([allIds.slice(0, 2), allIds.slice(2)]);
   });
 
-  it('is sent completely if the request names no page, and counts as one request', async () => {
+  it('is complete if the request has neither a limit nor a cursor, and counts as one request', async () => {
     const gateway = await openGateway();
     for (let n = 0; n < 120; n++) await createChatbot(gateway, { name: 'Chatbot' });
     const { key } = await gateway.createTenant();
@@ -52,7 +52,7 @@ describe('a list', () => {
     );
   });
 
-  it('sends at most 100 items when only the position is given', async () => {
+  it('has at most 100 items per page if the request has only a cursor', async () => {
     const gateway = await openGateway();
     for (let n = 0; n < 102; n++) await createChatbot(gateway, { name: 'Chatbot' });
     const first = await gateway.send('/v1/chatbots?limit=1');

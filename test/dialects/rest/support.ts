@@ -4,13 +4,13 @@ import { createChatbot } from '../../helpers/chatbots.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../../helpers/gateway.ts';
 import { finish } from '../../helpers/models/engines.ts';
 
-/** The fixed time of these gateways' clocks, as REST writes it. */
+/** The fixed time of a REST test gateway, in the format of the REST API. */
 export const NOW = '2026-03-15T10:30:00.123000+00:00';
 
-/** A well-formed id of a chatbot that does not exist. */
+/** A valid id that no object has. */
 export const UNKNOWN_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43';
 
-/** A gateway with a chatbot, and its REST API. */
+/** A gateway with a chatbot, and functions that call its REST API. */
 export interface RestGateway extends TestGateway {
   readonly chatbotId: string;
   /** Sends a request with the key of the first account, unless `headers` contain another. */
@@ -24,11 +24,11 @@ export interface RestGatewayOptions extends Pick<GatewayOptions, 'env'> {
   readonly engine?: AnswerEngine;
 }
 
-/** Starts a gateway, closed after the test, whose chatbot `Support` answers `It is so.` unless `engine` is given. */
+/** Starts a gateway with the chatbot `Support`, which answers `It is so.` by default. It is closed after the test. */
 export async function openGateway({ engine = engineOf('It ', 'is so.'), ...options }: RestGatewayOptions = {}) {
   const gateway = await startGateway({
     ...options,
-    replaced: {
+    overrides: {
       clock: { now: () => Date.parse(NOW), monotonicMs: () => performance.now() },
       engines: new Map([['builtin', engine]]),
     },
@@ -48,7 +48,7 @@ export async function openGateway({ engine = engineOf('It ', 'is so.'), ...optio
   return { ...gateway, chatbotId, send, chat } satisfies RestGateway;
 }
 
-/** An engine that answers with these pieces, and fails at a piece that is an error. */
+/** Returns an engine that answers with these texts, and throws when it reaches an error. */
 export function engineOf(...pieces: (string | Error)[]): AnswerEngine {
   return {
     async *answer() {

@@ -1,37 +1,38 @@
 import { describe, expect, it } from 'vitest';
 import { createChatbot } from '../../helpers/chatbots.ts';
-import { ENDPOINT, listStored, SECRET_KEY, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
+import { ENDPOINT_URL, listStoredDeliveries, SECRET_KEY, storeDelivery } from '../../helpers/webhooks/webhooks.ts';
 import { mutate } from '../../schema/support.ts';
 import { NOW, openGateway as open, type RestGateway, UNKNOWN_ID } from './support.ts';
 
 const openGateway = () => open({ env: { SECRET_KEY } });
-const NEW = { url: ENDPOINT, events: ['lead.captured'] };
+const NEW_WEBHOOK = { url: ENDPOINT_URL, events: ['lead.captured'] };
 
-interface Answer {
+interface RestResponse {
   readonly status: number;
   readonly body: { id: string; secret: string; detail?: string } & Record<string, unknown>;
   readonly headers: Headers;
 }
 
-async function ask(
+async function request(
   gateway: RestGateway,
   method: string,
   path: string,
   body?: unknown,
   key = gateway.key,
-): Promise<Answer> {
+): Promise<RestResponse> {
   const response = await gateway.send(`/v1${path}`, {
     method,
     headers: { Authorization: `Bearer ${key}`, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-  return { status: response.status, body: (await response.json()) as Answer['body'], headers: response.headers };
+  return { status: response.status, body: (await response.json()) as RestResponse['body'], headers: response.headers };
 }
 
-const create = (gateway: RestGateway, fields: object = {}) => ask(gateway, 'POST', '/webhooks', { ...NEW, ...fields });
+const create = (gateway: RestGateway, fields: object = {}) =>
+  request(gateway, 'POST', '/webhooks', { ...NEW_WEBHOOK, ...fields });
 
-/** Every REST endpoint of one webhook, with a valid body. */
-const OF_ONE = [
+/** Every REST endpoint below a webhook's id, with a valid body. */
+const WEBHOOK_ENDPOINTS = [
   ['GET', '', undefined],
   ['PATCH', '', { description: 'a' }],
   ['DELETE', '', undefined],
@@ -41,7 +42,7 @@ const OF_ONE = [
 ] as const;
 
 describe('POST /webhooks', () => {
-  it('subscribes an endpoint, and shows its secret', async () => {
+  it('subscribes an endpoint, and returns its secret', async () => {
     const gateway = await openGateway();
     const { status, body } = await create(gateway);
     expect([status, body]).toEqual([
@@ -49,7 +50,7 @@ describe('POST /webhooks', () => {
       {
         id: expect.any(String),
         chatbot_id: null,
-        url: ENDPOINT,
+        url: ENDPOINT_URL,
         description: '',
         events: ['lead.captured'],
         channels: null,
@@ -63,9 +64,9 @@ describe('POST /webhooks', () => {
         secret: expect.stringMatching(/^whsec_/),
       },
     ]);
-    const { secret: _, ...shown } = body;
-    expect((await ask(gateway, 'GET', `/webhooks/${body.id}`)).body).toEqual(shown);
-    expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([shown]);
+    const { secret: _, ...webhook } = body;
+    expect((await request(gateway, 'GET', `/webhooks/${body.id}`)).body).toEqual(webhook);
+    expect((await request(gateway, 'GET', '/webhooks')).body).toEqual([webhook]);
   });
 
   it('accepts every field', async () => {
@@ -79,8 +80,8 @@ describe('POST /webhooks', () => {
     };
     const { body } = await create(gateway, { ...allFields, headers: { 'X-Team': 'sales' }, color: 'red' });
     expect(body).toMatchObject({ ...allFields, header_names: ['X-Team'] });
-    const nothing = { chatbot_id: null, description: null, channels: null, schedule: null, headers: null };
-    expect(await create(gateway, nothing)).toMatchObject({ status: 200 });
+    const nullFields = { chatbot_id: null, description: null, channels: null, schedule: null, headers: null };
+    expect(await create(gateway, nullFields)).toMatchObject({ status: 200 });
   });
 
   it.each([
@@ -104,7 +105,7 @@ describe('POST /webhooks', () => {
       status: 400,
       body: { detail: expect.stringMatching(detail) },
     });
-    expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([]);
+    expect((await request(gateway, 'GET', '/webhooks')).body).toEqual([]);
   });
 
   it('rejects invalid JSON and oversized bodies', async () => {
@@ -119,7 +120,7 @@ describe('POST /webhooks', () => {
     expect((await post(' '.repeat(300_000)))[0]).toBe(413);
   });
 
-  it('finds no chatbot of another account', async () => {
+  it('does not find a chatbot of another account', async () => {
     const gateway = await openGateway();
     const { key } = await gateway.createTenant();
     const chatbotId = await createChatbot(gateway, { key });
@@ -130,12 +131,12 @@ describe('POST /webhooks', () => {
 });
 
 describe('GET /webhooks', () => {
-  it('lists the newest first, page by page on request', async () => {
+  it('lists webhooks, newest first, in pages if requested', async () => {
     const gateway = await openGateway();
     const ids: string[] = [];
     for (let n = 0; n < 3; n++) ids.unshift((await create(gateway)).body.id);
     const list = async (query: string) => {
-      const { body, headers } = await ask(gateway, 'GET', `/webhooks${query}`);
+      const { body, headers } = await request(gateway, 'GET', `/webhooks${query}`);
       return { ids: (body as unknown as { id: string }[]).map(({ id }) => id), link: headers.get('Link') };
     };
     expect(await list('')).toEqual({ ids, link: null });
@@ -148,12 +149,12 @@ describe('GET /webhooks', () => {
 describe('PATCH /webhooks/{webhook_id}', () => {
   it('changes the given fields, and keeps the rest', async () => {
     const gateway = await openGateway();
-    const { secret: _, ...made } = (await create(gateway, { headers: { 'X-A': 'a' }, channels: ['api'] })).body;
-    const patch = async (fields: object) => (await ask(gateway, 'PATCH', `/webhooks/${made.id}`, fields)).body;
-    expect(await patch({})).toEqual(made);
-    expect(await patch({ url: null, events: null, headers: null, is_active: null })).toEqual(made);
-    const changed = { description: 'Other', events: ['handoff.ended'], schedule: 'long', is_active: false };
-    expect(await patch(changed)).toEqual({ ...made, ...changed });
+    const { secret: _, ...webhook } = (await create(gateway, { headers: { 'X-A': 'a' }, channels: ['api'] })).body;
+    const patch = async (fields: object) => (await request(gateway, 'PATCH', `/webhooks/${webhook.id}`, fields)).body;
+    expect(await patch({})).toEqual(webhook);
+    expect(await patch({ url: null, events: null, headers: null, is_active: null })).toEqual(webhook);
+    const changes = { description: 'Other', events: ['handoff.ended'], schedule: 'long', is_active: false };
+    expect(await patch(changes)).toEqual({ ...webhook, ...changes });
     expect(await patch({ channels: [], headers: {} })).toMatchObject({ channels: null, header_names: [] });
     expect(await patch({ is_active: 'yes' })).toEqual({ detail: expect.stringMatching(/^is_active: /) });
     expect(await patch({ url: 'ftp://a' })).toEqual({ detail: expect.stringMatching(/^url: /) });
@@ -161,29 +162,32 @@ describe('PATCH /webhooks/{webhook_id}', () => {
 });
 
 describe('DELETE /webhooks/{webhook_id}', () => {
-  it('deletes it', async () => {
+  it('deletes the webhook', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
-    expect(await ask(gateway, 'DELETE', `/webhooks/${id}`)).toMatchObject({ status: 200, body: { deleted_id: id } });
-    expect(await ask(gateway, 'GET', `/webhooks/${id}`)).toMatchObject({ status: 404 });
+    expect(await request(gateway, 'DELETE', `/webhooks/${id}`)).toMatchObject({
+      status: 200,
+      body: { deleted_id: id },
+    });
+    expect(await request(gateway, 'GET', `/webhooks/${id}`)).toMatchObject({ status: 404 });
   });
 });
 
 describe('POST /webhooks/{webhook_id}/rotate-secret', () => {
-  it('replaces the secret, and shows the new one', async () => {
+  it('replaces the secret, and returns the new one', async () => {
     const gateway = await openGateway();
-    const { secret: old, ...made } = (await create(gateway)).body;
-    const { status, body } = await ask(gateway, 'POST', `/webhooks/${made.id}/rotate-secret`);
-    expect([status, body]).toEqual([200, { ...made, secret: expect.stringMatching(/^whsec_.{44}$/) }]);
-    expect(body.secret).not.toBe(old);
+    const { secret: oldSecret, ...webhook } = (await create(gateway)).body;
+    const { status, body } = await request(gateway, 'POST', `/webhooks/${webhook.id}/rotate-secret`);
+    expect([status, body]).toEqual([200, { ...webhook, secret: expect.stringMatching(/^whsec_.{44}$/) }]);
+    expect(body.secret).not.toBe(oldSecret);
   });
 });
 
 describe('POST /webhooks/{webhook_id}/test', () => {
-  it('enqueues an example of an event', async () => {
+  it('enqueues a sample of an event', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
-    const { status, body } = await ask(gateway, 'POST', `/webhooks/${id}/test`, { event: 'message.rated' });
+    const { status, body } = await request(gateway, 'POST', `/webhooks/${id}/test`, { event: 'message.rated' });
     expect([status, body]).toEqual([
       200,
       {
@@ -200,34 +204,34 @@ describe('POST /webhooks/{webhook_id}/test', () => {
         attempts: [],
       },
     ]);
-    expect(await listStored(gateway, id)).toMatchObject([{ id: body.id }]);
+    expect(await listStoredDeliveries(gateway, id)).toMatchObject([{ id: body.id }]);
   });
 
   it('rejects unknown events, and a disabled webhook', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     for (const body of [{}, { event: 'MESSAGE_RATED' }, { event: null }]) {
-      expect(await ask(gateway, 'POST', `/webhooks/${id}/test`, body)).toMatchObject({
+      expect(await request(gateway, 'POST', `/webhooks/${id}/test`, body)).toMatchObject({
         status: 400,
         body: { detail: expect.stringMatching(/^event: /) },
       });
     }
     await mutate(gateway, 'updateWebhookSubscription', { id, isActive: false });
-    expect(await ask(gateway, 'POST', `/webhooks/${id}/test`, { event: 'lead.captured' })).toMatchObject({
+    expect(await request(gateway, 'POST', `/webhooks/${id}/test`, { event: 'lead.captured' })).toMatchObject({
       status: 400,
       body: { detail: 'The subscription is switched off: nothing is sent to it.' },
     });
-    expect(await listStored(gateway, id)).toEqual([]);
+    expect(await listStoredDeliveries(gateway, id)).toEqual([]);
   });
 });
 
 describe('GET /webhooks/{webhook_id}/deliveries', () => {
-  it('lists the newest first, of one status and page by page on request', async () => {
+  it('lists deliveries, newest first, filtered by status and in pages if requested', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     const ids: string[] = [];
     for (const status of ['EXHAUSTED', 'DELIVERED', 'EXHAUSTED'] as const) {
-      ids.unshift((await writeDelivery(gateway, id, { status })).id);
+      ids.unshift((await storeDelivery(gateway, id, { status })).id);
     }
     const attempt = { delivery_id: ids[0], number: 1, account_id: gateway.accountId, at: NOW, duration_ms: 84 };
     await gateway.deps.db.transaction((trx) =>
@@ -237,7 +241,7 @@ describe('GET /webhooks/{webhook_id}/deliveries', () => {
         .execute(),
     );
     const list = async (query: string) => {
-      const { body, headers } = await ask(gateway, 'GET', `/webhooks/${id}/deliveries${query}`);
+      const { body, headers } = await request(gateway, 'GET', `/webhooks/${id}/deliveries${query}`);
       return { items: body as unknown as { id: string }[], link: headers.get('Link') };
     };
     const all = await list('');
@@ -253,41 +257,44 @@ describe('GET /webhooks/{webhook_id}/deliveries', () => {
     const second = await list(next);
     expect([...first.items, ...second.items].map((item) => item.id)).toEqual([ids[0], ids[2]]);
     expect(second.link).toBe(null);
-    expect(await ask(gateway, 'GET', `/webhooks/${id}/deliveries?status=lost`)).toMatchObject({ status: 400 });
-    expect(await ask(gateway, 'GET', `/webhooks/${id}/deliveries?after=garbage`)).toMatchObject({ status: 400 });
+    expect(await request(gateway, 'GET', `/webhooks/${id}/deliveries?status=lost`)).toMatchObject({ status: 400 });
+    expect(await request(gateway, 'GET', `/webhooks/${id}/deliveries?after=garbage`)).toMatchObject({ status: 400 });
   });
 
-  it('sends 100 by default', async () => {
+  it('lists 100 deliveries by default', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
-    for (let n = 0; n < 101; n++) await writeDelivery(gateway, id);
-    const { body, headers } = await ask(gateway, 'GET', `/webhooks/${id}/deliveries`);
+    for (let n = 0; n < 101; n++) await storeDelivery(gateway, id);
+    const { body, headers } = await request(gateway, 'GET', `/webhooks/${id}/deliveries`);
     expect(body).toHaveLength(100);
     expect(headers.get('Link')).toMatch(/limit=100&after=.+rel="next"/);
   });
 });
 
 describe('a webhook', () => {
-  it.each(OF_ONE)('is not found by %s %s for other accounts, nor for invalid ids', async (method, path, body) => {
-    const gateway = await openGateway();
-    const { id } = (await create(gateway)).body;
-    const { key } = await gateway.createTenant();
-    for (const named of [id, UNKNOWN_ID, '42']) {
-      const answer = await ask(gateway, method, `/webhooks/${named}${path}`, body, key);
-      expect(answer).toMatchObject({ status: 404, body: { detail: 'Not Found' } });
-    }
-    expect(await ask(gateway, 'GET', `/webhooks/${id}`)).toMatchObject({ body: { description: '' } });
-    expect(await listStored(gateway, id)).toEqual([]);
-  });
+  it.each(WEBHOOK_ENDPOINTS)(
+    'is not found by %s %s of other accounts or with invalid ids',
+    async (method, path, body) => {
+      const gateway = await openGateway();
+      const { id } = (await create(gateway)).body;
+      const { key } = await gateway.createTenant();
+      for (const requestedId of [id, UNKNOWN_ID, '42']) {
+        const answer = await request(gateway, method, `/webhooks/${requestedId}${path}`, body, key);
+        expect(answer).toMatchObject({ status: 404, body: { detail: 'Not Found' } });
+      }
+      expect(await request(gateway, 'GET', `/webhooks/${id}`)).toMatchObject({ body: { description: '' } });
+      expect(await listStoredDeliveries(gateway, id)).toEqual([]);
+    },
+  );
 
-  it.each([['GET', '', undefined], ['POST', '', NEW], ...OF_ONE] as const)(
-    'needs MANAGE: %s %s',
+  it.each([['GET', '', undefined], ['POST', '', NEW_WEBHOOK], ...WEBHOOK_ENDPOINTS] as const)(
+    'requires MANAGE: %s %s',
     async (method, path, body) => {
       const gateway = await openGateway();
       const key = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
-      const target = body === NEW ? '/webhooks' : `/webhooks/${UNKNOWN_ID}${path}`;
-      expect(await ask(gateway, method, target, body, key)).toMatchObject({ status: 403 });
-      expect(await ask(gateway, method, target, body, 'ic_nonsense')).toMatchObject({ status: 401 });
+      const target = body === NEW_WEBHOOK ? '/webhooks' : `/webhooks/${UNKNOWN_ID}${path}`;
+      expect(await request(gateway, method, target, body, key)).toMatchObject({ status: 403 });
+      expect(await request(gateway, method, target, body, 'ic_nonsense')).toMatchObject({ status: 401 });
     },
   );
 
@@ -298,7 +305,7 @@ describe('a webhook', () => {
     ['GET', `/webhooks/${UNKNOWN_ID}/rotate-secret`, 'POST'],
     ['DELETE', `/webhooks/${UNKNOWN_ID}/deliveries`, 'GET, HEAD'],
   ])('rejects %s %s with 405', async (method, path, allow) => {
-    const { status, body, headers } = await ask(await openGateway(), method, path);
+    const { status, body, headers } = await request(await openGateway(), method, path);
     expect([status, body, headers.get('Allow')]).toEqual([405, { detail: 'Method not allowed' }, allow]);
   });
 });

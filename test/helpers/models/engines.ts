@@ -1,13 +1,13 @@
 import type { AnswerEngine, AnswerEvent, Question } from '../../../src/answer/engine.ts';
 
-/** An engine whose events the test pushes, in place of a hosted model. */
+/** An engine that yields the events that the test pushes. */
 export interface ScriptedEngine extends AnswerEngine {
-  /** Adds events to the answer in progress, or to the next one. */
+  /** Adds events to the answer in progress, or to the next answer. */
   push(...events: AnswerEvent[]): void;
   /** Fails the answer in progress. */
   fail(error: Error): void;
-  /** The number of requested answers. */
-  readonly asked: number;
+  /** The number of questions so far. */
+  readonly questionCount: number;
   /** The questions, in order. */
   readonly questions: readonly Question[];
 }
@@ -36,7 +36,7 @@ export function createScriptedEngine(): ScriptedEngine {
   };
 
   return {
-    get asked() {
+    get questionCount() {
       return questions.length;
     },
     questions,

@@ -38,7 +38,7 @@ export interface EndpointOptions extends Partial<WebhookSubscription> {
 /** Creates an endpoint that is subscribed to new leads. */
 export function createEndpoint(
   { sealer, clock }: Pick<Deps, 'sealer' | 'clock'>,
-  { secret = createSecret(), oldSecret, headers = {}, sealed, ...wanted }: EndpointOptions,
+  { secret = createSecret(), oldSecret, headers = {}, sealed, ...fields }: EndpointOptions,
 ): Endpoint {
   const id = createId('webhookSubscription');
   const at = toTimestamp(clock.now());
@@ -56,7 +56,7 @@ export function createEndpoint(
     warnedAt: null,
     createdAt: at,
     updatedAt: at,
-    ...wanted,
+    ...fields,
   };
   return {
     subscription,
@@ -74,14 +74,14 @@ export function createEndpoint(
 export async function subscribeEndpoint(
   { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
   url: string,
-  wanted: Partial<EndpointOptions> = {},
+  fields: Partial<EndpointOptions> = {},
 ): Promise<string> {
-  const { subscription, sealed } = createEndpoint(deps, { accountId, ...wanted, url });
+  const { subscription, sealed } = createEndpoint(deps, { accountId, ...fields, url });
   await deps.db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));
   return subscription.id;
 }
 
-/** Enqueues the event of new leads for all endpoints that are subscribed to it. */
+/** Enqueues `count` events of new leads for all endpoints that are subscribed to them. */
 export async function captureLeads({ deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>, count = 1) {
   const at = toTimestamp(deps.clock.now());
   const events = Array.from({ length: count }, (_, index) => ({

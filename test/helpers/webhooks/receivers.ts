@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /** A request to a receiver. */
-export interface Received {
+export interface ReceivedRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   /** The raw body. */
@@ -13,27 +13,27 @@ export interface Received {
   readonly at: number;
 }
 
-/** Responds, or does not respond, to a request that the receiver has read; `number` counts the requests from 1. */
+/** Handles a request that the receiver has read; `number` counts the requests from 1. */
 export type Behaviour = (response: ServerResponse, number: number, request: IncomingMessage) => void;
 
 /** A webhook receiver on this machine. */
 export interface Receiver {
   readonly url: string;
-  readonly received: readonly Received[];
+  readonly received: readonly ReceivedRequest[];
   /** The number of open connections. */
-  readonly open: number;
+  readonly openConnections: number;
   /** The greatest number of connections open at the same time. */
-  readonly mostOpen: number;
+  readonly maxOpenConnections: number;
   /** Changes the behaviour for later requests. */
-  become(behaviour: Behaviour): void;
+  setBehaviour(behaviour: Behaviour): void;
 }
 
-/** Starts a receiver, which stops with the test. */
-export async function startReceiver(first: Behaviour = answer(200)): Promise<Receiver> {
-  const received: Received[] = [];
+/** Starts a receiver, which stops when the test ends. */
+export async function startReceiver(initialBehaviour: Behaviour = respond(200)): Promise<Receiver> {
+  const received: ReceivedRequest[] = [];
   const sockets = new Set<object>();
-  let behave = first;
-  let mostOpen = 0;
+  let behave = initialBehaviour;
+  let maxOpenConnections = 0;
   const server = createServer(async (request, response) => {
     response.on('error', () => {});
     const pieces: Buffer[] = [];
@@ -44,7 +44,7 @@ export async function startReceiver(first: Behaviour = answer(200)): Promise<Rec
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
-    mostOpen = Math.max(mostOpen, sockets.size);
+    maxOpenConnections = Math.max(maxOpenConnections, sockets.size);
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
@@ -57,26 +57,26 @@ export async function startReceiver(first: Behaviour = answer(200)): Promise<Rec
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
     received,
-    get open() {
+    get openConnections() {
       return sockets.size;
     },
-    get mostOpen() {
-      return mostOpen;
+    get maxOpenConnections() {
+      return maxOpenConnections;
     },
-    become(behaviour) {
+    setBehaviour(behaviour) {
       behave = behaviour;
     },
   };
 }
 
-/** Responds with a status. */
-export function answer(status: number, body = '', headers: Readonly<Record<string, string>> = {}): Behaviour {
+/** Creates a behaviour that responds with a status. */
+export function respond(status: number, body = '', headers: Readonly<Record<string, string>> = {}): Behaviour {
   return (response) => void response.writeHead(status, headers).end(body);
 }
 
 /** Fails a number of times, then responds with 200. */
-export function failTimes(times: number, failure: Behaviour = answer(500)): Behaviour {
-  return (response, number, request) => (number > times ? answer(200) : failure)(response, number, request);
+export function failTimes(times: number, failure: Behaviour = respond(500)): Behaviour {
+  return (response, number, request) => (number > times ? respond(200) : failure)(response, number, request);
 }
 
 /** Never responds. */

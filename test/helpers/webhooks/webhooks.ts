@@ -11,15 +11,15 @@ import type { TestGateway } from '../gateway.ts';
 /** The `SECRET_KEY` with which a gateway on Postgres seals secrets. */
 export const SECRET_KEY = 'ab'.repeat(32);
 
-/** An endpoint that does not exist. */
-export const ENDPOINT = 'https://hooks.example.com/in?of=us';
+/** The URL of an endpoint that does not exist. */
+export const ENDPOINT_URL = 'https://hooks.example.com/in?of=us';
 
 /** All readable fields of a subscription. */
-export const SUBSCRIPTION = `id chatbot { id } url description events channels schedule headerNames isActive
+export const SUBSCRIPTION_FIELDS = `id chatbot { id } url description events channels schedule headerNames isActive
   disabledReason failingSince willBeDisabledAt createdAt updatedAt`;
 
 /** All readable fields of a delivery. */
-export const DELIVERY = `id subscription { id } event eventId occurredAt status payload createdAt nextAttemptAt attemptCount
+export const DELIVERY_FIELDS = `id subscription { id } event eventId occurredAt status payload createdAt nextAttemptAt attemptCount
   attempts { number at durationMs statusCode error response }`;
 
 /** A subscription in a response. */
@@ -36,18 +36,18 @@ export async function subscribe(
   fields: object = {},
   key = gateway.key,
 ): Promise<Subscription & { secret: string }> {
-  const input = { url: ENDPOINT, events: ['LEAD_CAPTURED'], ...fields };
+  const input = { url: ENDPOINT_URL, events: ['LEAD_CAPTURED'], ...fields };
   const { webhookSubscription, secret } = await mutate<{ webhookSubscription: Subscription; secret: string }>(
     gateway,
     'createWebhookSubscription',
     input,
-    { selection: `webhookSubscription { ${SUBSCRIPTION} } secret`, key },
+    { selection: `webhookSubscription { ${SUBSCRIPTION_FIELDS} } secret`, key },
   );
   return { ...webhookSubscription, secret };
 }
 
-/** Writes an event without deliveries. */
-export async function writeEvent(
+/** Stores an event without deliveries. */
+export async function storeEvent(
   { deps, accountId }: TestGateway,
   fields: Partial<WebhookEvent> = {},
 ): Promise<WebhookEvent> {
@@ -63,13 +63,13 @@ export async function writeEvent(
   return event;
 }
 
-/** Writes a delivery of a new event; its status is `DELIVERED` unless `fields` override it. */
-export async function writeDelivery(
+/** Stores a delivery of a new event; its status is `DELIVERED` unless `fields` override it. */
+export async function storeDelivery(
   gateway: TestGateway,
   subscriptionId: string,
   fields: Partial<WebhookDelivery> = {},
 ): Promise<WebhookDelivery> {
-  const event = await writeEvent(gateway);
+  const event = await storeEvent(gateway);
   const delivery: WebhookDelivery = {
     ...createDelivery(event, subscriptionId, event.at),
     ...{ status: 'DELIVERED', body: '{}', attemptCount: 1, nextAttemptAt: null },
@@ -80,7 +80,7 @@ export async function writeDelivery(
 }
 
 /** Lists the stored deliveries of a subscription, oldest first. */
-export async function listStored({ deps }: TestGateway, subscriptionId: string) {
+export async function listStoredDeliveries({ deps }: TestGateway, subscriptionId: string) {
   return deps.db.read
     .selectFrom('webhook_deliveries')
     .selectAll()

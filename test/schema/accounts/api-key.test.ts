@@ -1,26 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { SCOPES } from '../../../src/domain/entities.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
-import { codesOf } from '../../helpers/sockets.ts';
-import { distinct, keyWith, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
+import { errorCodesOf } from '../../helpers/sockets.ts';
+import {
+  createKeyWith,
+  mutate,
+  mutation,
+  openGateway,
+  removeDuplicates,
+  runForForeignAndUnknownIds,
+  textOfLength,
+} from '../support.ts';
 
 const FIELDS = 'key apiKey { id name prefix scopes isActive lastUsedAt revokedAt }';
 
-interface Created {
+interface CreateApiKeyResult {
   readonly __typename: string;
   readonly key: string;
   readonly apiKey: { id: string };
 }
 
 const create = (gateway: TestGateway, input: object, key?: string) =>
-  mutate<Created>(gateway, 'createApiKey', input, { selection: FIELDS, ...(key && { key }) });
+  mutate<CreateApiKeyResult>(gateway, 'createApiKey', input, { selection: FIELDS, ...(key && { key }) });
 
 async function countKeys({ deps }: TestGateway): Promise<number> {
   return (await deps.db.read.selectFrom('api_keys').select('id').execute()).length;
 }
 
 describe('createApiKey', () => {
-  it('creates a working key, with its name trimmed', async () => {
+  it('creates a valid key, and trims its name', async () => {
     const gateway = await openGateway();
     const created = await create(gateway, { name: '  Website ' });
     expect(created).toMatchObject({
@@ -39,21 +47,21 @@ describe('createApiKey', () => {
     expect(data).toEqual({ viewer: { apiKey: { id: created.apiKey.id }, account: { id: gateway.accountId } } });
   });
 
-  it('grants the requested scopes, each once, or by default those of the calling key', async () => {
+  it('grants the requested scopes without duplicates, or by default those of the calling key', async () => {
     const gateway = await openGateway();
-    const manager = await keyWith(gateway, 'CHAT', 'MANAGE');
+    const managerKey = await createKeyWith(gateway, 'CHAT', 'MANAGE');
     expect(await create(gateway, { name: 'A', scopes: ['CHAT', 'READ', 'CHAT'] })).toMatchObject({
       apiKey: { scopes: ['READ', 'CHAT'] },
     });
-    expect(await create(gateway, { name: 'B', scopes: null }, manager)).toMatchObject({
+    expect(await create(gateway, { name: 'B', scopes: null }, managerKey)).toMatchObject({
       apiKey: { scopes: ['CHAT', 'MANAGE'] },
     });
   });
 
   it('grants no scope that the calling key does not have', async () => {
     const gateway = await openGateway();
-    const manager = await keyWith(gateway, 'MANAGE');
-    expect(await create(gateway, { name: 'A', scopes: ['READ', 'MANAGE'] }, manager)).toEqual({
+    const managerKey = await createKeyWith(gateway, 'MANAGE');
+    expect(await create(gateway, { name: 'A', scopes: ['READ', 'MANAGE'] }, managerKey)).toEqual({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',
       reason: 'scopes: This credential does not have READ.',
@@ -65,7 +73,7 @@ describe('createApiKey', () => {
   it.each([
     [{ name: '' }, 'name'],
     [{ name: ' \n ' }, 'name'],
-    [{ name: textOf(256) }, 'name'],
+    [{ name: textOfLength(256) }, 'name'],
     [{ name: 'a\0b' }, 'name'],
     [{ name: 'a\ud800' }, 'name'],
     [{ name: 'A', scopes: [] }, 'scopes'],
@@ -114,18 +122,18 @@ describe('revokeApiKey', () => {
   it('does not find a key of another account, and does not change it', async () => {
     const gateway = await openGateway();
     const { apiKey, key } = await create(gateway, { name: 'A' });
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation('revokeApiKey'),
       id: apiKey.id,
       kind: 'apiKey',
       variables: (id) => ({ input: { id } }),
     });
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       {
         status: 200,
         data: { revokeApiKey: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'API key not found.' } },
       },
     ]);
-    expect(codesOf(await gateway.graphql('{viewer{kind}}', {}, key))).toEqual([]);
+    expect(errorCodesOf(await gateway.graphql('{viewer{kind}}', {}, key))).toEqual([]);
   });
 });

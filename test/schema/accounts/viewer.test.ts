@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../helpers/clock.ts';
-import { codesOf } from '../../helpers/sockets.ts';
-import { keyWith, openGateway } from '../support.ts';
+import { errorCodesOf } from '../../helpers/sockets.ts';
+import { createKeyWith, openGateway } from '../support.ts';
 
 describe('viewer', () => {
   it('returns the kind, account and key of the caller', async () => {
-    const gateway = await openGateway({ replaced: { clock: createManualClock() } });
+    const gateway = await openGateway({ overrides: { clock: createManualClock() } });
     const { data, errors } = await gateway.graphql(`{ viewer {
       kind scopes account { id name createdAt } rateLimit { limit remaining resetAt }
       apiKey { id name prefix scopes isActive lastUsedAt createdAt revokedAt }
@@ -31,33 +31,33 @@ describe('viewer', () => {
     });
   });
 
-  it.each(['READ', 'CHAT', 'MANAGE'] as const)('is open to a key with %s alone', async (scope) => {
+  it.each(['READ', 'CHAT', 'MANAGE'] as const)('can be read by a key with %s alone', async (scope) => {
     const gateway = await openGateway();
     const { data } = await gateway.graphql(
       '{viewer{scopes account{id usage{messages}} apiKey{name}}}',
       {},
-      await keyWith(gateway, scope),
+      await createKeyWith(gateway, scope),
     );
     expect(data).toMatchObject({ viewer: { scopes: [scope], account: { id: gateway.accountId } } });
   });
 
   it('lists the keys of the account to keys with MANAGE only, newest first', async () => {
     const gateway = await openGateway();
-    const read = await keyWith(gateway, 'READ', 'CHAT');
+    const chatKey = await createKeyWith(gateway, 'READ', 'CHAT');
     await gateway.createTenant();
     const query = '{viewer{account{apiKeys{prefix scopes}}}}';
     expect((await gateway.graphql(query)).data).toEqual({
       viewer: {
         account: {
           apiKeys: [
-            { prefix: read.slice(0, 8), scopes: ['READ', 'CHAT'] },
+            { prefix: chatKey.slice(0, 8), scopes: ['READ', 'CHAT'] },
             { prefix: gateway.key.slice(0, 8), scopes: ['READ', 'CHAT', 'MANAGE'] },
           ],
         },
       },
     });
-    const refused = await gateway.graphql(query, {}, read);
-    expect(codesOf(refused)).toEqual(['FORBIDDEN']);
+    const refused = await gateway.graphql(query, {}, chatKey);
+    expect(errorCodesOf(refused)).toEqual(['FORBIDDEN']);
     expect(refused.data).toBeUndefined();
   });
 });

@@ -14,7 +14,7 @@ const DEFAULT = {
 };
 
 describe('the answering settings of a chatbot', () => {
-  it('have defaults, and change only in the given fields', async () => {
+  it('have defaults, and an update changes only the fields it contains', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway);
     const update = async (answering: object | null) =>
@@ -40,7 +40,7 @@ describe('the answering settings of a chatbot', () => {
     [{ fallbackModels: [{ provider: 'nobody' }] }, ['answering', 'fallbackModels', '0', 'provider']],
     [{ fallbackModels: [{ provider: 'openai', model: ' ' }] }, ['answering', 'fallbackModels', '0', 'model']],
     [{ fallbackModels: Array.from({ length: 6 }, () => ({ provider: 'openai' })) }, ['answering', 'fallbackModels']],
-  ])('are rejected as %j', async (answering, path) => {
+  ])('are rejected if they contain %j', async (answering, path) => {
     const gateway = await openGateway();
     const refused = await mutate(gateway, 'createChatbot', { name: 'A', answering });
     expect(refused).toMatchObject({ __typename: 'InvalidInputError', fields: [{ path }] });

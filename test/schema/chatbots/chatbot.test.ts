@@ -1,48 +1,55 @@
 import { describe, expect, it } from 'vitest';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
-import { codesOf } from '../../helpers/sockets.ts';
+import { errorCodesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { distinct, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
+import {
+  mutate,
+  mutation,
+  openGateway,
+  removeDuplicates,
+  runForForeignAndUnknownIds,
+  textOfLength,
+} from '../support.ts';
 
 const FIELDS =
   'id name slug provider model instructions fallbackMessage handoffMessage isActive metadata createdAt updatedAt';
 const CHATBOT = `query ($id: ID, $slug: String) { chatbot(id: $id, slug: $slug) { ${FIELDS} } }`;
 
-interface Answered {
+interface ChatbotPayload {
   readonly chatbot: Record<string, unknown> & { id: string };
 }
 
 const create = (gateway: TestGateway, input: object) =>
-  mutate<Answered>(gateway, 'createChatbot', input, { selection: `chatbot { ${FIELDS} }` });
+  mutate<ChatbotPayload>(gateway, 'createChatbot', input, { selection: `chatbot { ${FIELDS} }` });
 const update = (gateway: TestGateway, input: object) =>
-  mutate<Answered>(gateway, 'updateChatbot', input, { selection: `chatbot { ${FIELDS} }` });
+  mutate<ChatbotPayload>(gateway, 'updateChatbot', input, { selection: `chatbot { ${FIELDS} }` });
 
-/** The id of no chatbot. */
+/** An id that no chatbot has. */
 const UNKNOWN_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43';
 
 const BAD_FIELDS: readonly (readonly [path: string, value: unknown])[] = [
   ['name', ' '],
-  ['name', textOf(256)],
+  ['name', textOfLength(256)],
   ['name', 'a\0'],
   ['slug', ''],
   ['slug', 'Upper'],
   ['slug', '-a'],
   ['slug', 'a-'],
   ['slug', 'a b'],
-  ['slug', textOf(65)],
+  ['slug', textOfLength(65)],
   ['slug', 'a\n'],
   ['slug', UNKNOWN_ID],
   ['provider', 'nobody'],
   ['provider', '__proto__'],
   ['model', ''],
-  ['instructions', textOf(32_001)],
+  ['instructions', textOfLength(32_001)],
   ['fallbackMessage', ''],
-  ['fallbackMessage', textOf(2_001)],
+  ['fallbackMessage', textOfLength(2_001)],
   ['handoffMessage', ''],
   ['metadata', []],
   ['metadata', 'text'],
-  ['metadata', { a: textOf(16_384) }],
+  ['metadata', { a: textOfLength(16_384) }],
 ];
 
 describe('createChatbot', () => {
@@ -66,7 +73,7 @@ describe('createChatbot', () => {
     expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot });
   });
 
-  it('stores every given field', async () => {
+  it('stores every field of its input', async () => {
     const gateway = await openGateway();
     const input = {
       name: 'A',
@@ -85,14 +92,14 @@ describe('createChatbot', () => {
     { name: '!', slugs: ['chatbot', 'chatbot-2', 'chatbot-3'] },
     { name: '客服', slugs: ['chatbot', 'chatbot-2', 'chatbot-3'] },
     { name: ' Ça va? ', slugs: ['ca-va', 'ca-va-2', 'ca-va-3'] },
-    { name: textOf(255), slugs: [textOf(56), `${textOf(56)}-2`, `${textOf(56)}-3`] },
-    { name: `${textOf(55)} y`, slugs: [textOf(55), `${textOf(55)}-2`, `${textOf(55)}-3`] },
+    { name: textOfLength(255), slugs: [textOfLength(56), `${textOfLength(56)}-2`, `${textOfLength(56)}-3`] },
+    { name: `${textOfLength(55)} y`, slugs: [textOfLength(55), `${textOfLength(55)}-2`, `${textOfLength(55)}-3`] },
     { name: UNKNOWN_ID, slugs: [`${UNKNOWN_ID}-2`, `${UNKNOWN_ID}-3`, `${UNKNOWN_ID}-4`] },
   ])('generates the slug $slugs.0 for a name', async ({ name, slugs }) => {
     const gateway = await openGateway();
-    const made = [];
-    for (const _ of slugs) made.push((await create(gateway, { name })).chatbot.slug);
-    expect(made).toEqual(slugs);
+    const createdSlugs = [];
+    for (const _ of slugs) createdSlugs.push((await create(gateway, { name })).chatbot.slug);
+    expect(createdSlugs).toEqual(slugs);
   });
 
   it('rejects a slug that is taken in its account, but not one of another account', async () => {
@@ -129,15 +136,15 @@ describe('updateChatbot', () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', model: 'm', instructions: 'Be kind.', metadata: { a: 1 } });
     const input = { id: chatbot.id, name: 'B', metadata: { b: 2 }, isActive: false, model: null };
-    const changed = (await update(gateway, input)).chatbot;
-    expect(changed).toEqual({
+    const updated = (await update(gateway, input)).chatbot;
+    expect(updated).toEqual({
       ...chatbot,
       name: 'B',
       metadata: { b: 2 },
       isActive: false,
       updatedAt: expect.any(String),
     });
-    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot: changed });
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot: updated });
   });
 
   it('accepts its own slug, and rejects that of another chatbot', async () => {
@@ -162,13 +169,16 @@ describe('updateChatbot', () => {
 describe('deleteChatbot', () => {
   it('deletes everything that belongs to the chatbot, and nothing else', async () => {
     const gateway = await openGateway();
-    const [id, other] = [await createChatbot(gateway, { sources: ['Towers are tall.'] }), await createChatbot(gateway)];
-    const kept = await send(gateway, { chatbotId: other, content: 'Hello' });
-    const gone = await send(gateway, { chatbotId: id, content: 'Are towers tall?' });
-    for (const { replyId } of [kept, gone]) await webSocket.subscribe(gateway, { messageId: replyId }).ended;
+    const [id, otherId] = [
+      await createChatbot(gateway, { sources: ['Towers are tall.'] }),
+      await createChatbot(gateway),
+    ];
+    const keptIds = await send(gateway, { chatbotId: otherId, content: 'Hello' });
+    const deletedIds = await send(gateway, { chatbotId: id, content: 'Are towers tall?' });
+    for (const { replyId } of [keptIds, deletedIds]) await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     expect(await mutate(gateway, 'deleteChatbot', { id }, { selection: 'deletedId' })).toMatchObject({ deletedId: id });
 
-    const ids = [id, gone.conversationId, gone.messageId, gone.replyId];
+    const ids = [id, deletedIds.conversationId, deletedIds.messageId, deletedIds.replyId];
     const { data } = await gateway.graphql('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids });
     expect(data).toEqual({ nodes: [null, null, null, null] });
     const { read } = gateway.deps.db;
@@ -181,7 +191,7 @@ describe('deleteChatbot', () => {
 });
 
 describe('chatbot', () => {
-  it('is found by its id in any case, and by its slug', async () => {
+  it('is found by its id in upper or lower case, and by its slug', async () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', slug: 'a' });
     expect((await gateway.graphql(CHATBOT, { id: chatbot.id.toUpperCase() })).data).toEqual({ chatbot });
@@ -190,11 +200,11 @@ describe('chatbot', () => {
   });
 
   it.each([{}, { id: null, slug: null }, { id: 'a', slug: 'a' }])(
-    'is requested by exactly one of the two, not by %j',
+    'requires either an id or a slug, not %j',
     async (variables) => {
       const gateway = await openGateway();
       const answer = await gateway.graphql(CHATBOT, variables);
-      expect([codesOf(answer), answer.data]).toEqual([['BAD_USER_INPUT'], { chatbot: null }]);
+      expect([errorCodesOf(answer), answer.data]).toEqual([['BAD_USER_INPUT'], { chatbot: null }]);
     },
   );
 
@@ -202,8 +212,8 @@ describe('chatbot', () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', slug: 'a' });
     const query = 'query ($id: ID!) { chatbot(id: $id) { id } }';
-    const answers = await runAsOtherAccount(gateway, { query, id: chatbot.id, kind: 'chatbot' });
-    expect(distinct(answers)).toEqual([{ status: 200, data: { chatbot: null } }]);
+    const answers = await runForForeignAndUnknownIds(gateway, { query, id: chatbot.id, kind: 'chatbot' });
+    expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { chatbot: null } }]);
     const { key } = await gateway.createTenant();
     expect((await gateway.graphql(CHATBOT, { slug: 'a' }, key)).data).toEqual({ chatbot: null });
     expect((await gateway.graphql('{chatbots{nodes{id}}}', {}, key)).data).toEqual({ chatbots: { nodes: [] } });
@@ -216,13 +226,13 @@ describe('chatbot', () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A' });
     const variables = (id: string) => ({ input: input(id) });
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation(name),
       id: chatbot.id,
       kind: 'chatbot',
       variables,
     });
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       {
         status: 200,
         data: { [name]: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Chatbot not found.' } },

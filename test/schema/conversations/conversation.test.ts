@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { distinct, mutate, openGateway, runAsOtherAccount } from '../support.ts';
+import { mutate, openGateway, removeDuplicates, runForForeignAndUnknownIds } from '../support.ts';
 
 const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
   id sessionId channel status metadata createdAt updatedAt chatbot { id } lastMessage { id }
@@ -12,7 +12,7 @@ const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
 describe('conversation', () => {
   it('returns its messages, oldest first', async () => {
     const engine = createScriptedEngine();
-    const gateway = await openGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+    const gateway = await openGateway({ overrides: { engines: new Map([['builtin', engine]]) } });
     const chatbotId = await createChatbot(gateway);
     engine.push(delta('Good day.'), finish);
     const first = await send(gateway, { chatbotId, sessionId: 'visit', content: ' Hello ' });
@@ -57,11 +57,15 @@ describe('conversation', () => {
     await reader.ended;
   });
 
-  it('is null for other accounts, whatever the id', async () => {
+  it('is null for other accounts, as for an unknown id', async () => {
     const gateway = await openGateway();
     const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
-    const answers = await runAsOtherAccount(gateway, { query: CONVERSATION, id: conversationId, kind: 'conversation' });
-    expect(distinct(answers)).toEqual([{ status: 200, data: { conversation: null } }]);
+    const answers = await runForForeignAndUnknownIds(gateway, {
+      query: CONVERSATION,
+      id: conversationId,
+      kind: 'conversation',
+    });
+    expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { conversation: null } }]);
   });
 
   it('has the channel of its first message', async () => {
@@ -82,7 +86,7 @@ describe('conversation', () => {
 });
 
 describe('conversations', () => {
-  it('are listed newest first, optionally of one status, each with its last message', async () => {
+  it('are listed newest first, optionally filtered by status, each with its last message', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const ids: string[] = [];
@@ -99,15 +103,15 @@ describe('conversations', () => {
     const query = `query ($id: ID!, $status: ConversationStatus) {
       chatbot(id: $id) { conversations(status: $status) { nodes { id status lastMessage { role } } } }
     }`;
-    const listed = async (status?: string) => (await gateway.graphql(query, { id: chatbotId, status })).data;
-    const row = (id: string, status: string) => ({ id, status, lastMessage: { role: 'ASSISTANT' } });
+    const listConversations = async (status?: string) => (await gateway.graphql(query, { id: chatbotId, status })).data;
+    const node = (id: string, status: string) => ({ id, status, lastMessage: { role: 'ASSISTANT' } });
     const page = (...nodes: object[]) => ({ chatbot: { conversations: { nodes } } });
-    expect(await listed()).toEqual(page(row(three, 'OPEN'), row(two, 'CLOSED'), row(one, 'OPEN')));
-    expect(await listed('CLOSED')).toEqual(page(row(two, 'CLOSED')));
-    expect(await listed('ESCALATED')).toEqual(page());
+    expect(await listConversations()).toEqual(page(node(three, 'OPEN'), node(two, 'CLOSED'), node(one, 'OPEN')));
+    expect(await listConversations('CLOSED')).toEqual(page(node(two, 'CLOSED')));
+    expect(await listConversations('ESCALATED')).toEqual(page());
 
     // A message to a closed conversation reopens it.
     await mutate(gateway, 'sendMessage', { conversationId: two, content: 'Still there?' });
-    expect(await listed('CLOSED')).toEqual(page());
+    expect(await listConversations('CLOSED')).toEqual(page());
   });
 });

@@ -4,15 +4,22 @@ import { createChatbot, send } from '../../helpers/chatbots.ts';
 import { createManualClock } from '../../helpers/clock.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { createScriptedEngine, finish } from '../../helpers/models/engines.ts';
-import { codesOf } from '../../helpers/sockets.ts';
+import { errorCodesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { distinct, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
+import {
+  mutate,
+  mutation,
+  openGateway,
+  removeDuplicates,
+  runForForeignAndUnknownIds,
+  textOfLength,
+} from '../support.ts';
 
 const FIELDS = `notice conversation { id sessionId status channel metadata chatbot { id } }
   sent: userMessage { id role status content metadata parent { id } rating error { code } completedAt }
   reply { id role status content citations { quote } finishReason usage { inputTokens } parent { id } metadata completedAt }`;
 
-interface Sent {
+interface SendResult {
   readonly __typename: string;
   readonly conversation: { id: string; sessionId: string };
   readonly sent: { id: string };
@@ -20,9 +27,9 @@ interface Sent {
 }
 
 const sendMessage = (gateway: TestGateway, input: object) =>
-  mutate<Sent>(gateway, 'sendMessage', input, { selection: FIELDS });
+  mutate<SendResult>(gateway, 'sendMessage', input, { selection: FIELDS });
 
-/** The numbers of stored conversations, messages and reserved replies. */
+/** Returns the numbers of stored conversations, stored messages, and replies that count against the quota. */
 async function countRows({ deps }: TestGateway): Promise<number[]> {
   const { read } = deps.db;
   const conversations = await read.selectFrom('conversations').select('id').execute();
@@ -31,14 +38,14 @@ async function countRows({ deps }: TestGateway): Promise<number[]> {
   return [conversations.length, messages.length, usage.reduce((sum, row) => sum + row.messages, 0)];
 }
 
-/** A JSON value nested `depth` levels deep. */
-const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
+/** Returns a JSON value nested `depth` levels deep. */
+const nestObject = (depth: number): unknown => (depth === 0 ? 1 : { a: nestObject(depth - 1) });
 
 describe('sendMessage', () => {
   it('stores the message, creates the reply, and returns before the reply is generated', async () => {
     const clock = createManualClock();
     const engine = createScriptedEngine();
-    const gateway = await openGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
+    const gateway = await openGateway({ overrides: { clock, engines: new Map([['builtin', engine]]) } });
     const chatbotId = await createChatbot(gateway);
     const metadata = { page: '/prices', tags: ['a', null, 1.5] };
     const answer = await sendMessage(gateway, { chatbotId, content: '\n Hello 👋 \t', metadata });
@@ -82,18 +89,18 @@ describe('sendMessage', () => {
     await webSocket.subscribe(gateway, { messageId: answer.reply.id }).ended;
   });
 
-  it('continues the conversation of a session with the same chatbot', async () => {
+  it('continues the conversation that the session id names, but only with the same chatbot', async () => {
     const gateway = await openGateway();
-    const [chatbotId, other] = [await createChatbot(gateway), await createChatbot(gateway)];
+    const [chatbotId, otherChatbotId] = [await createChatbot(gateway), await createChatbot(gateway)];
     const first = await sendMessage(gateway, { chatbotId, sessionId: 'visit', content: 'One', metadata: { a: 1 } });
     const again = await sendMessage(gateway, { chatbotId, sessionId: ' visit ', content: 'Two', metadata: { b: 2 } });
-    const elsewhere = await sendMessage(gateway, { chatbotId: other, sessionId: 'visit', content: 'One' });
+    const elsewhere = await sendMessage(gateway, { chatbotId: otherChatbotId, sessionId: 'visit', content: 'One' });
     expect(first.conversation.sessionId).toBe('visit');
     expect(again).toMatchObject({ conversation: first.conversation, sent: { metadata: { b: 2 } } });
     expect(elsewhere.conversation.id).not.toBe(first.conversation.id);
   });
 
-  it('creates one conversation for concurrent messages of a new session', async () => {
+  it('creates one conversation for concurrent messages with the same new session id', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const answers = await Promise.all(
@@ -113,29 +120,29 @@ describe('sendMessage', () => {
 
   it.each([1, 8_000])('accepts %i characters', async (length) => {
     const gateway = await openGateway();
-    const input = { chatbotId: await createChatbot(gateway), content: `  ${textOf(length)}  ` };
-    expect(await sendMessage(gateway, input)).toMatchObject({ sent: { content: textOf(length) } });
+    const input = { chatbotId: await createChatbot(gateway), content: `  ${textOfLength(length)}  ` };
+    expect(await sendMessage(gateway, input)).toMatchObject({ sent: { content: textOfLength(length) } });
   });
 
   it.each<[string, object, string[]]>([
-    ['nothing', { content: '' }, ['content']],
+    ['an empty text', { content: '' }, ['content']],
     ['white space', { content: ' \n\t\u3000\u00a0' }, ['content']],
-    ['8,001 characters', { content: textOf(8_001) }, ['content']],
+    ['8,001 characters', { content: textOfLength(8_001) }, ['content']],
     ['a NUL', { content: 'a\0b' }, ['content']],
-    ['half a surrogate pair', { content: 'a\ud83d' }, ['content']],
-    ['the other half of a surrogate pair', { content: '\udc4ba' }, ['content']],
-    ['an empty session', { sessionId: '' }, ['sessionId']],
-    ['a session of 256 characters', { sessionId: textOf(256) }, ['sessionId']],
-    ['a session with a NUL', { sessionId: 'a\0' }, ['sessionId']],
+    ['an unpaired high surrogate', { content: 'a\ud83d' }, ['content']],
+    ['an unpaired low surrogate', { content: '\udc4ba' }, ['content']],
+    ['an empty session id', { sessionId: '' }, ['sessionId']],
+    ['a session id of 256 characters', { sessionId: textOfLength(256) }, ['sessionId']],
+    ['a session id with a NUL', { sessionId: 'a\0' }, ['sessionId']],
     ['metadata that is text', { metadata: 'a' }, ['metadata']],
     ['metadata that is a list', { metadata: [{}] }, ['metadata']],
     ['metadata that is true', { metadata: true }, ['metadata']],
-    ['metadata of more than 16 kB', { metadata: { a: textOf(16_377) } }, ['metadata']],
+    ['metadata of more than 16 kB', { metadata: { a: textOfLength(16_377) } }, ['metadata']],
     ['metadata of more than 16 kB in UTF-8', { metadata: { a: 'é'.repeat(8_189) } }, ['metadata']],
-    ['a chatbot and a conversation', { conversationId: createId('conversation') }, []],
-    ['neither', { chatbotId: null }, []],
+    ['both a chatbot and a conversation', { conversationId: createId('conversation') }, []],
+    ['neither a chatbot nor a conversation', { chatbotId: null }, []],
     [
-      'a session with a conversation',
+      'a session id with a conversation',
       { chatbotId: null, conversationId: createId('conversation'), sessionId: 's' },
       ['sessionId'],
     ],
@@ -146,19 +153,19 @@ describe('sendMessage', () => {
     expect(await countRows(gateway)).toEqual([0, 0, 0]);
   });
 
-  it('accepts metadata of 16 kB nested 32 levels deep, but no deeper', async () => {
+  it('accepts metadata of 16 kB, and metadata nested 32 levels deep, but no deeper', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
-    const take = (metadata: unknown) => sendMessage(gateway, { chatbotId, content: 'Hello', metadata });
-    for (const metadata of [{ a: textOf(16_376) }, nested(32)])
-      expect(await take(metadata)).toMatchObject({ sent: { metadata } });
+    const sendMetadata = (metadata: unknown) => sendMessage(gateway, { chatbotId, content: 'Hello', metadata });
+    for (const metadata of [{ a: textOfLength(16_376) }, nestObject(32)])
+      expect(await sendMetadata(metadata)).toMatchObject({ sent: { metadata } });
     const before = await countRows(gateway);
     for (const depth of [33, 40]) {
-      const input = { chatbotId, content: 'Hello', metadata: nested(depth) };
-      expect(codesOf(await gateway.graphql(mutation('sendMessage'), { input }))).toEqual(['BAD_USER_INPUT']);
+      const input = { chatbotId, content: 'Hello', metadata: nestObject(depth) };
+      expect(errorCodesOf(await gateway.graphql(mutation('sendMessage'), { input }))).toEqual(['BAD_USER_INPUT']);
     }
     const literal = `mutation { sendMessage(input: { chatbotId: "1", content: "a", metadata: ${'{a:'.repeat(40)}1${'}'.repeat(40)} }) { __typename } }`;
-    expect(codesOf(await gateway.graphql(literal))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
+    expect(errorCodesOf(await gateway.graphql(literal))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
     expect((await countRows(gateway)).slice(0, 2)).toEqual(before.slice(0, 2));
   });
 
@@ -186,9 +193,9 @@ describe('sendMessage', () => {
     });
   });
 
-  it('rejects the third message of a month with a quota of two, and stores nothing of it', async () => {
+  it('rejects messages above the monthly quota of two, and stores nothing', async () => {
     const clock = createManualClock();
-    const gateway = await openGateway({ env: { MONTHLY_MESSAGE_LIMIT: '2' }, replaced: { clock } });
+    const gateway = await openGateway({ env: { MONTHLY_MESSAGE_LIMIT: '2' }, overrides: { clock } });
     const chatbotId = await createChatbot(gateway);
     const answers = await Promise.all(
       [1, 2, 3, 4].map((i) => sendMessage(gateway, { chatbotId, content: `Number ${i}` })),
@@ -199,15 +206,17 @@ describe('sendMessage', () => {
       reason: 'Monthly message limit reached.',
     };
     expect(answers.filter(({ __typename }) => __typename === 'SendMessagePayload')).toHaveLength(2);
-    expect(distinct(answers.filter(({ __typename }) => __typename !== 'SendMessagePayload'))).toEqual([refused]);
+    expect(removeDuplicates(answers.filter(({ __typename }) => __typename !== 'SendMessagePayload'))).toEqual([
+      refused,
+    ]);
     expect(await countRows(gateway)).toEqual([2, 4, 2]);
 
-    const other = await gateway.createTenant();
-    const input = { chatbotId: await createChatbot(gateway, { key: other.key }), content: 'Hello' };
-    expect(await mutate(gateway, 'sendMessage', input, { key: other.key })).toEqual({
+    const otherTenant = await gateway.createTenant();
+    const input = { chatbotId: await createChatbot(gateway, { key: otherTenant.key }), content: 'Hello' };
+    expect(await mutate(gateway, 'sendMessage', input, { key: otherTenant.key })).toEqual({
       __typename: 'SendMessagePayload',
     });
-    clock.turn(31 * 24 * 3_600_000);
+    clock.advance(31 * 24 * 3_600_000);
     expect(await sendMessage(gateway, { chatbotId, content: 'Hello' })).toMatchObject({
       __typename: 'SendMessagePayload',
     });
@@ -216,18 +225,18 @@ describe('sendMessage', () => {
   it.each([
     { kind: 'chatbot', field: 'chatbotId', reason: 'Chatbot not found.' },
     { kind: 'conversation', field: 'conversationId', reason: 'Conversation not found.' },
-  ] as const)("finds no $kind of another account's, and stores nothing", async ({ kind, field, reason }) => {
+  ] as const)('does not find a $kind of another account, and stores nothing', async ({ kind, field, reason }) => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const { conversationId } = await send(gateway, { chatbotId, content: 'Hello' });
     const before = await countRows(gateway);
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation('sendMessage'),
       id: kind === 'chatbot' ? chatbotId : conversationId,
       kind,
       variables: (id) => ({ input: { [field]: id, content: 'Hello' } }),
     });
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       { status: 200, data: { sendMessage: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason } } },
     ]);
     expect((await countRows(gateway)).slice(0, 2)).toEqual(before.slice(0, 2));

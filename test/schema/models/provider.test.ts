@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { BUILTIN, PROVIDERS } from '../../../src/domain/providers.ts';
 import { createManualClock } from '../../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
-import { createScriptedModels, MODEL_FINISH, type ModelScript } from '../../helpers/models/models.ts';
-import { mutate, openGateway as open, textOf } from '../support.ts';
+import { createScriptedModels, MODEL_FINISH, type ModelScript } from '../../helpers/models/scripted-models.ts';
+import { mutate, openGateway as open, textOfLength } from '../support.ts';
 
 const KEY = 'sk-abcdefghijkl-WXYZ';
 const PROVIDER =
@@ -17,9 +17,9 @@ interface Provider {
   readonly models: readonly { model: string; lastError: { code: string } | null }[];
 }
 
-const set = (gateway: TestGateway, input: object, key?: string) =>
+const setProviderKey = (gateway: TestGateway, input: object, key?: string) =>
   mutate<{ provider: Provider }>(gateway, 'setProviderKey', input, { selection: PROVIDER, ...(key && { key }) });
-const remove = (gateway: TestGateway, provider: string, key?: string) =>
+const deleteProviderKey = (gateway: TestGateway, provider: string, key?: string) =>
   mutate<{ provider: Provider }>(
     gateway,
     'deleteProviderKey',
@@ -27,7 +27,7 @@ const remove = (gateway: TestGateway, provider: string, key?: string) =>
     { selection: PROVIDER, ...(key && { key }) },
   );
 
-async function list(gateway: TestGateway, key?: string): Promise<Record<string, Provider>> {
+async function listProviders(gateway: TestGateway, key?: string): Promise<Record<string, Provider>> {
   const { data } = await gateway.graphql<{ providers: Provider[] }>(
     `{ providers { name isConfigured keySource keyEnding baseUrl
          models { model workedAt failedAt lastError { code message } } lastError { code message } } }`,
@@ -41,16 +41,16 @@ const countKeys = async ({ deps }: TestGateway) =>
   (await deps.db.read.selectFrom('provider_keys').select('provider').execute()).length;
 
 describe('providers', () => {
-  it('lists all providers and whether the operator has configured them, but no details of that', async () => {
+  it('lists all providers and whether the operator has configured them, but none of their settings', async () => {
     const env = {
       OPENAI_API_KEY: KEY,
       XAI_BASE_URL: 'https://proxy.example/v1',
       OPENAI_COMPATIBLE_BASE_URL: 'http://gpu/v1',
     };
     const gateway = await openGateway({ env });
-    const providers = await list(gateway);
+    const providers = await listProviders(gateway);
     expect(Object.keys(providers)).toEqual([BUILTIN, ...PROVIDERS]);
-    const nothing = {
+    const unconfigured = {
       isConfigured: false,
       keySource: null,
       keyEnding: null,
@@ -58,19 +58,19 @@ describe('providers', () => {
       models: [],
       lastError: null,
     };
-    expect(providers[BUILTIN]).toEqual({ name: BUILTIN, ...nothing, isConfigured: true });
+    expect(providers[BUILTIN]).toEqual({ name: BUILTIN, ...unconfigured, isConfigured: true });
     for (const name of PROVIDERS) {
       const isSet = name === 'openai' || name === 'open';
       expect(providers[name]).toEqual({
         name,
-        ...nothing,
+        ...unconfigured,
         isConfigured: isSet,
         keySource: isSet ? 'ENVIRONMENT' : null,
       });
     }
   });
 
-  it('returns the display name and default model of each', async () => {
+  it('returns the display name and default model of each provider', async () => {
     const gateway = await openGateway();
     const { data } = await gateway.graphql('{ providers { name label defaultModel } }');
     expect(data).toMatchObject({
@@ -82,17 +82,17 @@ describe('providers', () => {
     });
   });
 
-  it('reports the outcomes of models, most recently used first, to their own account only', async () => {
+  it('reports the last outcome of each model, most recently used first, only to the account that used it', async () => {
     const clock = createManualClock();
-    const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, replaced: { clock } });
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, overrides: { clock } });
     const { providerAccess, background } = gateway.deps;
     providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: 'good' }, null);
     await background.drain(1_000);
-    clock.turn(1);
+    clock.advance(1);
     providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: 'bad' }, 'PROVIDER_MISCONFIGURED');
     await background.drain(1_000);
-    const failure = { code: 'PROVIDER_MISCONFIGURED', message: 'The model is not set up rightly.' };
-    expect((await list(gateway)).openai).toMatchObject({
+    const failure = { code: 'PROVIDER_MISCONFIGURED', message: 'The model is not configured correctly.' };
+    expect((await listProviders(gateway)).openai).toMatchObject({
       models: [
         { model: 'bad', workedAt: null, failedAt: expect.any(String), lastError: failure },
         { model: 'good', workedAt: expect.any(String), failedAt: null, lastError: null },
@@ -100,14 +100,14 @@ describe('providers', () => {
       lastError: failure,
     });
     const { key } = await gateway.createTenant();
-    expect((await list(gateway, key)).openai).toMatchObject({ models: [], lastError: null });
+    expect((await listProviders(gateway, key)).openai).toMatchObject({ models: [], lastError: null });
   });
 });
 
 describe('setProviderKey', () => {
   it("sets the account's own key, which overrides the operator's, and returns its ending only", async () => {
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-of-the-operator' } });
-    const answer = await set(gateway, { provider: 'openai', apiKey: ` ${KEY}\n` });
+    const answer = await setProviderKey(gateway, { provider: 'openai', apiKey: ` ${KEY}\n` });
     expect(answer).toEqual({
       __typename: 'SetProviderKeyPayload',
       provider: {
@@ -130,8 +130,11 @@ describe('setProviderKey', () => {
 
   it('replaces all settings, and clears the outcomes recorded with them', async () => {
     const gateway = await openGateway();
-    await set(gateway, { provider: 'xai', apiKey: KEY, baseUrl: 'https://models.example.com/v1/' });
-    expect((await list(gateway)).xai).toMatchObject({ keyEnding: 'WXYZ', baseUrl: 'https://models.example.com/v1' });
+    await setProviderKey(gateway, { provider: 'xai', apiKey: KEY, baseUrl: 'https://models.example.com/v1/' });
+    expect((await listProviders(gateway)).xai).toMatchObject({
+      keyEnding: 'WXYZ',
+      baseUrl: 'https://models.example.com/v1',
+    });
     gateway.deps.providerAccess.recordOutcome(
       gateway.accountId,
       { provider: 'xai', model: 'a' },
@@ -139,20 +142,22 @@ describe('setProviderKey', () => {
     );
     gateway.deps.providerAccess.recordOutcome(gateway.accountId, { provider: 'glm', model: 'b' }, null);
     await gateway.deps.background.drain(1_000);
-    await set(gateway, { provider: 'xai', apiKey: 'short' });
-    const { xai, glm } = await list(gateway);
+    await setProviderKey(gateway, { provider: 'xai', apiKey: 'short' });
+    const { xai, glm } = await listProviders(gateway);
     expect(xai).toMatchObject({ keyEnding: null, baseUrl: null, models: [], lastError: null });
     expect(glm?.models).toHaveLength(1);
     expect(await countKeys(gateway)).toBe(1);
   });
 
-  it('requires an address but no key for `open`, and a key for all others', async () => {
+  it('requires a base URL but no key for `open`, and a key for all others', async () => {
     const gateway = await openGateway();
-    expect(await set(gateway, { provider: 'open', baseUrl: 'https://models.example.com' })).toMatchObject({
+    expect(await setProviderKey(gateway, { provider: 'open', baseUrl: 'https://models.example.com' })).toMatchObject({
       provider: { isConfigured: true, keySource: 'ACCOUNT', keyEnding: null, baseUrl: 'https://models.example.com' },
     });
-    expect(await set(gateway, { provider: 'open', apiKey: KEY })).toMatchObject({ fields: [{ path: ['baseUrl'] }] });
-    expect(await set(gateway, { provider: 'glm', baseUrl: 'https://models.example.com' })).toMatchObject({
+    expect(await setProviderKey(gateway, { provider: 'open', apiKey: KEY })).toMatchObject({
+      fields: [{ path: ['baseUrl'] }],
+    });
+    expect(await setProviderKey(gateway, { provider: 'glm', baseUrl: 'https://models.example.com' })).toMatchObject({
       fields: [{ path: ['apiKey'] }],
     });
   });
@@ -169,7 +174,7 @@ describe('setProviderKey', () => {
     [{ provider: 'openai', apiKey: 'sk\na' }, 'apiKey'],
     [{ provider: 'openai', apiKey: 'sk\0' }, 'apiKey'],
     [{ provider: 'openai', apiKey: 'skä' }, 'apiKey'],
-    [{ provider: 'openai', apiKey: textOf(513) }, 'apiKey'],
+    [{ provider: 'openai', apiKey: textOfLength(513) }, 'apiKey'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: '' }, 'baseUrl'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'models.example.com' }, 'baseUrl'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'http://127.0.0.1:11434/v1' }, 'baseUrl'],
@@ -177,29 +182,29 @@ describe('setProviderKey', () => {
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://user:pass@models.example.com/' }, 'baseUrl'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com/v1?key=a' }, 'baseUrl'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com/v1#a' }, 'baseUrl'],
-    [{ provider: 'openai', apiKey: KEY, baseUrl: `https://models.example.com/${textOf(2_048)}` }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: `https://models.example.com/${textOfLength(2_048)}` }, 'baseUrl'],
   ])('rejects %j', async (input, path) => {
     const gateway = await openGateway();
-    const answer = await set(gateway, input);
+    const answer = await setProviderKey(gateway, input);
     expect(answer).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
     expect(await countKeys(gateway)).toBe(0);
   });
 
   it('accepts internal addresses that the operator allows, on any port', async () => {
     const gateway = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.0/8' } });
-    expect(await set(gateway, { provider: 'open', baseUrl: 'http://127.0.0.1:11434/v1' })).toMatchObject({
+    expect(await setProviderKey(gateway, { provider: 'open', baseUrl: 'http://127.0.0.1:11434/v1' })).toMatchObject({
       provider: { baseUrl: 'http://127.0.0.1:11434/v1' },
     });
   });
 
   it("hides an account's credentials from all other accounts", async () => {
     const gateway = await openGateway();
-    await set(gateway, { provider: 'openai', apiKey: KEY });
-    const stranger = await gateway.createTenant();
-    const nothing = { isConfigured: false, keySource: null, keyEnding: null };
-    expect((await list(gateway, stranger.key)).openai).toMatchObject(nothing);
-    await set(gateway, { provider: 'openai', apiKey: 'sk-of-the-stranger' }, stranger.key);
-    expect((await list(gateway)).openai).toMatchObject({ keyEnding: 'WXYZ' });
+    await setProviderKey(gateway, { provider: 'openai', apiKey: KEY });
+    const otherTenant = await gateway.createTenant();
+    const unconfigured = { isConfigured: false, keySource: null, keyEnding: null };
+    expect((await listProviders(gateway, otherTenant.key)).openai).toMatchObject(unconfigured);
+    await setProviderKey(gateway, { provider: 'openai', apiKey: 'sk-of-the-stranger' }, otherTenant.key);
+    expect((await listProviders(gateway)).openai).toMatchObject({ keyEnding: 'WXYZ' });
     expect((await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'openai'))?.apiKey).toBe(KEY);
   });
 });
@@ -207,44 +212,49 @@ describe('setProviderKey', () => {
 describe('deleteProviderKey', () => {
   it("restores the operator's credentials", async () => {
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-of-the-operator' } });
-    await set(gateway, { provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com' });
-    await set(gateway, { provider: 'glm', apiKey: KEY });
-    expect(await remove(gateway, 'openai')).toMatchObject({
+    await setProviderKey(gateway, { provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com' });
+    await setProviderKey(gateway, { provider: 'glm', apiKey: KEY });
+    expect(await deleteProviderKey(gateway, 'openai')).toMatchObject({
       __typename: 'DeleteProviderKeyPayload',
       provider: { isConfigured: true, keySource: 'ENVIRONMENT', keyEnding: null, baseUrl: null },
     });
-    expect(await remove(gateway, 'glm')).toMatchObject({ provider: { isConfigured: false, keySource: null } });
-    const access = await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'openai');
-    expect(access).toMatchObject({ apiKey: 'sk-of-the-operator', baseUrl: undefined });
+    expect(await deleteProviderKey(gateway, 'glm')).toMatchObject({
+      provider: { isConfigured: false, keySource: null },
+    });
+    const credentials = await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'openai');
+    expect(credentials).toMatchObject({ apiKey: 'sk-of-the-operator', baseUrl: undefined });
   });
 
   it("does not find another account's key, and does not change it", async () => {
     const gateway = await openGateway();
-    await set(gateway, { provider: 'openai', apiKey: KEY });
+    await setProviderKey(gateway, { provider: 'openai', apiKey: KEY });
     const { key } = await gateway.createTenant();
     const refusal = { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Provider key not found.' };
-    expect(await remove(gateway, 'openai', key)).toEqual(refusal);
-    expect(await remove(gateway, 'glm', key)).toEqual(refusal);
-    expect((await list(gateway)).openai).toMatchObject({ keySource: 'ACCOUNT' });
+    expect(await deleteProviderKey(gateway, 'openai', key)).toEqual(refusal);
+    expect(await deleteProviderKey(gateway, 'glm', key)).toEqual(refusal);
+    expect((await listProviders(gateway)).openai).toMatchObject({ keySource: 'ACCOUNT' });
   });
 
   it.each(['builtin', 'nobody', ''])('rejects the provider %j', async (provider) => {
     const gateway = await openGateway();
-    expect(await remove(gateway, provider)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['provider'] }] });
+    expect(await deleteProviderKey(gateway, provider)).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path: ['provider'] }],
+    });
   });
 });
 
 describe('testProvider', () => {
-  const test = (gateway: TestGateway, input: object) =>
+  const testProvider = (gateway: TestGateway, input: object) =>
     mutate(gateway, 'testProvider', input, {
       selection: 'provider { name } model isWorking latencyMs error { code message }',
     });
 
-  it("requests one word from the model, with the account's credentials", async () => {
+  it("sends a request for one word to the model, with the account's credentials", async () => {
     const script: ModelScript = [{ type: 'text', text: 'OK' }, MODEL_FINISH];
     const models = createScriptedModels(script, script);
-    const gateway = await openGateway({ replaced: { models } });
-    expect(await test(gateway, { provider: 'openai', model: ' gpt-x ' })).toEqual({
+    const gateway = await openGateway({ overrides: { models } });
+    expect(await testProvider(gateway, { provider: 'openai', model: ' gpt-x ' })).toEqual({
       __typename: 'TestProviderPayload',
       provider: { name: 'openai' },
       model: 'gpt-x',
@@ -252,47 +262,50 @@ describe('testProvider', () => {
       latencyMs: expect.any(Number),
       error: null,
     });
-    expect(await test(gateway, { provider: 'openai' })).toMatchObject({ model: 'default-model', isWorking: true });
+    expect(await testProvider(gateway, { provider: 'openai' })).toMatchObject({
+      model: 'default-model',
+      isWorking: true,
+    });
     expect(models.calls).toMatchObject([
       { accountId: gateway.accountId, provider: 'openai', model: 'gpt-x', maxOutputTokens: 16, isTest: true },
       { accountId: gateway.accountId, provider: 'openai', model: null },
     ]);
-    expect(models.closed).toBe(2);
+    expect(models.closedCount).toBe(2);
   });
 
-  it('reports why a model fails, before or in the middle of its answer', async () => {
-    const words = { PROVIDER_MISCONFIGURED: 'The model is not set up rightly.' };
+  it('reports why a model fails before or during its answer', async () => {
+    const message = 'The model is not configured correctly.';
     for (const steps of [[], [{ type: 'text', text: 'O' }]] as const) {
       const models = createScriptedModels([...steps, 'PROVIDER_MISCONFIGURED']);
-      const gateway = await openGateway({ replaced: { models } });
-      expect(await test(gateway, { provider: 'glm', model: 'glm-x' })).toMatchObject({
+      const gateway = await openGateway({ overrides: { models } });
+      expect(await testProvider(gateway, { provider: 'glm', model: 'glm-x' })).toMatchObject({
         provider: { name: 'glm' },
         model: 'glm-x',
         isWorking: false,
-        error: { code: 'PROVIDER_MISCONFIGURED', message: words.PROVIDER_MISCONFIGURED },
+        error: { code: 'PROVIDER_MISCONFIGURED', message },
       });
-      expect(models.closed).toBe(steps.length);
+      expect(models.closedCount).toBe(steps.length);
     }
   });
 
   it('waits at most 10 seconds', async () => {
-    const limit = new AbortController();
-    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(limit.signal);
+    const timeoutController = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(timeoutController.signal);
     const models = createScriptedModels([{ type: 'text', text: 'O' }]);
-    const gateway = await openGateway({ replaced: { models } });
-    const answer = test(gateway, { provider: 'glm' });
+    const gateway = await openGateway({ overrides: { models } });
+    const answer = testProvider(gateway, { provider: 'glm' });
     await vi.waitFor(() => expect(models.calls).toHaveLength(1));
     expect(timeout).toHaveBeenCalledWith(10_000);
-    limit.abort();
+    timeoutController.abort();
     expect(await answer).toMatchObject({ isWorking: false, error: { code: 'PROVIDER_UNAVAILABLE' } });
-    expect(models.closed).toBe(1);
+    expect(models.closedCount).toBe(1);
     timeout.mockRestore();
   });
 
   it('succeeds immediately for the built-in engine, and calls no model', async () => {
     const models = createScriptedModels([]);
-    const gateway = await openGateway({ replaced: { models } });
-    expect(await test(gateway, { provider: 'builtin', model: 'a' })).toEqual({
+    const gateway = await openGateway({ overrides: { models } });
+    expect(await testProvider(gateway, { provider: 'builtin', model: 'a' })).toEqual({
       __typename: 'TestProviderPayload',
       provider: { name: 'builtin' },
       model: null,
@@ -306,9 +319,9 @@ describe('testProvider', () => {
   it.each([
     [{ provider: 'nobody' }, 'provider'],
     [{ provider: 'openai', model: ' ' }, 'model'],
-    [{ provider: 'openai', model: textOf(256) }, 'model'],
+    [{ provider: 'openai', model: textOfLength(256) }, 'model'],
   ])('rejects %j', async (input, path) => {
     const gateway = await openGateway();
-    expect(await test(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
+    expect(await testProvider(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
   });
 });

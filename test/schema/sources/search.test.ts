@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
-import { codesOf } from '../../helpers/sockets.ts';
-import { distinct, openGateway, runAsOtherAccount, textOf } from '../support.ts';
+import { errorCodesOf } from '../../helpers/sockets.ts';
+import { openGateway, removeDuplicates, runForForeignAndUnknownIds, textOfLength } from '../support.ts';
 
 const SEARCH = `query ($id: ID!, $query: String!, $first: Int) {
   search(chatbotId: $id, query: $query, first: $first) { query hits { score passage { text headingPath source { title chatbot { id } } } } }
 }`;
 
-interface Found {
+interface SearchData {
   readonly search: {
     query: string;
     hits: { score: number; passage: { text: string; headingPath: string[]; source: { title: string } } }[];
@@ -16,7 +16,7 @@ interface Found {
 }
 
 const search = (gateway: TestGateway, id: string, query: string, first?: number | null) =>
-  gateway.graphql<Found>(SEARCH, { id, query, ...(first !== undefined && { first }) });
+  gateway.graphql<SearchData>(SEARCH, { id, query, ...(first !== undefined && { first }) });
 
 const TOWER = '# Sights\n\n## Tower\n\nThe tower is 300 metres tall.';
 const BRIDGE = 'The bridge is near the tower.';
@@ -43,7 +43,7 @@ describe('search', () => {
     expect(next).toBeGreaterThan(0);
   });
 
-  it('returns 5 by default, or as many as requested', async () => {
+  it('returns 5 passages by default, or as many as requested', async () => {
     const gateway = await openGateway();
     const sources = Array.from({ length: 7 }, (_, i) => `Tower number ${i} is tall.`);
     const id = await createChatbot(gateway, { sources });
@@ -55,18 +55,20 @@ describe('search', () => {
 
   it.each([-1, 101])('rejects %i for first', async (first) => {
     const gateway = await openGateway();
-    expect(codesOf(await search(gateway, await createChatbot(gateway), 'tower', first))).toEqual(['BAD_USER_INPUT']);
+    expect(errorCodesOf(await search(gateway, await createChatbot(gateway), 'tower', first))).toEqual([
+      'BAD_USER_INPUT',
+    ]);
   });
 
   it('rejects a query of more than 8,000 characters', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
-    expect(codesOf(await search(gateway, id, textOf(8_001)))).toEqual(['BAD_USER_INPUT']);
-    expect((await search(gateway, id, textOf(8_000))).data.search.hits).toEqual([]);
+    expect(errorCodesOf(await search(gateway, id, textOfLength(8_001)))).toEqual(['BAD_USER_INPUT']);
+    expect((await search(gateway, id, textOfLength(8_000))).data.search.hits).toEqual([]);
   });
 
   it.each(['', ' ', '\0', '\ud800', '"', '*', 'tower" OR "1', 'NEAR(tower, 1)', '-', '\\', '🗼', 'a '.repeat(4_000)])(
-    'accepts %.20j as plain text',
+    'treats %.20j as plain text',
     async (query) => {
       const gateway = await openGateway();
       const { errors, data } = await search(gateway, await createChatbot(gateway, { sources: [TOWER] }), query);
@@ -75,15 +77,15 @@ describe('search', () => {
     },
   );
 
-  it('is NOT_FOUND for other accounts, whatever the id', async () => {
+  it('is NOT_FOUND for other accounts, as for an unknown id', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { hits { score } } }',
       id,
       kind: 'chatbot',
     });
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       {
         status: 200,
         data: null,

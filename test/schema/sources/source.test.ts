@@ -2,19 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { createId } from '../../../src/domain/ids.ts';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
-import { codesOf } from '../../helpers/sockets.ts';
+import { errorCodesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { distinct, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
+import {
+  mutate,
+  mutation,
+  openGateway,
+  removeDuplicates,
+  runForForeignAndUnknownIds,
+  textOfLength,
+} from '../support.ts';
 
 const FIELDS = `id type title url status error pageCount createdAt updatedAt chatbot { id }
   passages { nodes { id position headingPath text source { id } } }`;
 
-interface Answered {
+interface SourcePayload {
   readonly source: Record<string, unknown> & { id: string };
 }
 
 const create = (gateway: TestGateway, input: object) =>
-  mutate<Answered>(gateway, 'createSource', input, { selection: `source { ${FIELDS} }` });
+  mutate<SourcePayload>(gateway, 'createSource', input, { selection: `source { ${FIELDS} }` });
 
 async function countRows({ deps }: TestGateway): Promise<number[]> {
   const { read } = deps.db;
@@ -71,7 +78,7 @@ describe('createSource', () => {
     });
   });
 
-  it('takes the title from its first heading or line, or its question, if none is given', async () => {
+  it('uses the first heading, the first line or the question as the title if none is given', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const contents = [
@@ -98,20 +105,20 @@ describe('createSource', () => {
 
   it.each<[string, object, string[]]>([
     ['no title', { title: ' ' }, ['title']],
-    ['a title of 256 characters', { title: textOf(256) }, ['title']],
+    ['a title of 256 characters', { title: textOfLength(256) }, ['title']],
     ['no text', { content: { text: ' \n ' } }, ['content', 'text']],
     ['a NUL', { content: { text: 'a\0b' } }, ['content', 'text']],
-    ['half a surrogate pair', { content: { text: 'a\udc00' } }, ['content', 'text']],
+    ['an unpaired surrogate', { content: { text: 'a\udc00' } }, ['content', 'text']],
     ['no question', { content: { qa: { question: '', answer: 'a' } } }, ['content', 'qa', 'question']],
     [
       'a question that is too long',
-      { content: { qa: { question: textOf(2_001), answer: 'a' } } },
+      { content: { qa: { question: textOfLength(2_001), answer: 'a' } } },
       ['content', 'qa', 'question'],
     ],
     ['no answer', { content: { qa: { question: 'a', answer: ' ' } } }, ['content', 'qa', 'answer']],
     [
       'an answer that is too long',
-      { content: { qa: { question: 'a', answer: textOf(20_001) } } },
+      { content: { qa: { question: 'a', answer: textOfLength(20_001) } } },
       ['content', 'qa', 'answer'],
     ],
   ])('rejects %s, and stores nothing', async (_name, fields, path) => {
@@ -126,11 +133,11 @@ describe('createSource', () => {
     ['both', { text: 'a', qa: { question: 'a', answer: 'b' } }],
     ['neither', {}],
     ['null', { text: null }],
-    ['one and null', { text: 'a', qa: null }],
+    ['a text and null', { text: 'a', qa: null }],
   ])('requires exactly one kind of content, not %s', async (_name, content) => {
     const gateway = await openGateway();
     const input = { chatbotId: await createChatbot(gateway), title: 'A', content };
-    expect(codesOf(await gateway.graphql(mutation('createSource'), { input }))).toEqual(['BAD_USER_INPUT']);
+    expect(errorCodesOf(await gateway.graphql(mutation('createSource'), { input }))).toEqual(['BAD_USER_INPUT']);
     expect(await countRows(gateway)).toEqual([0, 0]);
   });
 
@@ -138,13 +145,13 @@ describe('createSource', () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway);
     const variables = (chatbotId: string) => ({ input: { chatbotId, title: 'A', content: { text: 'a' } } });
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation('createSource'),
       id,
       kind: 'chatbot',
       variables,
     });
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       {
         status: 200,
         data: { createSource: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Chatbot not found.' } },
@@ -157,7 +164,7 @@ describe('createSource', () => {
 describe('deleteSource', () => {
   const CITATIONS =
     'query ($id: ID!) { node(id: $id) { ... on Message { citations { title quote start end passage { id } source { id } } } } }';
-  interface Cited {
+  interface CitationData {
     readonly node: { citations: { quote: string; passage: object | null; source: object | null }[] };
   }
 
@@ -171,14 +178,14 @@ describe('deleteSource', () => {
     });
     const { replyId } = await send(gateway, { chatbotId, content: 'How tall is the tower?' });
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
-    const before = (await gateway.graphql<Cited>(CITATIONS, { id: replyId })).data.node.citations;
+    const before = (await gateway.graphql<CitationData>(CITATIONS, { id: replyId })).data.node.citations;
     expect(before).toMatchObject([
       { title: 'Tower', quote: 'The tower is 300 metres tall.', source: { id: source.id } },
     ]);
 
     const deleted = await mutate(gateway, 'deleteSource', { id: source.id.toUpperCase() }, { selection: 'deletedId' });
     expect(deleted).toEqual({ __typename: 'DeleteSourcePayload', deletedId: source.id });
-    expect((await gateway.graphql<Cited>(CITATIONS, { id: replyId })).data.node.citations).toEqual(
+    expect((await gateway.graphql<CitationData>(CITATIONS, { id: replyId })).data.node.citations).toEqual(
       before.map((citation) => ({ ...citation, passage: null, source: null })),
     );
     expect(await countRows(gateway)).toEqual([0, 0]);
@@ -195,13 +202,13 @@ describe('deleteSource', () => {
       content: { text: 'a' },
     });
     const variables = (id: string) => ({ input: { id } });
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation('deleteSource'),
       id: source.id,
       kind: 'source',
       variables,
     });
-    expect(distinct(answers)).toEqual([
+    expect(removeDuplicates(answers)).toEqual([
       {
         status: 200,
         data: { deleteSource: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Source not found.' } },
@@ -212,30 +219,30 @@ describe('deleteSource', () => {
 });
 
 describe('sources', () => {
-  it('are listed newest first, optionally of one status', async () => {
+  it('are listed newest first, optionally filtered by status', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway, { sources: ['one', 'two', 'three'] });
-    const pending = createId('source');
+    const pendingId = createId('source');
     await gateway.deps.db.transaction(async (trx) => {
       const row = await trx.selectFrom('sources').selectAll().limit(1).executeTakeFirstOrThrow();
       await trx
         .insertInto('sources')
-        .values({ ...row, id: pending, title: 'Pending', status: 'PENDING' })
+        .values({ ...row, id: pendingId, title: 'Pending', status: 'PENDING' })
         .execute();
     });
     const query = `query ($id: ID!, $status: SourceStatus) {
       chatbot(id: $id) { sources(status: $status) { nodes { title } } }
     }`;
-    const titles = async (status?: string) => {
+    const listTitles = async (status?: string) => {
       const { data } = await gateway.graphql<{ chatbot: { sources: { nodes: { title: string }[] } } }>(query, {
         id: chatbotId,
         status,
       });
       return data.chatbot.sources.nodes.map(({ title }) => title);
     };
-    expect(await titles()).toEqual(['Pending', 'Source 3', 'Source 2', 'Source 1']);
-    expect(await titles('DONE')).toEqual(['Source 3', 'Source 2', 'Source 1']);
-    expect(await titles('PENDING')).toEqual(['Pending']);
-    expect(await titles('FAILED')).toEqual([]);
+    expect(await listTitles()).toEqual(['Pending', 'Source 3', 'Source 2', 'Source 1']);
+    expect(await listTitles('DONE')).toEqual(['Source 3', 'Source 2', 'Source 1']);
+    expect(await listTitles('PENDING')).toEqual(['Pending']);
+    expect(await listTitles('FAILED')).toEqual([]);
   });
 });

@@ -4,24 +4,47 @@ import { WEBHOOK_EVENTS } from '../../../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../../../src/webhooks/samples.ts';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
-import { DELIVERY, listStored, SECRET_KEY, subscribe, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
-import { distinct, keyWith, mutate, mutation, openGateway as open, runAsOtherAccount } from '../support.ts';
+import {
+  DELIVERY_FIELDS,
+  listStoredDeliveries,
+  SECRET_KEY,
+  storeDelivery,
+  subscribe,
+} from '../../helpers/webhooks/webhooks.ts';
+import {
+  createKeyWith,
+  mutate,
+  mutation,
+  openGateway as open,
+  removeDuplicates,
+  runForForeignAndUnknownIds,
+} from '../support.ts';
 
 const openGateway = () => open({ env: { SECRET_KEY } });
 const EVENTS = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
-const OFF = 'The subscription is switched off: nothing is sent to it.';
+const SWITCHED_OFF = 'The subscription is switched off: nothing is sent to it.';
 const notFound = (noun: string) => ({ __typename: 'NotFoundError', code: 'NOT_FOUND', reason: `${noun} not found.` });
 
-interface Sent {
+interface DeliveryPayload {
   readonly webhookDelivery: { id: string; eventId: string; status: string };
 }
 
-const test = (gateway: TestGateway, subscriptionId: string, event = 'LEAD_CAPTURED') =>
-  mutate<Sent>(gateway, 'sendTestWebhook', { subscriptionId, event }, { selection: `webhookDelivery { ${DELIVERY} }` });
+const sendTest = (gateway: TestGateway, subscriptionId: string, event = 'LEAD_CAPTURED') =>
+  mutate<DeliveryPayload>(
+    gateway,
+    'sendTestWebhook',
+    { subscriptionId, event },
+    { selection: `webhookDelivery { ${DELIVERY_FIELDS} }` },
+  );
 const redeliver = (gateway: TestGateway, deliveryId: string) =>
-  mutate<Sent>(gateway, 'redeliverWebhook', { deliveryId }, { selection: `webhookDelivery { ${DELIVERY} }` });
+  mutate<DeliveryPayload>(
+    gateway,
+    'redeliverWebhook',
+    { deliveryId },
+    { selection: `webhookDelivery { ${DELIVERY_FIELDS} }` },
+  );
 
-async function writeAttempts({ deps, accountId }: TestGateway, deliveryId: string, count: number) {
+async function storeAttempts({ deps, accountId }: TestGateway, deliveryId: string, count: number) {
   const rows = Array.from({ length: count }, (_, n) => ({
     delivery_id: deliveryId,
     number: n + 1,
@@ -45,52 +68,55 @@ async function readEvent({ deps }: TestGateway, id: string) {
 }
 
 describe('sendTestWebhook', () => {
-  it.each(EVENTS)('enqueues an example of %s for this subscription only, even if not listed', async (event) => {
-    const gateway = await openGateway();
-    const chatbotId = await createChatbot(gateway);
-    const { id } = await subscribe(gateway, { events: ['HANDOFF_ENDED'] });
-    const other = await subscribe(gateway, { events: EVENTS });
-    const { webhookDelivery } = await test(gateway, id, event);
-    expect(webhookDelivery).toEqual({
-      id: expect.any(String),
-      subscription: { id },
-      event,
-      eventId: expect.any(String),
-      occurredAt: expect.any(String),
-      status: 'PENDING',
-      payload: null,
-      createdAt: expect.any(String),
-      nextAttemptAt: expect.any(String),
-      attemptCount: 0,
-      attempts: [],
-    });
-    expect(await listStored(gateway, id)).toMatchObject([{ id: webhookDelivery.id, name: event }]);
-    expect(await listStored(gateway, other.id)).toEqual([]);
-    expect(await readEvent(gateway, webhookDelivery.eventId)).toMatchObject({
-      name: event,
-      chatbot_id: event === 'QUOTA_WARNING' ? null : chatbotId,
-      data: WEBHOOK_SAMPLES[event].data,
-      is_test: 1,
-    });
-  });
+  it.each(EVENTS)(
+    'enqueues a sample of %s for this subscription only, even if it does not subscribe to that event',
+    async (event) => {
+      const gateway = await openGateway();
+      const chatbotId = await createChatbot(gateway);
+      const { id } = await subscribe(gateway, { events: ['HANDOFF_ENDED'] });
+      const other = await subscribe(gateway, { events: EVENTS });
+      const { webhookDelivery } = await sendTest(gateway, id, event);
+      expect(webhookDelivery).toEqual({
+        id: expect.any(String),
+        subscription: { id },
+        event,
+        eventId: expect.any(String),
+        occurredAt: expect.any(String),
+        status: 'PENDING',
+        payload: null,
+        createdAt: expect.any(String),
+        nextAttemptAt: expect.any(String),
+        attemptCount: 0,
+        attempts: [],
+      });
+      expect(await listStoredDeliveries(gateway, id)).toMatchObject([{ id: webhookDelivery.id, name: event }]);
+      expect(await listStoredDeliveries(gateway, other.id)).toEqual([]);
+      expect(await readEvent(gateway, webhookDelivery.eventId)).toMatchObject({
+        name: event,
+        chatbot_id: event === 'QUOTA_WARNING' ? null : chatbotId,
+        data: WEBHOOK_SAMPLES[event].data,
+        is_test: 1,
+      });
+    },
+  );
 
-  it("is about the subscription's chatbot, or about none if it has none", async () => {
+  it("uses the subscription's chatbot, or none if the subscription has none", async () => {
     const gateway = await openGateway();
-    const none = await test(gateway, (await subscribe(gateway)).id);
-    expect(await readEvent(gateway, none.webhookDelivery.eventId)).toMatchObject({ chatbot_id: null });
+    const withoutChatbot = await sendTest(gateway, (await subscribe(gateway)).id);
+    expect(await readEvent(gateway, withoutChatbot.webhookDelivery.eventId)).toMatchObject({ chatbot_id: null });
     await createChatbot(gateway);
     const chatbotId = await createChatbot(gateway);
-    const one = await test(gateway, (await subscribe(gateway, { chatbotId })).id);
-    expect(await readEvent(gateway, one.webhookDelivery.eventId)).toMatchObject({ chatbot_id: chatbotId });
+    const withChatbot = await sendTest(gateway, (await subscribe(gateway, { chatbotId })).id);
+    expect(await readEvent(gateway, withChatbot.webhookDelivery.eventId)).toMatchObject({ chatbot_id: chatbotId });
   });
 });
 
 describe('redeliverWebhook', () => {
-  it.each(['DELIVERED', 'FAILED', 'EXHAUSTED'] as const)('makes a %s delivery due again', async (status) => {
+  it.each(['DELIVERED', 'FAILED', 'EXHAUSTED'] as const)('makes a %s delivery due immediately', async (status) => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const delivery = await writeDelivery(gateway, id, { status, body: '{"a":1}', attemptCount: 4 });
-    await writeAttempts(gateway, delivery.id, 4);
+    const delivery = await storeDelivery(gateway, id, { status, body: '{"a":1}', attemptCount: 4 });
+    await storeAttempts(gateway, delivery.id, 4);
     const { webhookDelivery } = await redeliver(gateway, delivery.id);
     expect(webhookDelivery).toMatchObject({
       id: delivery.id,
@@ -101,37 +127,37 @@ describe('redeliverWebhook', () => {
       attemptCount: 4,
       attempts: Array(4).fill({ durationMs: 84 }),
     });
-    expect(await listStored(gateway, id)).toHaveLength(1);
+    expect(await listStoredDeliveries(gateway, id)).toHaveLength(1);
   });
 });
 
 describe('a subscription that is switched off', () => {
-  it('gets no test, no redelivery and no replay', async () => {
+  it('rejects tests, redeliveries and replays', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const delivery = await writeDelivery(gateway, id);
+    const delivery = await storeDelivery(gateway, id);
     await mutate(gateway, 'updateWebhookSubscription', { id, isActive: false });
     const since = new Date().toISOString();
     const answers = [
-      await test(gateway, id),
+      await sendTest(gateway, id),
       await redeliver(gateway, delivery.id),
       await mutate(gateway, 'replayWebhooks', { subscriptionId: id, since }),
     ];
-    const refusal = { __typename: 'InvalidInputError', fields: [{ path: [], message: OFF }] };
+    const refusal = { __typename: 'InvalidInputError', fields: [{ path: [], message: SWITCHED_OFF }] };
     expect(answers).toMatchObject([refusal, refusal, refusal]);
-    expect(await listStored(gateway, id)).toMatchObject([{ next_attempt_at: null, status: 'DELIVERED' }]);
+    expect(await listStoredDeliveries(gateway, id)).toMatchObject([{ next_attempt_at: null, status: 'DELIVERED' }]);
   });
 });
 
-describe('the log', () => {
-  it('lists each delivery with its attempts, newest first, optionally of one status', async () => {
+describe('the delivery log', () => {
+  it('lists deliveries with their attempts, newest first, optionally filtered by status', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const first = await writeDelivery(gateway, id, { status: 'EXHAUSTED' });
-    const second = await writeDelivery(gateway, id, { body: '{"event":"lead.captured"}', attemptCount: 2 });
-    await writeAttempts(gateway, second.id, 2);
+    const first = await storeDelivery(gateway, id, { status: 'EXHAUSTED' });
+    const second = await storeDelivery(gateway, id, { body: '{"event":"lead.captured"}', attemptCount: 2 });
+    await storeAttempts(gateway, second.id, 2);
     const query = `query ($id: ID!, $status: DeliveryStatus) { webhookSubscription(id: $id) {
-      deliveries(first: 5, status: $status) { nodes { ${DELIVERY} } pageInfo { hasNextPage } }
+      deliveries(first: 5, status: $status) { nodes { ${DELIVERY_FIELDS} } pageInfo { hasNextPage } }
     } }`;
     interface Log {
       webhookSubscription: { deliveries: { nodes: object[] } };
@@ -158,8 +184,8 @@ describe('the log', () => {
   it('shows only the last 20 attempts of a delivery', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const delivery = await writeDelivery(gateway, id);
-    await writeAttempts(gateway, delivery.id, 30);
+    const delivery = await storeDelivery(gateway, id);
+    await storeAttempts(gateway, delivery.id, 30);
     const { data } = await gateway.graphql<{ node: { attempts: { number: number }[] } }>(
       'query ($id: ID!) { node(id: $id) { ... on WebhookDelivery { attempts { number } } } }',
       { id: delivery.id },
@@ -167,13 +193,13 @@ describe('the log', () => {
     expect(data.node.attempts.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => n + 11));
   });
 
-  it('is not found by a key without MANAGE, nor is the subscription', async () => {
+  it('cannot be read by a key without MANAGE, nor can the subscription', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const delivery = await writeDelivery(gateway, id);
-    const key = await keyWith(gateway, 'READ', 'CHAT');
-    for (const found of [id, delivery.id]) {
-      const { data } = await gateway.graphql('query ($id: ID!) { node(id: $id) { id } }', { id: found }, key);
+    const delivery = await storeDelivery(gateway, id);
+    const key = await createKeyWith(gateway, 'READ', 'CHAT');
+    for (const nodeId of [id, delivery.id]) {
+      const { data } = await gateway.graphql('query ($id: ID!) { node(id: $id) { id } }', { id: nodeId }, key);
       expect(data).toEqual({ node: null });
     }
   });
@@ -183,36 +209,38 @@ describe('other accounts', () => {
   it.each([
     ['sendTestWebhook', (id: string) => ({ subscriptionId: id, event: 'LEAD_CAPTURED' })],
     ['replayWebhooks', (id: string) => ({ subscriptionId: id, since: new Date().toISOString() })],
-  ])('find no subscription by %s', async (name, inputOf) => {
+  ])('do not find the subscription with %s', async (name, inputOf) => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const answers = await runAsOtherAccount(gateway, {
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation(name),
       id,
       kind: 'webhookSubscription',
-      variables: (named) => ({ input: inputOf(named) }),
+      variables: (requestedId) => ({ input: inputOf(requestedId) }),
     });
-    expect(distinct(answers)).toEqual([{ status: 200, data: { [name]: notFound('Webhook subscription') } }]);
-    expect(await listStored(gateway, id)).toEqual([]);
+    expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { [name]: notFound('Webhook subscription') } }]);
+    expect(await listStoredDeliveries(gateway, id)).toEqual([]);
   });
 
-  it('find no delivery by redeliverWebhook', async () => {
+  it('do not find the delivery with redeliverWebhook', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const delivery = await writeDelivery(gateway, id);
-    const answers = await runAsOtherAccount(gateway, {
+    const delivery = await storeDelivery(gateway, id);
+    const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation('redeliverWebhook'),
       id: delivery.id,
       kind: 'webhookDelivery',
       variables: (deliveryId) => ({ input: { deliveryId } }),
     });
-    expect(distinct(answers)).toEqual([{ status: 200, data: { redeliverWebhook: notFound('Webhook delivery') } }]);
-    expect(await listStored(gateway, id)).toMatchObject([{ next_attempt_at: null }]);
+    expect(removeDuplicates(answers)).toEqual([
+      { status: 200, data: { redeliverWebhook: notFound('Webhook delivery') } },
+    ]);
+    expect(await listStoredDeliveries(gateway, id)).toMatchObject([{ next_attempt_at: null }]);
   });
 });
 
 describe('webhookEvents', () => {
-  it('describes every event, with a sample body as in the REST contract', async () => {
+  it('describes every event, with a sample body in the format of the REST API', async () => {
     const gateway = await openGateway();
     const { data } = await gateway.graphql<{ webhookEvents: { event: WebhookEventName; sample: object }[] }>(
       '{ webhookEvents { event wireName description sample } }',

@@ -1,19 +1,19 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, it } from 'vitest';
-import { SECRET_KEY, subscribe, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
-import { keyWith, mutate, openGateway as open } from '../support.ts';
+import { SECRET_KEY, storeDelivery, subscribe } from '../../helpers/webhooks/webhooks.ts';
+import { createKeyWith, mutate, openGateway as open } from '../support.ts';
 
 const openGateway = () => open({ env: { SECRET_KEY } });
 const QUERY = 'query ($id: ID!) { node(id: $id) { ... on WebhookDelivery { payload headers } } }';
-interface Answer {
+interface DeliveryData {
   readonly node: { payload: string; headers: Record<string, string> | null };
 }
 
-it('signs a delivery with the current time, without custom headers', async () => {
+it('returns headers with a signature for the current time, without the custom headers', async () => {
   const gateway = await openGateway();
   const { id, secret } = await subscribe(gateway, { headers: [{ name: 'X-Token', value: 'hidden' }] });
-  const delivery = await writeDelivery(gateway, id, { body: '{"a":"Åse 😀"}' });
-  const { data } = await gateway.graphql<Answer>(QUERY, { id: delivery.id });
+  const delivery = await storeDelivery(gateway, id, { body: '{"a":"Åse 😀"}' });
+  const { data } = await gateway.graphql<DeliveryData>(QUERY, { id: delivery.id });
   const { payload, headers } = data.node;
   expect(headers).toEqual({
     'content-type': 'application/json',
@@ -27,29 +27,30 @@ it('signs a delivery with the current time, without custom headers', async () =>
   expect(new Webhook(secret).verify(payload, headers ?? {})).toEqual(JSON.parse(payload));
 });
 
-it('signs with both secrets while one replaces the other', async () => {
+it('signs with the old and the new secret after a rotation', async () => {
   const gateway = await openGateway();
-  const { id, secret: old } = await subscribe(gateway);
+  const { id, secret: oldSecret } = await subscribe(gateway);
   const { secret } = await mutate<{ secret: string }>(gateway, 'rotateWebhookSecret', { id }, { selection: 'secret' });
-  const { data } = await gateway.graphql<Answer>(QUERY, { id: (await writeDelivery(gateway, id)).id });
+  const { data } = await gateway.graphql<DeliveryData>(QUERY, { id: (await storeDelivery(gateway, id)).id });
   const { payload, headers } = data.node;
-  for (const one of [old, secret]) expect(new Webhook(one).verify(payload, headers ?? {})).toEqual({});
+  for (const signingSecret of [oldSecret, secret])
+    expect(new Webhook(signingSecret).verify(payload, headers ?? {})).toEqual({});
 });
 
 it('returns no headers before there is a payload', async () => {
   const gateway = await openGateway();
   const { id } = await subscribe(gateway);
-  const delivery = await writeDelivery(gateway, id, { status: 'FAILED', body: null });
-  expect((await gateway.graphql<Answer>(QUERY, { id: delivery.id })).data.node).toEqual({
+  const delivery = await storeDelivery(gateway, id, { status: 'FAILED', body: null });
+  expect((await gateway.graphql<DeliveryData>(QUERY, { id: delivery.id })).data.node).toEqual({
     payload: null,
     headers: null,
   });
 });
 
-it('signs nothing for a key without MANAGE', async () => {
+it('returns no delivery to a key without MANAGE', async () => {
   const gateway = await openGateway();
   const { id } = await subscribe(gateway);
-  const delivery = await writeDelivery(gateway, id);
-  const answer = await gateway.graphql(QUERY, { id: delivery.id }, await keyWith(gateway, 'READ', 'CHAT'));
+  const delivery = await storeDelivery(gateway, id);
+  const answer = await gateway.graphql(QUERY, { id: delivery.id }, await createKeyWith(gateway, 'READ', 'CHAT'));
   expect(answer).toMatchObject({ data: { node: null } });
 });

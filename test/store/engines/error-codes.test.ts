@@ -12,12 +12,12 @@ import {
   toStorageError,
 } from '../../../src/store/engines/error-codes.ts';
 import { isCollision } from '../../../src/store/engines/postgres-pool.ts';
-import { runWhenFree } from '../../../src/store/engines/sqlite-driver.ts';
+import { retryWhileLocked } from '../../../src/store/engines/sqlite-driver.ts';
 
-/** SQLite's result codes except those that are not errors. Source: https://www.sqlite.org/rescode.html */
+/** SQLite's result codes that are errors. Source: https://www.sqlite.org/rescode.html */
 const SQLITE_CODES =
   'ABORT AUTH BUSY CANTOPEN CONSTRAINT CORRUPT EMPTY ERROR FORMAT FULL INTERNAL INTERRUPT IOERR LOCKED MISMATCH MISUSE NOLFS NOMEM NOTADB NOTFOUND NOTICE PERM PROTOCOL RANGE READONLY SCHEMA TOOBIG WARNING';
-/** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** The classes of Postgres's error codes. Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const POSTGRES_CLASSES =
   '00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57 58 72 F0 HV P0 XX';
 
@@ -26,7 +26,7 @@ const rules = [
   ...Object.entries(POSTGRES_ERRORS).map(([code, rule]) => ({ engine: 'Postgres', code, rule })),
 ];
 
-const logged = (err: unknown) => {
+const logError = (err: unknown) => {
   const lines: string[] = [];
   createLogger('info', { write: (line) => void lines.push(line) }).error({ err }, 'failed');
   return lines.join('');
@@ -38,21 +38,21 @@ describe('the table of database errors', () => {
     for (const name of POSTGRES_CLASSES.split(' ')) expect(POSTGRES_ERRORS).toHaveProperty([name]);
   });
 
-  it.each(rules)('maps $engine $code to the error and the log level of its row', ({ engine, code, rule }) => {
+  it.each(rules)('maps $engine $code to the error and the log level of its rule', ({ engine, code, rule }) => {
     expect(engine === 'SQLite' ? sqliteRuleOf(code) : postgresRuleOf(code)).toBe(rule);
     const error = Object.assign(new Error('It failed.'), { code });
     const converted = toStorageError(rule, error);
     expect(converted instanceof StorageUnavailableError).toBe(rule.code === 'SERVICE_UNAVAILABLE');
     expect(rule.log === 'stack').toBe(rule.code === 'INTERNAL_SERVER_ERROR');
-    const line = JSON.parse(logged(converted));
+    const line = JSON.parse(logError(converted));
     expect('stack' in line.err).toBe(rule.log === 'stack');
     expect(line.err).toMatchObject({ code, message: expect.stringContaining('It failed.') });
     if (converted instanceof StorageUnavailableError) expect(converted.logLevel).toBe(rule.log);
   });
 
-  it.each(Object.entries(SQLITE_ERRORS))('retries a statement after %s as its row defines', async (code, rule) => {
+  it.each(Object.entries(SQLITE_ERRORS))('retries a statement after %s as its rule says', async (code, rule) => {
     let runs = 0;
-    const result = runWhenFree(() => {
+    const result = retryWhileLocked(() => {
       runs++;
       if (runs === 1) throw new SqliteConnection.SqliteError('It failed.', code);
       return 'done';
@@ -61,7 +61,7 @@ describe('the table of database errors', () => {
     else await expect(result).rejects.toThrow(rule.log === 'stack' ? 'It failed.' : 'Service unavailable.');
   });
 
-  it.each(Object.entries(POSTGRES_ERRORS))('retries a transaction after %s as its row defines', (code, rule) => {
+  it.each(Object.entries(POSTGRES_ERRORS))('retries a transaction after %s as its rule says', (code, rule) => {
     const error = Object.assign(new DatabaseError('It failed.', 0, 'error'), { code });
     expect(isCollision(toStorageError(rule, error))).toBe(rule.retry === 'transaction');
   });
@@ -72,9 +72,9 @@ describe('the table of database errors', () => {
     ['SQLITE_IOERR_FSYNC', 'SERVICE_UNAVAILABLE', 'never'],
     ['SQLITE_READONLY_DBMOVED', 'SERVICE_UNAVAILABLE', 'never'],
     ['SQLITE_CONSTRAINT_UNIQUE', 'INTERNAL_SERVER_ERROR', 'never'],
-    ['SQLITE_OF_ANOTHER_DAY', 'INTERNAL_SERVER_ERROR', 'never'],
-  ])('matches %s by its longest known prefix', (code, means, retry) => {
-    expect(sqliteRuleOf(code)).toMatchObject({ code: means, retry });
+    ['SQLITE_UNKNOWN_CODE', 'INTERNAL_SERVER_ERROR', 'never'],
+  ])('finds the rule of %s by its longest known prefix', (code, expectedCode, retry) => {
+    expect(sqliteRuleOf(code)).toMatchObject({ code: expectedCode, retry });
   });
 
   it.each<[string, string | undefined, StorageErrorRule['code'], StorageErrorRule['retry']]>([
@@ -89,10 +89,10 @@ describe('the table of database errors', () => {
     ['a lost connection', undefined, 'SERVICE_UNAVAILABLE', 'never'],
     ['a serialization failure', '40001', 'SERVICE_UNAVAILABLE', 'transaction'],
     ['a deadlock', '40P01', 'SERVICE_UNAVAILABLE', 'transaction'],
-    ['a twin', '23505', 'INTERNAL_SERVER_ERROR', 'transaction'],
+    ['a unique violation', '23505', 'INTERNAL_SERVER_ERROR', 'transaction'],
     ['a division by zero', '22012', 'INTERNAL_SERVER_ERROR', 'never'],
     ['a transaction that has already failed', '25P02', 'INTERNAL_SERVER_ERROR', 'never'],
-  ])('matches %s', (_what, code, means, retry) => {
-    expect(postgresRuleOf(code)).toMatchObject({ code: means, retry });
+  ])('finds the rule of %s', (_case, code, expectedCode, retry) => {
+    expect(postgresRuleOf(code)).toMatchObject({ code: expectedCode, retry });
   });
 });

@@ -7,8 +7,8 @@ import { findAccountByIdOrName, insertAccount, lockAccount } from '../../../src/
 import { findApiKeyByHash, insertApiKey, markApiKeyRevoked } from '../../../src/store/api-keys.ts';
 import { type Database, openDatabase } from '../../../src/store/database.ts';
 import type { Queryable } from '../../../src/store/tables.ts';
-import { askServer, hasPostgres, POSTGRES, type TestDatabase } from '../../helpers/databases.ts';
-import { openWire } from '../../helpers/network.ts';
+import { executeSql, hasPostgres, POSTGRES, type TestDatabase } from '../../helpers/databases.ts';
+import { startFaultProxy } from '../../helpers/network.ts';
 
 describe.skipIf(!hasPostgres)('a database on Postgres', () => {
   let database: TestDatabase;
@@ -23,13 +23,13 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     return db;
   }
 
-  /** Opens the database over a wire that can be cut. */
-  async function openWired(settings: Record<string, string> = {}) {
+  /** Opens the database through a proxy that the test can interrupt. */
+  async function openBehindProxy(settings: Record<string, string> = {}) {
     const url = new URL(database.url);
-    const wire = await openWire(Number(url.port || 5432), url.hostname);
-    url.host = `127.0.0.1:${wire.port}`;
+    const proxy = await startFaultProxy(Number(url.port || 5432), url.hostname);
+    url.host = `127.0.0.1:${proxy.port}`;
     for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, value);
-    return { wire, db: await open(url.href) };
+    return { proxy, db: await open(url.href) };
   }
 
   const addAccount = async (trx: Queryable, name: string = createId('account')) => {
@@ -38,26 +38,26 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     return account;
   };
   const countAccounts = async ({ read }: Database) => (await read.selectFrom('accounts').select('id').execute()).length;
-  const name = () => new URL(database.url).pathname.slice(1);
-  const killAll = () =>
-    askServer(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${name()}'`);
+  const databaseName = () => new URL(database.url).pathname.slice(1);
+  const terminateConnections = () =>
+    executeSql(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${databaseName()}'`);
 
   it('migrates once when several processes open it at the same time', async () => {
-    const fresh = `${name()}_fresh`;
-    await askServer(`create database ${fresh}`);
-    onTestFinished(() => askServer(`drop database ${fresh} with (force)`));
+    const emptyDatabaseName = `${databaseName()}_fresh`;
+    await executeSql(`create database ${emptyDatabaseName}`);
+    onTestFinished(() => executeSql(`drop database ${emptyDatabaseName} with (force)`));
     const url = new URL(database.url);
-    url.pathname = fresh;
+    url.pathname = emptyDatabaseName;
     const all = await Promise.all(Array.from({ length: 8 }, () => open(url.href)));
     for (const db of all) expect(await db.isReady()).toBe(true);
   });
 
   it('compares text by its bytes, and returns counts and sums as numbers', async () => {
     const db = await open();
-    const { rows } = await sql<{ name: string; least: string }>`
-      select column_name as name, collation_name as least from information_schema.columns
+    const { rows } = await sql<{ collation: string }>`
+      select collation_name as collation from information_schema.columns
       where table_name = 'messages' and data_type = 'text'`.execute(db.read);
-    expect(new Set(rows.map(({ least }) => least))).toEqual(new Set(['C']));
+    expect(new Set(rows.map(({ collation }) => collation))).toEqual(new Set(['C']));
     const counted = await sql`select count(*) as count, sum(n::bigint) as sum from generate_series(1, 3) as n`.execute(
       db.read,
     );
@@ -75,32 +75,32 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     const db = await open(database.url, 1);
     const newer = await open();
     const find = (handle: Queryable) => findApiKeyByHash(handle, 'hash');
-    const change = (what: string) =>
-      newer.transaction((trx) => sql`alter table api_keys ${sql.raw(what)}`.execute(trx));
+    const alterTable = (action: string) =>
+      newer.transaction((trx) => sql`alter table api_keys ${sql.raw(action)}`.execute(trx));
     await find(db.read);
-    await change('add column later text');
+    await alterTable('add column later text');
     expect(await find(db.read)).toBeUndefined();
     await db.transaction(find);
-    await change('drop column later');
+    await alterTable('drop column later');
     expect(await db.transaction(find)).toBeUndefined();
   });
 
   describe('a transaction', () => {
-    it('does not wait for another', async () => {
+    it('does not wait for another transaction', async () => {
       const db = await open();
-      const { promise: isOver, resolve: end } = Promise.withResolvers<void>();
+      const { promise: slowEnd, resolve: endSlow } = Promise.withResolvers<void>();
       const slow = db.transaction(async (trx) => {
         await addAccount(trx);
-        await isOver;
+        await slowEnd;
       });
       await db.transaction((trx) => addAccount(trx));
       expect(await countAccounts(db)).toBe(1);
-      end();
+      endSlow();
       await slow;
       expect(await countAccounts(db)).toBe(2);
     });
 
-    it('is retried after an identical concurrent request, and finds its row', async () => {
+    it('is retried after a concurrent transaction has inserted the same row, and finds that row', async () => {
       const db = await open();
       const add = () =>
         db.transaction(async (trx) => (await findAccountByIdOrName(trx, 'One')) ?? (await addAccount(trx, 'One')));
@@ -111,43 +111,43 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     it('is retried after a deadlock', async () => {
       const db = await open();
       const [one, two] = await db.transaction(async (trx) => [await addAccount(trx), await addAccount(trx)] as const);
-      const tries = vi.fn();
-      const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
-      const lock = (first: { id: string }, second: { id: string }, [mine, theirs]: typeof both) =>
+      const onAttempt = vi.fn();
+      const locked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+      const lockBoth = (first: { id: string }, second: { id: string }, [own, other]: typeof locked) =>
         db.transaction(async (trx) => {
-          tries();
+          onAttempt();
           await lockAccount(trx, first.id);
-          mine.resolve();
-          await theirs.promise;
+          own.resolve();
+          await other.promise;
           await lockAccount(trx, second.id);
         });
-      await Promise.all([lock(one, two, both), lock(two, one, [both[1], both[0]])]);
-      expect(tries.mock.calls.length).toBeGreaterThan(2);
+      await Promise.all([lockBoth(one, two, locked), lockBoth(two, one, [locked[1], locked[0]])]);
+      expect(onAttempt.mock.calls.length).toBeGreaterThan(2);
     });
 
     it('fails after five collisions, and immediately on any other error', async () => {
       const db = await open();
       await db.transaction((trx) => addAccount(trx, 'One'));
-      const tries = vi.fn(async (trx: Queryable) => void (await addAccount(trx, 'One')));
-      await expect(db.transaction(tries)).rejects.toThrow(/duplicate key/);
-      expect(tries).toHaveBeenCalledTimes(5);
-      const wrong = vi.fn((trx: Queryable) => sql`select 1 / 0`.execute(trx));
-      await expect(db.transaction(wrong)).rejects.toThrow(/division by zero/);
-      expect(wrong).toHaveBeenCalledTimes(1);
+      const addDuplicate = vi.fn(async (trx: Queryable) => void (await addAccount(trx, 'One')));
+      await expect(db.transaction(addDuplicate)).rejects.toThrow(/duplicate key/);
+      expect(addDuplicate).toHaveBeenCalledTimes(5);
+      const divideByZero = vi.fn((trx: Queryable) => sql`select 1 / 0`.execute(trx));
+      await expect(db.transaction(divideByZero)).rejects.toThrow(/division by zero/);
+      expect(divideByZero).toHaveBeenCalledTimes(1);
     });
 
     it('does not commit after a failed statement, even if the error was caught', async () => {
       const db = await open();
-      const caught = db.transaction(async (trx) => {
+      const result = db.transaction(async (trx) => {
         await addAccount(trx);
         await sql`select 1 / 0`.execute(trx).catch(() => {});
       });
-      await expect(caught).rejects.toThrow(/had failed/);
+      await expect(result).rejects.toThrow(/had failed/);
       expect(await countAccounts(db)).toBe(0);
     });
 
-    it('is rejected if it waits too long for a lock, or its connection breaks', async () => {
-      const { db, wire } = await openWired({ lock_timeout: '100' });
+    it('is rejected if it waits too long for a lock, or if its connection breaks', async () => {
+      const { db, proxy } = await openBehindProxy({ lock_timeout: '100' });
       const account = await db.transaction((trx) => addAccount(trx));
       await db.transaction(async (trx) => {
         await lockAccount(trx, account.id);
@@ -156,60 +156,60 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       });
       const broken = db.transaction(async (trx) => {
         await addAccount(trx);
-        wire.cut();
+        proxy.disconnect();
         await addAccount(trx);
       });
       await expect(broken).rejects.toBeInstanceOf(StorageUnavailableError);
-      wire.mend();
+      proxy.restore();
       await vi.waitFor(async () => expect(await countAccounts(db)).toBe(1));
     });
   });
 
   describe('an unreachable Postgres', () => {
-    it('makes reads and writes unavailable, and serves them when it is back', async () => {
-      const { db, wire } = await openWired();
+    it('makes reads and writes fail until it is reachable again', async () => {
+      const { db, proxy } = await openBehindProxy();
       expect(await db.isReady()).toBe(true);
-      wire.cut();
+      proxy.disconnect();
       expect(await db.isReady()).toBe(false);
       await expect(countAccounts(db)).rejects.toBeInstanceOf(StorageUnavailableError);
       await expect(db.transaction((trx) => addAccount(trx))).rejects.toBeInstanceOf(StorageUnavailableError);
-      wire.mend();
+      proxy.restore();
       expect(await db.isReady()).toBe(true);
       await db.transaction((trx) => addAccount(trx));
       expect(await countAccounts(db)).toBe(1);
     });
 
-    it('is detected when the network delivers nothing', async () => {
-      const { db, wire } = await openWired({ query_timeout: '300' });
+    it('makes queries time out when the network delivers nothing', async () => {
+      const { db, proxy } = await openBehindProxy({ query_timeout: '300' });
       await countAccounts(db);
-      wire.silence();
+      proxy.stall();
       await expect(countAccounts(db)).rejects.toBeInstanceOf(StorageUnavailableError);
-      wire.mend();
+      proxy.restore();
       await vi.waitFor(async () => expect(await db.isReady()).toBe(true));
     });
 
-    it('makes the gateway unready', async () => {
-      const { db, wire } = await openWired();
-      wire.silence();
+    it('makes the gateway unready while the network delivers nothing', async () => {
+      const { db, proxy } = await openBehindProxy();
+      proxy.stall();
       expect(await db.isReady()).toBe(false);
-      wire.mend();
+      proxy.restore();
       expect(await db.isReady()).toBe(true);
     });
 
-    it('breaks all connections, in use and idle, and nothing else', async () => {
+    it('fails only running transactions when it closes all connections', async () => {
       const db = await open();
       await Promise.all([countAccounts(db), countAccounts(db), countAccounts(db)]);
-      const during = db.transaction(async (trx) => {
+      const runningTransaction = db.transaction(async (trx) => {
         await addAccount(trx);
-        await killAll();
+        await terminateConnections();
         await addAccount(trx);
       });
-      await expect(during).rejects.toBeInstanceOf(StorageUnavailableError);
+      await expect(runningTransaction).rejects.toBeInstanceOf(StorageUnavailableError);
       await vi.waitFor(async () => expect(await countAccounts(db)).toBe(0));
       expect(await db.isReady()).toBe(true);
     });
 
-    it('does not block callers without a connection for ever', async () => {
+    it('makes a read fail that gets no connection in time', async () => {
       const db = await open(database.url, 1);
       await db.transaction(async () => {
         await expect(countAccounts(db)).rejects.toBeInstanceOf(StorageUnavailableError);
@@ -217,14 +217,14 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(0);
     });
 
-    it('prevents the start, in one line without the password', async () => {
+    it('prevents the start with a one-line error without the password', async () => {
       const url = new URL(database.url);
       url.password = 'secretword';
       url.pathname = 'chatgraph_absent';
       const absent = openDatabase({ url: url.href, role: 'gateway' });
       await expect(absent).rejects.toBeInstanceOf(StartupError);
       await expect(absent).rejects.toThrow(/^Cannot use the database: database "chatgraph_absent" does not exist$/);
-      const { port } = await openWire(1);
+      const { port } = await startFaultProxy(1);
       url.host = `127.0.0.1:${port}`;
       await expect(openDatabase({ url: url.href, role: 'gateway' })).rejects.toThrow(/^Cannot use the database: .+$/);
     });
@@ -238,7 +238,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     await db.transaction((trx) => insertApiKey(trx, { ...key, id, lastUsedAt: null, revokedAt: null }, 'hash'));
     const listener = vi.fn();
     db.onForeignWrite(listener);
-    // One report comes when it starts to watch.
+    // The first poll always reports a change.
     await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), 2_000);
     const tool = await open();
     await tool.transaction((trx) => markApiKeyRevoked(trx, account.id, id, toTimestamp(1)));

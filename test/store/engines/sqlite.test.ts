@@ -10,9 +10,9 @@ import { insertAccount } from '../../../src/store/accounts.ts';
 import { type Database, openDatabase } from '../../../src/store/database.ts';
 import type { Queryable } from '../../../src/store/tables.ts';
 
-/** Creates a link, and returns its path. */
-async function link(make: (target: string, path: string) => Promise<void>, target: string, path: string) {
-  await make(target, path);
+/** Creates a symbolic or hard link, and returns its path. */
+async function createLink(create: (target: string, path: string) => Promise<void>, target: string, path: string) {
+  await create(target, path);
   return path;
 }
 
@@ -42,8 +42,8 @@ describe('a database in a file', () => {
     return account;
   };
 
-  /** Reads settings of the write connection, which only transactions use. */
-  const setting = (db: Database, pragma: string) =>
+  /** Runs a pragma on the write connection, which only transactions use, and returns its value. */
+  const runPragma = (db: Database, pragma: string) =>
     db.transaction(async (trx) => {
       const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${pragma}`).execute(trx);
       return Object.values(rows[0] ?? {})[0];
@@ -51,13 +51,13 @@ describe('a database in a file', () => {
 
   it('syncs each write to the disk before it resolves, and enforces foreign keys', async () => {
     const db = await open();
-    expect(await setting(db, 'synchronous')).toBe(2);
-    expect(await setting(db, 'journal_mode')).toBe('wal');
-    expect(await setting(db, 'foreign_keys')).toBe(1);
-    expect(await setting(db, 'trusted_schema')).toBe(0);
+    expect(await runPragma(db, 'synchronous')).toBe(2);
+    expect(await runPragma(db, 'journal_mode')).toBe('wal');
+    expect(await runPragma(db, 'foreign_keys')).toBe(1);
+    expect(await runPragma(db, 'trusted_schema')).toBe(0);
   });
 
-  it('runs one transaction at a time, in the order of their calls', async () => {
+  it('runs transactions one at a time, in the order of the calls', async () => {
     const db = await open();
     const order: number[] = [];
     await Promise.all(
@@ -72,34 +72,34 @@ describe('a database in a file', () => {
     expect(order).toEqual([1, 1, 2, 2, 3, 3]);
   });
 
-  it('rejects a second gateway on the same file, in one clear line', async () => {
+  it('rejects a second gateway on the same file, with a one-line error', async () => {
     await open();
     await expect(open()).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
   });
 
   it.each<[string, (file: string) => Promise<string>]>([
-    ['a symbolic link', (file) => link(symlink, file, join(dir, 'other.db'))],
+    ['a symbolic link', (file) => createLink(symlink, file, join(dir, 'other.db'))],
     [
       'a symbolic link to a symbolic link',
-      async (file) => link(symlink, await link(symlink, file, `${file}2`), `${file}3`),
+      async (file) => createLink(symlink, await createLink(symlink, file, `${file}2`), `${file}3`),
     ],
     [
       'a link to its folder',
-      async (file) => join(await link(symlink, dirname(file), join(dir, 'linked')), basename(file)),
+      async (file) => join(await createLink(symlink, dirname(file), join(dir, 'linked')), basename(file)),
     ],
     ['a path with ..', async (file) => `${dirname(file)}/../deep/${basename(file)}`],
     ['a relative path', async (file) => relative(process.cwd(), file)],
-  ])('rejects a second gateway on the same file opened by %s', async (_what, find) => {
+  ])('rejects a second gateway on the same file opened by %s', async (_case, makePath) => {
     await open();
-    const other = await find(url.slice('sqlite:'.length));
+    const other = await makePath(url.slice('sqlite:'.length));
     const second = openDatabase({ url: `sqlite:${other}`, role: 'gateway' });
     await expect(second).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
   });
 
-  it('rejects a file with two hard links, because SQLite would keep a log beside each', async () => {
+  it('rejects a file with two hard links, because SQLite would keep a separate log for each', async () => {
     await open();
     const file = url.slice('sqlite:'.length);
-    await link(hardLink, file, join(dir, 'other.db'));
+    await createLink(hardLink, file, join(dir, 'other.db'));
     const second = openDatabase({ url: `sqlite:${join(dir, 'other.db')}`, role: 'gateway' });
     await expect(second).rejects.toThrow(/^The database .*other\.db has more than one name \(hard links\)/);
   });
@@ -121,7 +121,7 @@ describe('a database in a file', () => {
     for (const _attempt of [1, 2]) await expect(open()).rejects.toThrow(/not a database/);
   });
 
-  it('reports writes of another process, and not its own', async () => {
+  it('reports writes of other processes, but not its own', async () => {
     const db = await open();
     const listener = vi.fn();
     db.onForeignWrite(listener);
@@ -132,17 +132,17 @@ describe('a database in a file', () => {
     await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), 1_000);
   });
 
-  it('rejects writes on a full disk, serves reads, and recovers when there is space', async () => {
+  it('rejects writes while the disk is full, serves reads, and recovers when there is space', async () => {
     const db = await open();
-    const pages = Number(await setting(db, 'page_count'));
-    await setting(db, `max_page_count = ${pages}`);
+    const pageCount = Number(await runPragma(db, 'page_count'));
+    await runPragma(db, `max_page_count = ${pageCount}`);
     const fill = () =>
       db.transaction(async (trx) => {
         for (let n = 0; n < 200; n++) await addAccount(trx, `${n}${'x'.repeat(1_000)}`);
       });
     await expect(fill()).rejects.toBeInstanceOf(StorageUnavailableError);
     expect(await db.read.selectFrom('accounts').selectAll().execute()).toEqual([]);
-    await setting(db, 'max_page_count = 100000');
+    await runPragma(db, 'max_page_count = 100000');
     expect(await db.isReady()).toBe(true);
     await expect(fill()).resolves.toBeUndefined();
   });

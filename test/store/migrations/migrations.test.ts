@@ -7,10 +7,10 @@ import { createId } from '../../../src/domain/ids.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { migrations } from '../../../src/store/migrations/migrations.ts';
 import type { Tables } from '../../../src/store/tables.ts';
-import { describeEngines, type TestEngine } from '../../helpers/databases.ts';
+import { describeDatabases, type TestEngine } from '../../helpers/databases.ts';
 
-/** Creates a database as an earlier version left it. */
-async function openAt(engine: TestEngine, name: string) {
+/** Creates a database, and runs the migrations up to the one called `name`. */
+async function openAtMigration(engine: TestEngine, name: string) {
   const { url, drop } = await engine.createEmpty();
   onTestFinished(drop);
   const dialect =
@@ -24,11 +24,11 @@ async function openAt(engine: TestEngine, name: string) {
 }
 
 const at = '2026-01-01T00:00:00.000000+00:00' as Tables['messages']['created_at'];
-const none = '{}' as Tables['messages']['metadata'];
+const emptyJson = '{}' as Tables['messages']['metadata'];
 
-describeEngines('a database of an earlier version', (engine) => {
-  it('links the messages of conversations without branches, and keeps all other data and the log', async () => {
-    const { db, url } = await openAt(engine, '0002-conversation-events');
+describeDatabases('a database of an earlier version', (engine) => {
+  it('makes each message refer to the message before it, and keeps all other data and the event log', async () => {
+    const { db, url } = await openAtMigration(engine, '0002-conversation-events');
     const [account, chatbot, ...conversations] = [
       createId('account'),
       createId('chatbot'),
@@ -47,17 +47,17 @@ describeEngines('a database of an earlier version', (engine) => {
     };
     await db
       .insertInto('chatbots')
-      .values({ ...owner, ...bot, id: chatbot, is_active: 1, metadata: none, updated_at: at } as never)
+      .values({ ...owner, ...bot, id: chatbot, is_active: 1, metadata: emptyJson, updated_at: at } as never)
       .execute();
-    const ids = new Map<string, string[]>();
-    let events = 0;
+    const messageIds = new Map<string, string[]>();
+    let eventCount = 0;
     for (const id of conversations) {
-      const fields = { id, chatbot_id: chatbot, session_id: id, channel: 'API', status: 'OPEN', metadata: none };
+      const fields = { id, chatbot_id: chatbot, session_id: id, channel: 'API', status: 'OPEN', metadata: emptyJson };
       await db
         .insertInto('conversations')
         .values({ ...owner, ...fields, updated_at: at } as never)
         .execute();
-      ids.set(id, []);
+      messageIds.set(id, []);
     }
     for (let n = 0; n < 3; n++) {
       for (const conversation of conversations) {
@@ -66,7 +66,7 @@ describeEngines('a database of an earlier version', (engine) => {
           ['USER', question, null],
           ['ASSISTANT', createId('message'), question],
         ] as const) {
-          const said = {
+          const message = {
             id,
             conversation_id: conversation,
             role,
@@ -76,11 +76,12 @@ describeEngines('a database of an earlier version', (engine) => {
           };
           await db
             .insertInto('messages')
-            .values({ ...owner, ...said, citations: '[]', metadata: none, rating: 'UP' } as never)
+            .values({ ...owner, ...message, citations: '[]', metadata: emptyJson, rating: 'UP' } as never)
             .execute();
-          ids.get(conversation)?.push(id);
-          const number = ids.get(conversation)?.length ?? 0;
-          const event = { conversation_id: conversation, number, chatbot_id: chatbot, chatbot_number: ++events, at };
+          messageIds.get(conversation)?.push(id);
+          const number = messageIds.get(conversation)?.length ?? 0;
+          eventCount++;
+          const event = { conversation_id: conversation, number, chatbot_id: chatbot, chatbot_number: eventCount, at };
           await db
             .insertInto('conversation_events')
             .values({
@@ -98,7 +99,7 @@ describeEngines('a database of an earlier version', (engine) => {
 
     const opened = await openDatabase({ url, role: 'gateway' });
     onTestFinished(() => opened.close());
-    for (const [conversation, expected] of ids) {
+    for (const [conversation, expected] of messageIds) {
       const rows = await opened.read
         .selectFrom('messages')
         .select(['id', 'parent_id', 'is_shown', 'rating', 'content'])
@@ -118,7 +119,7 @@ describeEngines('a database of an earlier version', (engine) => {
     const log = await opened.read.selectFrom('conversation_events').selectAll().orderBy('chatbot_number').execute();
     expect(log.map((row) => row.chatbot_number)).toEqual([...log.keys()].map((index) => index + 1));
     expect(log).toHaveLength(12);
-    for (const [conversation, expected] of ids) {
+    for (const [conversation, expected] of messageIds) {
       const logged = log.filter((row) => row.conversation_id === conversation);
       expect(logged.map(({ number, message_id, lead_id }) => [number, message_id, lead_id])).toEqual(
         expected.map((id, index) => [index + 1, id, null]),
@@ -126,15 +127,22 @@ describeEngines('a database of an earlier version', (engine) => {
     }
   });
 
-  it('keeps the handoff message of a chatbot and the retry schedules of webhooks under their public names', async () => {
-    const { db, url } = await openAt(engine, '0012-unclean-ends');
+  it('keeps handoff messages and webhook schedules when migrations give them their public names', async () => {
+    const { db, url } = await openAtMigration(engine, '0012-unclean-ends');
     const [account, chatbot] = [createId('account'), createId('chatbot')];
     const owner = { account_id: account, created_at: at, updated_at: at };
     await db.insertInto('accounts').values({ id: account, name: 'A', created_at: at }).execute();
     const texts = { name: 'B', slug: 'b', provider: 'builtin', instructions: '', fallback_message: '' };
     await db
       .insertInto('chatbots')
-      .values({ ...owner, ...texts, id: chatbot, handover_message: 'Wait.', is_active: 1, metadata: none } as never)
+      .values({
+        ...owner,
+        ...texts,
+        id: chatbot,
+        handover_message: 'Wait.',
+        is_active: 1,
+        metadata: emptyJson,
+      } as never)
       .execute();
     for (const schedule of ['CONTRACT', 'LONG']) {
       const endpoint = { url: schedule, description: '', events: '[]', sealed_secret: '', is_active: 1, schedule };

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toQueryTerms, toTerms } from '../../../src/domain/terms.ts';
 import { findCandidates, unindexChatbot, unindexSource } from '../../../src/store/search/search.ts';
 import { addChatbot, addSource } from '../../helpers/corpus.ts';
-import { describeEngines, openTestDatabase } from '../../helpers/databases.ts';
+import { describeDatabases, openTestDatabase } from '../../helpers/databases.ts';
 
-describeEngines('the index', (engine) => {
+describeDatabases('the search index', (engine) => {
   let corpus: Awaited<ReturnType<typeof openTestDatabase>>;
   let ours: Awaited<ReturnType<typeof addChatbot>>;
 
@@ -61,12 +61,12 @@ describeEngines('the index', (engine) => {
       ]);
     });
 
-    it('counts passages, their length and each term within the chatbot', async () => {
+    it('returns how many passages exist, their average length in terms, and how many contain each term', async () => {
       await add('A', 'red red', 'red green');
       const found = await find('red green blue');
       expect(found.passageCount).toBe(2);
       expect(found.averageLength).toBe(3);
-      expect(found.frequencies).toEqual(
+      expect(found.matchCounts).toEqual(
         new Map([
           ['red', 2],
           ['green', 1],
@@ -75,29 +75,29 @@ describeEngines('the index', (engine) => {
       );
     });
 
-    it('returns at most `limit` passages, the most likely ones', async () => {
+    it('returns at most `limit` passages, and prefers those that contain rare terms', async () => {
       await add('A', ...Array.from({ length: 20 }, (_, index) => (index === 13 ? 'rare common' : 'common')));
       const { candidates } = await find('common rare', ours, 3);
       expect(candidates).toHaveLength(3);
       expect(candidates.map(({ passage }) => passage.text)).toContain('rare common');
     });
 
-    it('finds nothing, without an error, for no terms and in an empty chatbot', async () => {
+    it('finds nothing without terms, and nothing in an empty chatbot', async () => {
       expect(await find('?')).toMatchObject({ candidates: [], passageCount: 0, averageLength: 0 });
       expect((await find('refund')).candidates).toEqual([]);
     });
 
-    it('finds words of a small corpus however frequent they are', async () => {
+    it('finds words in a small corpus, however frequent they are', async () => {
       await add('Shop', 'Shop hours: nine to five.', 'Shop address: Main Street.');
       expect(await findTexts('shop')).toHaveLength(2);
     });
 
-    it('searches for the two rarest terms of a large corpus even when every passage contains them', async () => {
+    it('searches a large corpus for the two rarest terms even when every passage contains them', async () => {
       const texts = Array.from({ length: 5_100 }, (_, index) => `alpha beta gamma ${index}`);
       await add('Large', ...texts);
-      const { candidates, frequencies } = await find('alpha beta gamma');
+      const { candidates, matchCounts } = await find('alpha beta gamma');
       expect(candidates).toHaveLength(50);
-      expect([...frequencies.values()]).toEqual([5_100, 5_100, 5_100]);
+      expect([...matchCounts.values()]).toEqual([5_100, 5_100, 5_100]);
     });
 
     it.each([
@@ -115,7 +115,7 @@ describeEngines('the index', (engine) => {
   });
 
   describe('tenants', () => {
-    it("never returns another chatbot's passage, of another account or of the same", async () => {
+    it('never returns a passage of another chatbot, in the same account or another', async () => {
       const theirs = await addChatbot(corpus.db);
       const sibling = await addChatbot(corpus.db, ours.accountId);
       await add('Ours', 'refund ours');
@@ -146,12 +146,13 @@ describeEngines('the index', (engine) => {
 
   describe('unindexing', () => {
     it('removes the passages of a source and their counts, and nothing else', async () => {
-      const before = [await add('A', 'red', 'red blue'), await add('B', 'red green')] as const;
-      await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, before[0].sourceId));
+      const { sourceId } = await add('A', 'red', 'red blue');
+      await add('B', 'red green');
+      await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sourceId));
       const found = await find('red blue green');
       expect(found.candidates.map(({ passage }) => passage.text)).toEqual(['red green']);
       expect(found.passageCount).toBe(1);
-      expect([...found.frequencies.values()]).toEqual([1, 0, 1]);
+      expect([...found.matchCounts.values()]).toEqual([1, 0, 1]);
     });
 
     it('removes the passages of a chatbot, and nothing else', async () => {
@@ -170,7 +171,7 @@ describeEngines('the index', (engine) => {
       expect(await findTexts('red')).toEqual(['red']);
     });
 
-    it('keeps the index consistent with passages that have no words', async () => {
+    it('has correct counts after passages without words have been removed', async () => {
       const { sourceId } = await add('…', '😀', '');
       await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sourceId));
       await add('A', 'red');
@@ -182,7 +183,7 @@ describeEngines('the index', (engine) => {
       await corpus.db
         .transaction(async (trx) => {
           await unindexSource(trx, ours.accountId, sourceId);
-          throw new Error('changed my mind');
+          throw new Error('rolled back');
         })
         .catch(() => {});
       expect(await findTexts('red')).toEqual(['red']);

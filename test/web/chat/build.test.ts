@@ -29,7 +29,7 @@ describe('the committed chat page', () => {
     expect(await readFolder(folder)).toEqual(await readFolder(DIST));
   });
 
-  it('is small, and makes no request to other hosts', async () => {
+  it('is small, and contains no URLs that make the page send requests to other hosts', async () => {
     const script = await readFile(join(DIST, 'chat.js'));
     expect(gzipSync(script).byteLength).toBeLessThan(MAX_GZIPPED_BYTES);
     const style = await readFile(join(DIST, 'chat.css'), 'utf8');

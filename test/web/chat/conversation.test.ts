@@ -26,28 +26,28 @@ function message(id: string, more: Partial<Message> = {}): Message {
   } as Message;
 }
 
-const follows = (parent: string, id: string, more: Partial<Message> = {}) =>
+const childOf = (parent: string, id: string, more: Partial<Message> = {}) =>
   message(id, { parent: { id: parent }, ...more });
 const ids = (messages: readonly Message[] | undefined) => messages?.map(({ id }) => id);
 
-describe('the messages of the page', () => {
-  it('include a new message after its parent, in place of what followed', () => {
-    const shown = [message('a'), follows('a', 'b'), follows('b', 'c')];
-    expect(ids(addMessage(shown, follows('c', 'd')))).toEqual(['a', 'b', 'c', 'd']);
-    expect(ids(addMessage(shown, follows('a', 'b2')))).toEqual(['a', 'b2']);
+describe('the messages on the page', () => {
+  it('include a new message after its parent, and drop the messages that followed the parent', () => {
+    const shown = [message('a'), childOf('a', 'b'), childOf('b', 'c')];
+    expect(ids(addMessage(shown, childOf('c', 'd')))).toEqual(['a', 'b', 'c', 'd']);
+    expect(ids(addMessage(shown, childOf('a', 'b2')))).toEqual(['a', 'b2']);
     expect(ids(addMessage(shown, message('a2')))).toEqual(['a2']);
-    expect(addMessage(shown, follows('unknown', 'd'))).toBeUndefined();
+    expect(addMessage(shown, childOf('unknown', 'd'))).toBeUndefined();
   });
 
-  it('include a page after the known earlier messages', () => {
-    const known = [message('a'), follows('a', 'b'), follows('b', 'c')];
-    expect(ids(addPage(known, [follows('b', 'c2'), follows('c2', 'd')]))).toEqual(['a', 'b', 'c2', 'd']);
-    expect(ids(addPage(known, [message('x'), follows('x', 'y')]))).toEqual(['x', 'y']);
-    expect(ids(addPage(known, [follows('unknown', 'y')]))).toEqual(['y']);
+  it('include a page of newest messages after the known earlier messages', () => {
+    const known = [message('a'), childOf('a', 'b'), childOf('b', 'c')];
+    expect(ids(addPage(known, [childOf('b', 'c2'), childOf('c2', 'd')]))).toEqual(['a', 'b', 'c2', 'd']);
+    expect(ids(addPage(known, [message('x'), childOf('x', 'y')]))).toEqual(['x', 'y']);
+    expect(ids(addPage(known, [childOf('unknown', 'y')]))).toEqual(['y']);
     expect(ids(addPage(known, []))).toEqual([]);
   });
 
-  it('keep the most advanced version, whatever arrives last', () => {
+  it('keep the most advanced version of a message, in whatever order versions arrive', () => {
     const streaming = message('a', { status: 'STREAMING', content: 'One two' });
     const ended = message('a', { status: 'INTERRUPTED', content: 'One' });
     expect(mergeMessage(streaming, ended)).toBe(ended);
@@ -56,32 +56,29 @@ describe('the messages of the page', () => {
     expect(mergeMessage(streaming, late).content).toBe('One two');
   });
 
-  it.each([1, 2, 3, 4, 5])(
-    'include every piece once, however often and in whatever size it arrives (seed %i)',
-    (seed) => {
-      const random = createRandom(seed);
-      const text = Array.from({ length: 40 }, (_, index) => `${index} `).join('');
-      let shown: readonly Message[] = [message('a', { status: 'STREAMING' })];
-      let reached = 0;
-      while (reached < text.length) {
-        // Starts anywhere before the end of the known text, as after a lost connection.
-        const offset = random.below(reached + 1);
-        const end = Math.min(text.length, offset + 1 + random.below(20));
-        shown = addDelta(shown, { messageId: 'a', offset, text: text.slice(offset, end) }) ?? [];
-        reached = Math.max(reached, end);
-        expect(shown[0]?.content).toBe(text.slice(0, reached));
-      }
-    },
-  );
+  it.each([1, 2, 3, 4, 5])('include all text exactly once when deltas overlap or repeat (seed %i)', (seed) => {
+    const random = createRandom(seed);
+    const text = Array.from({ length: 40 }, (_, index) => `${index} `).join('');
+    let shown: readonly Message[] = [message('a', { status: 'STREAMING' })];
+    let knownLength = 0;
+    while (knownLength < text.length) {
+      // The delta starts anywhere in the known text, as after a lost connection.
+      const offset = random.below(knownLength + 1);
+      const end = Math.min(text.length, offset + 1 + random.below(20));
+      shown = addDelta(shown, { messageId: 'a', offset, text: text.slice(offset, end) }) ?? [];
+      knownLength = Math.max(knownLength, end);
+      expect(shown[0]?.content).toBe(text.slice(0, knownLength));
+    }
+  });
 
-  it('report missing text before a piece, and keep finished messages', () => {
+  it('report missing text before a delta, and ignore deltas of finished messages', () => {
     const shown = [message('a', { status: 'STREAMING', content: 'One' }), message('b', { content: 'Whole' })];
     expect(addDelta(shown, { messageId: 'a', offset: 4, text: 'two' })).toBeUndefined();
     expect(addDelta(shown, { messageId: 'b', offset: 0, text: 'Another text' })).toBe(shown);
     expect(addDelta(shown, { messageId: 'unknown', offset: 9, text: 'x' })).toBe(shown);
   });
 
-  it('include a citation once', () => {
+  it('include a repeated citation once', () => {
     const citation = { start: 0, end: 3, title: 'Title', url: null, quote: 'One', passage: null };
     const shown = [message('a', { status: 'STREAMING', content: 'One' })];
     const once = addCitation(shown, 'a', citation);

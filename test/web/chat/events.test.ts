@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../../src/web/chat/conversation.ts';
 import { applyEvent, describeChange } from '../../../src/web/chat/events.ts';
-import { EMPTY } from '../../../src/web/chat/store.ts';
+import { INITIAL_STATE } from '../../../src/web/chat/store.ts';
 
 type Event = Parameters<typeof applyEvent>[1];
 
@@ -21,32 +21,32 @@ const reply = {
   content: '',
   parent: { id: 'q' },
 } as Message;
-const state = { ...EMPTY, messages: [question] };
+const state = { ...INITIAL_STATE, messages: [question] };
 const event = (type: Event['__typename'], more: object) => ({ __typename: type, cursor: 'c', ...more }) as Event;
 
 describe('an event on the page', () => {
-  it('adds messages of the shown branch, and none of another', () => {
+  it('adds a message of the shown branch, but not of another branch', () => {
     expect(applyEvent(state, event('MessageCreated', { message: reply }))?.messages).toEqual([question, reply]);
     expect(applyEvent(state, event('MessageCreated', { message: { ...reply, isShown: false } }))).toEqual({});
   });
 
-  it('changes only known messages', () => {
+  it('updates only known messages', () => {
     const ended = { ...reply, status: 'COMPLETED' } as Message;
     expect(applyEvent(state, event('MessageCompleted', { message: ended }))?.messages).toEqual([question]);
   });
 
-  it.each(['BranchSelected', 'StreamGap'] as const)('causes a full read after %s', (type) => {
+  it.each(['BranchSelected', 'StreamGap'] as const)('causes a reload after %s', (type) => {
     expect(applyEvent(state, event(type, { message: { id: 'x' } }))).toBeUndefined();
   });
 
-  it('causes a full read when something is missing', () => {
-    const lost = { ...reply, parent: { id: 'unknown' } };
-    expect(applyEvent(state, event('MessageCreated', { message: lost }))).toBeUndefined();
-    const writing = { ...state, messages: [question, reply] };
-    expect(applyEvent(writing, event('MessageDelta', { messageId: 'r', offset: 7, text: 'x' }))).toBeUndefined();
+  it('causes a reload when a parent or earlier text is missing', () => {
+    const orphan = { ...reply, parent: { id: 'unknown' } };
+    expect(applyEvent(state, event('MessageCreated', { message: orphan }))).toBeUndefined();
+    const stateWithReply = { ...state, messages: [question, reply] };
+    expect(applyEvent(stateWithReply, event('MessageDelta', { messageId: 'r', offset: 7, text: 'x' }))).toBeUndefined();
   });
 
-  it('shows a person typing, until their message arrives', () => {
+  it('shows that a person is typing, until the message arrives', () => {
     const typing = event('TypingChanged', { role: 'AGENT', isTyping: true });
     expect(applyEvent(state, typing)).toEqual({ isPersonTyping: true });
     expect(applyEvent(state, event('TypingChanged', { role: 'USER', isTyping: true }))).toEqual({});
@@ -62,21 +62,21 @@ describe('an event on the page', () => {
 describe('the announcement', () => {
   const ended = { ...reply, status: 'COMPLETED', content: 'Hi.' } as Message;
 
-  it('is a finished answer, once, and never a piece of it', () => {
+  it('is a finished answer, once, and never an unfinished one', () => {
     expect(describeChange([question], [question, reply])).toBeUndefined();
     expect(describeChange([question, reply], [question, { ...reply, content: 'H' }])).toBeUndefined();
     expect(describeChange([question, reply], [question, ended])).toBe('Answer: Hi.');
     expect(describeChange([question, ended], [question, ended])).toBeUndefined();
   });
 
-  it('says that an answer ended early, and who else has written', () => {
-    const cut = { ...ended, status: 'INTERRUPTED' } as Message;
-    expect(describeChange([question, reply], [question, cut])).toBe('The answer was interrupted. Hi.');
+  it('says that an answer was interrupted, and which person wrote a message', () => {
+    const interrupted = { ...ended, status: 'INTERRUPTED' } as Message;
+    expect(describeChange([question, reply], [question, interrupted])).toBe('The answer was interrupted. Hi.');
     const person = { ...ended, role: 'AGENT', authorName: 'Grace' } as Message;
     expect(describeChange([question], [question, person])).toBe('Grace wrote: Hi.');
   });
 
-  it('is empty for messages from before the page', () => {
+  it('is absent when the page first loads messages', () => {
     expect(describeChange([], [question, ended])).toBeUndefined();
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_ANSWERING } from '../../../src/chatbots/answering.ts';
 import { toJson } from '../../../src/domain/json.ts';
 import { browserPath } from '../../helpers/browser.ts';
-import { cite } from '../../helpers/conversations.ts';
+import { citationEvent } from '../../helpers/conversations.ts';
 import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
@@ -16,7 +16,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     Object.assign(engine, { suggest: async () => ({ questions: QUESTIONS, usage: null }) });
 
     await visitor.ask('How do I ask?');
-    engine.push(delta('By sendMessage.'), cite('The graph', 14), finish);
+    engine.push(delta('By sendMessage.'), citationEvent('The graph', 14), finish);
     const offered = page.getByRole('list', { name: 'Questions to ask next' }).getByRole('button');
     await offered.first().waitFor();
     const texts = await offered.allTextContents();
@@ -27,7 +27,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await visitor.seesMessages(4);
     await expect.poll(() => offered.count()).toBe(0);
     engine.push(delta('By messageStream.'), finish);
-    await visitor.sees('By messageStream.');
+    await visitor.seesAnswer('By messageStream.');
     expect(engine.questions.at(-1)?.content).toBe(texts[0]);
     expect(problems).toEqual([]);
   });

@@ -5,8 +5,8 @@ import type { TestGateway } from '../../helpers/gateway.ts';
 import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
-/** A human agent's access to the demo's account. */
-async function openOffice(gateway: TestGateway) {
+/** Creates the actions of a human agent in the demo's account. */
+async function connectAgent(gateway: TestGateway) {
   const { account_id } = await gateway.deps.db.read
     .selectFrom('chatbots')
     .select('account_id')
@@ -14,20 +14,20 @@ async function openOffice(gateway: TestGateway) {
     .executeTakeFirstOrThrow();
   const key = await gateway.createKey(account_id, ['READ', 'CHAT', 'MANAGE']);
 
-  async function ask(query: string, variables: object = {}): Promise<void> {
+  async function mutate(query: string, variables: object = {}): Promise<void> {
     const { data, errors } = await gateway.graphql<Record<string, { __typename: string }>>(query, variables, key);
     expect(errors).toBeUndefined();
     for (const { __typename } of Object.values(data)) expect(__typename).toMatch(/Payload$/);
   }
 
   return {
-    ask,
-    setForm: (fields: object[]) =>
-      ask('mutation ($input: UpdateChatbotInput!) { updateChatbot(input: $input) { __typename } }', {
+    mutate,
+    setLeadForm: (fields: object[]) =>
+      mutate('mutation ($input: UpdateChatbotInput!) { updateChatbot(input: $input) { __typename } }', {
         input: { id: DEMO_CHATBOT_ID, leadForm: { title: 'Before we begin', fields } },
       }),
-    /** Reads the page's conversation and its leads. */
-    async find() {
+    /** Reads the page's conversation, and all leads. */
+    async readConversationAndLeads() {
       const conversation = await gateway.deps.db.read.selectFrom('conversations').selectAll().executeTakeFirstOrThrow();
       return { conversation, leads: await gateway.deps.db.read.selectFrom('leads').selectAll().execute() };
     },
@@ -37,15 +37,15 @@ async function openOffice(gateway: TestGateway) {
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
   it('hands off to a person, and back to the chatbot', async () => {
     const { page, visitor, engine, gateway, problems } = await openPage();
-    const office = await openOffice(gateway);
-    await office.setForm([
+    const agent = await connectAgent(gateway);
+    await agent.setLeadForm([
       { name: 'name', label: 'Your name' },
       { name: 'email', label: 'Your email', isRequired: true },
       { name: 'orderNumber', label: 'Order number' },
     ]);
     await visitor.ask('Where is my order?');
     engine.push(delta('I do not know.'), finish);
-    await visitor.sees('I do not know.');
+    await visitor.seesAnswer('I do not know.');
 
     await visitor.button('Talk to a person').click();
     const dialog = page.getByRole('dialog', { name: 'Talk to a person' });
@@ -57,39 +57,40 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await dialog.getByLabel('Order number').fill('A-42');
     await dialog.getByRole('button', { name: 'Ask for a person' }).click();
     await dialog.waitFor({ state: 'detached' });
-    await visitor.finds('A person has been asked to join.');
-    const { conversation, leads } = await office.find();
+    await visitor.seesText('A person has been asked to join.');
+    const { conversation, leads } = await agent.readConversationAndLeads();
     expect(conversation.status).toBe('ESCALATED');
     expect(leads).toMatchObject([{ name: null, email: 'ada@example.com', custom_data: '{"orderNumber":"A-42"}' }]);
 
     const input = { conversationId: conversation.id };
-    await office.ask('mutation ($input: SetTypingInput!) { setTyping(input: $input) { __typename } }', {
+    await agent.mutate('mutation ($input: SetTypingInput!) { setTyping(input: $input) { __typename } }', {
       input: { ...input, isTyping: true, role: 'AGENT' },
     });
     await page.getByText('A person is typing').waitFor();
-    const sendAgent = 'mutation ($input: SendAgentMessageInput!) { sendAgentMessage(input: $input) { __typename } }';
-    await office.ask(sendAgent, { input: { ...input, content: 'A note', isPrivate: true } });
-    await office.ask(sendAgent, { input: { ...input, content: 'It left **today**.', authorName: 'Grace' } });
-    await visitor.finds('A person is answering you now.');
+    const sendAgentMessage =
+      'mutation ($input: SendAgentMessageInput!) { sendAgentMessage(input: $input) { __typename } }';
+    await agent.mutate(sendAgentMessage, { input: { ...input, content: 'A note', isPrivate: true } });
+    await agent.mutate(sendAgentMessage, { input: { ...input, content: 'It left **today**.', authorName: 'Grace' } });
+    await visitor.seesText('A person is answering you now.');
     const person = page.locator('.message.agent');
     await expect.poll(() => person.allTextContents()).toEqual(['GraceIt left today.\n']);
-    await expect.poll(visitor.announced).toBe('Grace wrote: It left **today**.');
+    await expect.poll(visitor.readAnnouncement).toBe('Grace wrote: It left **today**.');
     expect(await visitor.button('Regenerate').count()).toBe(0);
 
-    // Now only the human agent answers.
+    // While the human agent answers, the chatbot does not.
     await visitor.ask('Thank you!');
     await visitor.seesMessages(4);
     await page.getByRole('alert').waitFor();
-    expect(engine.asked).toBe(1);
+    expect(engine.questionCount).toBe(1);
 
-    await office.ask(
+    await agent.mutate(
       'mutation ($input: HandBackConversationInput!) { handBackConversation(input: $input) { __typename } }',
       { input },
     );
     await page.getByText('A person is answering you now.').waitFor({ state: 'hidden' });
     await visitor.ask('Are you there?');
     engine.push(delta('I am back.'), finish);
-    await visitor.sees('I am back.');
+    await visitor.seesAnswer('I am back.');
     expect(problems).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import type { TestGateway } from '../../helpers/gateway.ts';
 import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
-const DEMO = `{ chatbot(slug: "demo") {
+const DEMO_QUERY = `{ chatbot(slug: "demo") {
   sources(first: 1) { nodes { id title passages(first: 1) { nodes { id headingPath text } } } }
   conversations(first: 5) { nodes { channel messages { nodes { id role status content rating } } } }
 } }`;
@@ -28,11 +28,11 @@ interface Message {
   readonly rating: string | null;
 }
 
-/** Reads the demo chatbot from the gateway; `key` can read its whole account. */
+/** Reads the demo chatbot from the gateway, with a key of its account. */
 async function readDemo(gateway: TestGateway) {
   const row = await gateway.deps.db.read.selectFrom('chatbots').select('account_id').executeTakeFirstOrThrow();
   const key = await gateway.createKey(row.account_id, ['READ']);
-  const { data } = await gateway.graphql<Demo>(DEMO, {}, key);
+  const { data } = await gateway.graphql<Demo>(DEMO_QUERY, {}, key);
   return data.chatbot;
 }
 
@@ -41,7 +41,7 @@ async function readMessages(gateway: TestGateway): Promise<Message[]> {
 }
 
 /** Removes Markdown syntax. */
-const plain = (text: string) => text.replaceAll(/[`*_\s]/g, '');
+const removeMarkdown = (text: string) => text.replaceAll(/[`*_\s]/g, '');
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
   it('shows an answer as it grows, and opens the passage of a citation mark', async () => {
@@ -53,10 +53,10 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await visitor.ask('What is it?');
     await page.getByText('is writing').waitFor();
     engine.push(delta('It is **a '));
-    await visitor.sees(/^It is \*\*a\s*$/);
+    await visitor.seesAnswer(/^It is \*\*a\s*$/);
     engine.push(delta('gateway.**'));
-    await visitor.sees(/^It is a gateway\.\s*$/);
-    expect(await visitor.announced()).toBe('');
+    await visitor.seesAnswer(/^It is a gateway\.\s*$/);
+    expect(await visitor.readAnnouncement()).toBe('');
     const citation = {
       passageId: passage.id,
       sourceId: source.id,
@@ -67,14 +67,14 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
       end: 20,
     };
     engine.push({ type: 'citation', citation }, delta(' It answers.'), finish);
-    await visitor.sees(/^It is a gateway\.1 It answers\.\s*$/);
-    await expect.poll(visitor.announced).toContain('It answers.');
+    await visitor.seesAnswer(/^It is a gateway\.1 It answers\.\s*$/);
+    await expect.poll(visitor.readAnnouncement).toContain('It answers.');
 
     const mark = page.locator('.content').getByRole('button', { name: `Source 1: ${source.title}` });
     await mark.click();
     const dialog = page.getByRole('dialog', { name: source.title });
     await expect.poll(() => dialog.locator('p.muted').textContent()).toBe(passage.headingPath.join(' › '));
-    expect(plain((await dialog.locator('mark').allTextContents()).join(''))).toBe(plain(quote));
+    expect(removeMarkdown((await dialog.locator('mark').allTextContents()).join(''))).toBe(removeMarkdown(quote));
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     expect(await mark.evaluate((element) => element === document.activeElement)).toBe(true);
@@ -88,16 +88,16 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     const { page, visitor, engine, gateway, problems } = await openPage();
     await visitor.ask('Tell me a story.');
     engine.push(delta('Once upon a time'));
-    await visitor.sees('Once upon a time');
+    await visitor.seesAnswer('Once upon a time');
     await visitor.button('Stop').click();
-    await visitor.finds('You stopped this answer.');
+    await visitor.seesText('You stopped this answer.');
     await visitor.button('Answer again').click();
     engine.push(delta('There was a king.'), finish);
-    await visitor.sees('There was a king.');
+    await visitor.seesAnswer('There was a king.');
     await visitor.seesVersion('2 / 2');
     await visitor.button('Previous version').click();
     await visitor.seesVersion('1 / 2');
-    await visitor.sees('Once upon a time');
+    await visitor.seesAnswer('Once upon a time');
     await visitor.button('Next version').click();
     await visitor.seesVersion('2 / 2');
     await visitor.button('Good answer').click();
@@ -110,17 +110,17 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     const { page, visitor, engine } = await openPage();
     await visitor.ask('First?');
     engine.push(delta('One.'), finish);
-    await visitor.sees('One.');
+    await visitor.seesAnswer('One.');
     await visitor.button('Edit').click();
     const field = page.getByRole('textbox', { name: 'Your message in other words' });
     await field.fill('Second?');
     await field.press('Enter');
     engine.push(delta('Two.'), finish);
-    await visitor.sees('Two.');
+    await visitor.seesAnswer('Two.');
     await visitor.seesMessages(2);
     await visitor.seesVersion('2 / 2');
     await visitor.button('Previous version').click();
-    await visitor.sees('One.');
+    await visitor.seesAnswer('One.');
     expect(await page.locator('.bubble').allTextContents()).toEqual(['First?']);
   });
 
@@ -128,19 +128,19 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     const { page, visitor, engine, gateway } = await openPage();
     await visitor.ask('Count.');
     engine.push(delta('One, '));
-    await visitor.sees('One,');
+    await visitor.seesAnswer('One,');
     await page.reload();
-    await visitor.sees('One,');
+    await visitor.seesAnswer('One,');
     engine.push(delta('two, '));
-    await visitor.sees(/^One, two,\s*$/);
+    await visitor.seesAnswer(/^One, two,\s*$/);
     await page.reload();
     engine.push(delta('three.'), finish);
-    await visitor.sees(/^One, two, three\.\s*$/);
+    await visitor.seesAnswer(/^One, two, three\.\s*$/);
     expect((await readMessages(gateway)).map(({ content }) => content)).toEqual(['Count.', 'One, two, three.']);
     await visitor.button('New conversation').click();
     await visitor.seesMessages(0);
     await page.reload();
-    await visitor.finds('What would you like to know?');
+    await visitor.seesText('What would you like to know?');
   });
 
   it('shows texts of people and models as text, not as HTML', async () => {
@@ -155,7 +155,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
       '<a href="https://example.com" onclick="alert(4)">link</a>',
     ];
     engine.push(delta(markdown.join('\n\n')), finish);
-    await visitor.sees(/<script>alert\(1\)<\/script>/);
+    await visitor.seesAnswer(/<script>alert\(1\)<\/script>/);
     await visitor.button('Good answer').waitFor();
     const content = page.locator('.content');
     expect(await content.locator('script, img, iframe, [onclick], [onerror], [style]').count()).toBe(0);
@@ -172,10 +172,12 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
 
   it('works by keyboard only, and on a phone without horizontal scrolling', async () => {
     const { page, visitor, engine } = await openPage({ viewport: { width: 320, height: 568 }, hasTouch: true });
-    const focused = () => page.evaluate(() => document.activeElement?.textContent || document.activeElement?.ariaLabel);
+    const focusedName = () =>
+      page.evaluate(() => document.activeElement?.textContent || document.activeElement?.ariaLabel);
     const tabTo = async (name: string) => {
-      for (let steps = 0; steps < 30 && !(await focused())?.startsWith(name); steps++) await page.keyboard.press('Tab');
-      expect(await focused()).toMatch(new RegExp(`^${name}`));
+      for (let steps = 0; steps < 30 && !(await focusedName())?.startsWith(name); steps++)
+        await page.keyboard.press('Tab');
+      expect(await focusedName()).toMatch(new RegExp(`^${name}`));
     };
     await tabTo('How do I follow an answer');
     await page.keyboard.press('Enter');
@@ -184,9 +186,9 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
         `${'Wide'.repeat(60)}\n\n\`\`\`\n${'code '.repeat(60)}\n\`\`\`\n\n| a | b |\n|---|---|\n| ${'c'.repeat(90)} | d |\n`,
       ),
     );
-    await visitor.sees(/Wide/);
+    await visitor.seesAnswer(/Wide/);
     await page.keyboard.press('Escape');
-    await visitor.finds('You stopped this answer.');
+    await visitor.seesText('You stopped this answer.');
     const [width, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     expect(width).toBe(visible);
     await visitor.composer.focus();
@@ -195,7 +197,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await page.keyboard.type('lines');
     await page.keyboard.press('Enter');
     engine.push(delta('Good.'), finish);
-    await visitor.sees('Good.');
+    await visitor.seesAnswer('Good.');
     expect(await page.locator('.bubble').last().textContent()).toBe('Two\nlines');
     const overflowing = await page
       .locator('button:visible')

@@ -4,24 +4,24 @@ import { createDataDir, type RunningGateway, startGatewayProcess } from '../../h
 import { createVisitor } from './support.ts';
 
 const QUESTION = 'How do I follow an answer while it is written?';
-const READ = `{ chatbot(slug: "demo") { conversations(first: 5) { nodes {
+const READ_MESSAGES = `{ chatbot(slug: "demo") { conversations(first: 5) { nodes {
   messages { nodes { role status content } }
 } } } }`;
 
-interface Stored {
+interface StoredMessage {
   readonly role: string;
   readonly status: string;
   readonly content: string;
 }
 
-async function readMessages({ url }: RunningGateway, key: string): Promise<Stored[]> {
+async function readMessages({ url }: RunningGateway, key: string): Promise<StoredMessage[]> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-    body: JSON.stringify({ query: READ }),
+    body: JSON.stringify({ query: READ_MESSAGES }),
   });
   const { data } = (await response.json()) as {
-    data: { chatbot: { conversations: { nodes: { messages: { nodes: Stored[] } }[] } } };
+    data: { chatbot: { conversations: { nodes: { messages: { nodes: StoredMessage[] } }[] } } };
   };
   return data.chatbot.conversations.nodes.flatMap(({ messages }) => messages.nodes);
 }
@@ -32,7 +32,7 @@ function linkOf({ stdout }: RunningGateway): string {
 }
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', () => {
-  it('asks for the new link after the gateway was killed and restarted', { timeout: 90_000 }, async () => {
+  it('shows that its link has expired after the gateway was killed and restarted', { timeout: 90_000 }, async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '40' };
     const killed = await startGatewayProcess({ env });
     expect(linkOf(killed)).toMatch(/\/chat\/demo#[\w-]{32}$/);
@@ -40,27 +40,27 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     const visitor = createVisitor(page);
     await page.goto(linkOf(killed));
     await visitor.ask(QUESTION);
-    await visitor.sees(/^\w+ \w+/);
+    await visitor.seesAnswer(/^\w+ \w+/);
     const answerBefore = await visitor.readAnswer();
     expect(page.url()).toBe(`${killed.url}/chat/demo`);
     killed.kill('SIGKILL');
     await killed.exited;
-    await visitor.finds('Connection lost, trying again…');
+    await visitor.seesText('Connection lost, trying again…');
 
     const gateway = await startGatewayProcess({
       env: { ...env, BUILTIN_DELAY_MS: '5', PORT: new URL(killed.url).port },
     });
     expect(linkOf(gateway)).not.toBe(linkOf(killed));
-    await visitor.finds('This link no longer works.');
+    await visitor.seesText('This link no longer works.');
     await expect.poll(() => visitor.composer.isDisabled()).toBe(true);
-    // The messages stay on the page, including an interrupted one.
+    // The messages stay on the page, including the interrupted reply.
     expect((await visitor.readAnswer()).startsWith(answerBefore.trimEnd())).toBe(true);
     await page.reload();
-    await visitor.finds('This link no longer works.');
+    await visitor.seesText('This link no longer works.');
     await page.goto(linkOf(killed));
-    await visitor.finds('This link no longer works.');
+    await visitor.seesText('This link no longer works.');
 
-    // In the same tab, only the part of the URL after # changes.
+    // The URLs differ only after #, so the tab does not load the page by itself.
     await page.goto(linkOf(gateway));
     await visitor.ask('What is a passage?');
     await visitor.button('Good answer').waitFor({ timeout: 30_000 });
@@ -73,7 +73,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     ]);
   });
 
-  it('sends messages written during a lost connection, once', { timeout: 90_000 }, async () => {
+  it('sends a message that was written offline exactly once', { timeout: 90_000 }, async () => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
     const { page } = await openBrowser({ viewport: { width: 1000, height: 900 } });
     const visitor = createVisitor(page);
@@ -82,7 +82,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await visitor.button('Good answer').waitFor({ timeout: 30_000 });
     await page.context().setOffline(true);
     await visitor.ask('What is a passage?');
-    await visitor.finds('Will be sent as soon as the connection is back.');
+    await visitor.seesText('Will be sent as soon as the connection is back.');
     await page.context().setOffline(false);
     await expect.poll(() => visitor.answers.count(), { timeout: 30_000 }).toBe(2);
     await visitor.answers.last().getByRole('button', { name: 'Good answer' }).waitFor({ timeout: 30_000 });

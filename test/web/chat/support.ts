@@ -4,23 +4,23 @@ import { openBrowser } from '../../helpers/browser.ts';
 import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
 import { createScriptedEngine } from '../../helpers/models/engines.ts';
 
-const SLOW = { timeout: 15_000 };
+const WAIT = { timeout: 15_000 };
 
-/** Opens the demo's chat page in a browser, on a gateway whose answers the test scripts. */
+/** Opens the demo's chat page in a browser, on a gateway with an engine that the test controls. */
 export async function openPage(options: Parameters<typeof openBrowser>[0] = {}) {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
     env: { SEED_DEMO: 'true', RATE_LIMIT_PER_MINUTE: '60' },
-    replaced: { engines: new Map([['builtin', engine]]) },
+    overrides: { engines: new Map([['builtin', engine]]) },
   });
-  // Registered before the browser, so that it closes after it: a closing gateway waits for its sockets.
+  // A closing gateway waits for its sockets. This cleanup is registered first, so it runs after that of the browser.
   onTestFinished(() => gateway.close());
   const opened = await openBrowser({ viewport: { width: 1000, height: 700 }, ...options });
   await opened.page.goto(linkOf(gateway));
   return { ...opened, engine, gateway, visitor: createVisitor(opened.page) };
 }
 
-/** The link to the demo's page, as printed at the start. */
+/** The link to the demo's chat page, which the gateway prints when it starts. */
 export function linkOf({ url, deps }: TestGateway): string {
   return `${url}/chat/demo#${deps.keyring.sessions.secret}`;
 }
@@ -43,14 +43,14 @@ export function createVisitor(page: Page) {
     },
     readAnswer,
     /** Waits until the last answer shows this text. */
-    sees: (text: string | RegExp) => expect.poll(readAnswer, SLOW).toMatch(text),
-    /** Waits until these questions and answers are shown. */
-    seesMessages: (count: number) => expect.poll(() => page.locator('.messages > li').count(), SLOW).toBe(count),
+    seesAnswer: (text: string | RegExp) => expect.poll(readAnswer, WAIT).toMatch(text),
+    /** Waits until the page shows this number of questions and answers. */
+    seesMessages: (count: number) => expect.poll(() => page.locator('.messages > li').count(), WAIT).toBe(count),
     /** Waits for a text anywhere on the page. */
-    finds: (text: string) => page.getByText(text).first().waitFor(SLOW),
-    /** Waits until the version counter of the last answer or question shows this. */
+    seesText: (text: string) => page.getByText(text).first().waitFor(WAIT),
+    /** Waits until the last version counter on the page shows this text. */
     seesVersion: (text: string) =>
-      expect.poll(() => page.locator('.versions > span').last().textContent({ timeout: 15_000 }), SLOW).toBe(text),
-    announced: () => page.locator('[aria-live=polite]').textContent(),
+      expect.poll(() => page.locator('.versions > span').last().textContent({ timeout: 15_000 }), WAIT).toBe(text),
+    readAnnouncement: () => page.locator('[aria-live=polite]').textContent(),
   };
 }

@@ -6,8 +6,8 @@ import { useChat } from '../use-chat.ts';
 import { rateReply, regenerateReply } from '../versions.ts';
 import { focusComposer } from './composer.tsx';
 import { FollowUps } from './follow-ups.tsx';
-import { AgainIcon, ThumbDownIcon, ThumbUpIcon } from './icons.tsx';
-import { Dots } from './typing.tsx';
+import { RegenerateIcon, ThumbDownIcon, ThumbUpIcon } from './icons.tsx';
+import { TypingIndicator } from './typing.tsx';
 import { Versions } from './versions.tsx';
 
 /** A citation, and the reply that it belongs to. */
@@ -15,10 +15,10 @@ export interface ShownCitation extends NumberedCitation {
   readonly messageId: string;
 }
 
-/** Called to show a citation. */
+/** Opens the passage of a citation. */
 type OnCitation = (citation: ShownCitation) => void;
 
-/** A reply, and its actions. */
+/** The properties of `Answer`. */
 interface AnswerProps {
   readonly message: Message;
   readonly isLast: boolean;
@@ -40,10 +40,10 @@ export function Answer(props: AnswerProps) {
   const isEnded = hasEnded(message);
   return (
     <li class={`message ${message.role.toLowerCase()}${isLast ? ' last' : ''}`} aria-busy={!isEnded}>
-      <p class={isAgent ? 'name' : 'unseen'}>{name}</p>
+      <p class={isAgent ? 'name' : 'visually-hidden'}>{name}</p>
       <Content message={message} citations={citations} onCitation={onCitation} />
-      {message.status === 'QUEUED' && <p class="small">Waits for the answer before it…</p>}
-      <Ending message={message} canRegenerate={canRegenerate} />
+      {message.status === 'QUEUED' && <p class="small">Waiting for the previous answer…</p>}
+      <IncompleteNotice message={message} canRegenerate={canRegenerate} />
       {isEnded && citations.length > 0 && <Sources citations={citations} onCitation={onCitation} />}
       {isEnded && message.role === 'ASSISTANT' && <Actions message={message} canRegenerate={canRegenerate} />}
       {isLast && <FollowUps questions={message.followUps} />}
@@ -60,19 +60,19 @@ function Content(props: { message: Message; citations: ShownCitation[]; onCitati
       renderMarkdown(insertMarks(content, citations), {
         mark(index) {
           const citation = citations[index];
-          return citation && <Mark key={`mark-${index}`} citation={citation} onCitation={onCitation} />;
+          return citation && <CitationMark key={`mark-${index}`} citation={citation} onCitation={onCitation} />;
         },
       }),
     [content, citations, onCitation],
   );
-  if (content === '' && message.status === 'STREAMING') return <Dots label={`${chatbot.name} is writing`} />;
+  if (content === '' && message.status === 'STREAMING') return <TypingIndicator label={`${chatbot.name} is writing`} />;
   return <div class="content">{rendered}</div>;
 }
 
-/** Keeps a mark on the line of the word before it. */
+/** Prevents a line break between a word and its mark. */
 const WORD_JOINER = '\u2060';
 
-function Mark({ citation, onCitation }: { citation: ShownCitation; onCitation: OnCitation }) {
+function CitationMark({ citation, onCitation }: { citation: ShownCitation; onCitation: OnCitation }) {
   return (
     <sup>
       {WORD_JOINER}
@@ -88,14 +88,14 @@ function Mark({ citation, onCitation }: { citation: ShownCitation; onCitation: O
   );
 }
 
-/** The list of sources below the reply, including those whose marks could not be inserted. */
+/** The list of sources below the reply. It includes citations whose marks could not be inserted. */
 function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCitation: OnCitation }) {
-  const first = citations.filter(
+  const uniqueCitations = citations.filter(
     (citation, index) => citations.findIndex((c) => c.number === citation.number) === index,
   );
   return (
     <ul class="sources" aria-label="Sources">
-      {first.map((citation) => (
+      {uniqueCitations.map((citation) => (
         <li key={citation.number}>
           <button type="button" onClick={() => onCitation(citation)}>
             <span class="number">{citation.number}</span> {citation.title}
@@ -106,12 +106,12 @@ function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCita
   );
 }
 
-type Regenerable = Pick<AnswerProps, 'message' | 'canRegenerate'>;
+type RegenerableProps = Pick<AnswerProps, 'message' | 'canRegenerate'>;
 
 /** Shows that a reply ended early, with a button to regenerate it. */
-function Ending({ message, canRegenerate }: Regenerable) {
+function IncompleteNotice({ message, canRegenerate }: RegenerableProps) {
   const chat = useChat();
-  const text = FINAL_EVENT_TYPES[message.status];
+  const text = STATUS_TEXTS[message.status];
   if (text === undefined) return null;
   return (
     <p class={message.status === 'STOPPED' ? 'ending' : 'ending failure'}>
@@ -132,20 +132,20 @@ function Ending({ message, canRegenerate }: Regenerable) {
   );
 }
 
-const FINAL_EVENT_TYPES: Partial<Record<Message['status'], string>> = {
+const STATUS_TEXTS: Partial<Record<Message['status'], string>> = {
   FAILED: 'The answer failed.',
   STOPPED: 'You stopped this answer.',
   INTERRUPTED: 'This answer was interrupted.',
 };
 
-function Actions({ message, canRegenerate }: Regenerable) {
+function Actions({ message, canRegenerate }: RegenerableProps) {
   const chat = useChat();
-  const rate = (rating: 'UP' | 'DOWN', name: string, icon: preact.JSX.Element) => (
+  const renderRateButton = (rating: 'UP' | 'DOWN', label: string, icon: preact.JSX.Element) => (
     <button
       type="button"
-      class="quiet fades"
-      aria-label={name}
-      title={name}
+      class="quiet show-on-hover"
+      aria-label={label}
+      title={label}
       aria-pressed={message.rating === rating}
       onClick={() => rateReply(chat, message, rating)}
     >
@@ -155,12 +155,12 @@ function Actions({ message, canRegenerate }: Regenerable) {
   return (
     <div class="actions">
       <Versions message={message} />
-      {rate('UP', 'Good answer', <ThumbUpIcon />)}
-      {rate('DOWN', 'Bad answer', <ThumbDownIcon />)}
+      {renderRateButton('UP', 'Good answer', <ThumbUpIcon />)}
+      {renderRateButton('DOWN', 'Bad answer', <ThumbDownIcon />)}
       {canRegenerate && (
         <button
           type="button"
-          class="quiet fades"
+          class="quiet show-on-hover"
           aria-label="Regenerate"
           title="Regenerate"
           onClick={(event) => {
@@ -168,7 +168,7 @@ function Actions({ message, canRegenerate }: Regenerable) {
             focusComposer(event);
           }}
         >
-          <AgainIcon />
+          <RegenerateIcon />
         </button>
       )}
     </div>

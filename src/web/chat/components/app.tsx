@@ -16,18 +16,18 @@ export function App() {
   const chat = useChat();
   const state = useChatState();
   const [citation, setCitation] = useState<ShownCitation>();
-  const [asksForPerson, setAsksForPerson] = useState(false);
+  const [isHandoffOpen, setHandoffOpen] = useState(false);
   const closeCitation = useCallback(() => setCitation(undefined), []);
-  const closeHandoff = useCallback(() => setAsksForPerson(false), []);
+  const closeHandoff = useCallback(() => setHandoffOpen(false), []);
   const { conversation } = state;
   const isBusy = state.messages.some((message) => !hasEnded(message));
 
   useEffect(() => {
-    const stop = (event: KeyboardEvent) => {
+    const stopOnEscape = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) stopReply(chat);
     };
-    document.addEventListener('keydown', stop);
-    return () => document.removeEventListener('keydown', stop);
+    document.addEventListener('keydown', stopOnEscape);
+    return () => document.removeEventListener('keydown', stopOnEscape);
   }, [chat]);
 
   return (
@@ -35,7 +35,7 @@ export function App() {
       <header class="top">
         <h1>{chat.chatbot.name}</h1>
         {conversation?.status === 'OPEN' && conversation.answeredBy === 'AI' && (
-          <button type="button" class="quiet" aria-label="Talk to a person" onClick={() => setAsksForPerson(true)}>
+          <button type="button" class="quiet" aria-label="Talk to a person" onClick={() => setHandoffOpen(true)}>
             <PersonIcon /> <span class="label">Talk to a person</span>
           </button>
         )}
@@ -43,10 +43,10 @@ export function App() {
           type="button"
           class="quiet"
           onClick={(event) => {
-            chat.startNew();
+            chat.startNewConversation();
             focusComposer(event);
           }}
-          disabled={isFresh(state) || state.isExpired}
+          disabled={isEmptyConversation(state) || state.isExpired}
         >
           <NewIcon /> <span class="label">New conversation</span>
         </button>
@@ -60,15 +60,15 @@ export function App() {
         <Composer isBusy={isBusy} isDisabled={state.isExpired} />
         <p class="small">Local demo: this page works on this computer only.</p>
       </footer>
-      <div class="unseen" aria-live="polite" aria-atomic="true">
+      <div class="visually-hidden" aria-live="polite" aria-atomic="true">
         {state.announcement}
       </div>
       {citation && <PassageDialog citation={citation} onClose={closeCitation} />}
-      {asksForPerson && <HandoffDialog onClose={closeHandoff} />}
+      {isHandoffOpen && <HandoffDialog onClose={closeHandoff} />}
     </>
   );
 }
 
-function isFresh({ messages, pending, isLoading }: ReturnType<typeof useChatState>): boolean {
+function isEmptyConversation({ messages, pending, isLoading }: ReturnType<typeof useChatState>): boolean {
   return messages.length === 0 && pending.length === 0 && !isLoading;
 }

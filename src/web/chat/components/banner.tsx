@@ -1,6 +1,6 @@
 import type { ConversationFieldsFragment } from '../documents.ts';
 
-/** Shows whether a person answers, or has been asked to. */
+/** Shows that a person answers, or has been asked to join. */
 export function Banner({ conversation }: { conversation: ConversationFieldsFragment | undefined }) {
   const text = describe(conversation);
   return (
@@ -14,6 +14,6 @@ function describe(conversation: ConversationFieldsFragment | undefined): string 
   if (conversation?.answeredBy === 'PERSON') {
     return conversation.assignee ? `${conversation.assignee} is answering you now.` : 'A person is answering you now.';
   }
-  if (conversation?.status === 'ESCALATED') return 'A person has been asked to join. You can go on writing.';
+  if (conversation?.status === 'ESCALATED') return 'A person has been asked to join. You can keep writing.';
   return undefined;
 }

@@ -6,14 +6,15 @@ import { stopReply } from '../versions.ts';
 import { SendIcon, StopIcon } from './icons.tsx';
 
 const MAX_CHARS = 8_000;
-const FIELD = 'question';
+const INPUT_ID = 'question';
 
 /**
- * Focuses the composer after the pressed control disappears; not after a touch, when the keyboard would cover the page.
+ * Focuses the composer after a click that makes the clicked control disappear, or disables it. Does nothing after a
+ * touch, because the on-screen keyboard would cover the page.
  */
 export function focusComposer({ detail }: MouseEvent): void {
   const isByKeyboard = detail === 0;
-  if (isByKeyboard || matchMedia('(hover: hover)').matches) document.getElementById(FIELD)?.focus();
+  if (isByKeyboard || matchMedia('(hover: hover)').matches) document.getElementById(INPUT_ID)?.focus();
 }
 
 /** The visitor's input. Enter sends, Shift+Enter starts a new line. */
@@ -46,11 +47,11 @@ export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: 
 
   return (
     <form class="composer" onSubmit={send}>
-      <label class="unseen" for={FIELD}>
+      <label class="visually-hidden" for={INPUT_ID}>
         Your message
       </label>
       <textarea
-        id={FIELD}
+        id={INPUT_ID}
         ref={field}
         rows={1}
         maxLength={MAX_CHARS}

@@ -12,7 +12,7 @@ export function Dialog(props: { title: string; children: ComponentChildren; onCl
     return () => current?.close();
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it closes it; the keyboard has Esc.
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click outside closes the dialog; the keyboard has Esc.
     <dialog
       ref={dialog}
       aria-labelledby="dialog-title"

@@ -63,7 +63,7 @@ export function HandoffDialog({ onClose }: { onClose(): void }) {
   );
 }
 
-/** The input of a field; browsers can fill in the standard ones. */
+/** The input of a field. Browsers can autocomplete the name, email and phone. */
 function Input({ name, isRequired }: { name: string; isRequired: boolean }) {
   const common = { id: `lead-${name}`, name, required: isRequired, maxLength: 255 };
   if (name === 'email') return <input type="email" autocomplete="email" {...common} />;

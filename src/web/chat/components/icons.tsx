@@ -32,7 +32,7 @@ export const StopIcon = () => (
   </Icon>
 );
 
-/** A sheet with a plus: a new conversation. */
+/** A plus: a new conversation. */
 export const NewIcon = () => (
   <Icon>
     <path d="M12 5v14M5 12h14" />
@@ -62,7 +62,7 @@ export const ThumbDownIcon = () => (
 );
 
 /** An arrow in a circle: regenerate. */
-export const AgainIcon = () => (
+export const RegenerateIcon = () => (
   <Icon>
     <path d="M19.500 12a7.500 7.500 0 1 1-2.200-5.300M19.500 3.500v4h-4" />
   </Icon>

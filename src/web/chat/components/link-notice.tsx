@@ -1,11 +1,11 @@
-import { EXPIRED } from '../session.ts';
+import { EXPIRED_MESSAGE } from '../session.ts';
 
 /** Explains that the page needs a valid link. */
 export function LinkNotice({ isExpired = false }: { isExpired?: boolean }) {
   return (
     <main class="notice">
       <h1>{isExpired ? 'This link no longer works' : 'This page needs a link'}</h1>
-      <p role="alert">{isExpired ? EXPIRED : NEEDS_LINK}</p>
+      <p role="alert">{isExpired ? EXPIRED_MESSAGE : NEEDS_LINK}</p>
     </main>
   );
 }

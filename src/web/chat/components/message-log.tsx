@@ -7,39 +7,39 @@ import { focusComposer } from './composer.tsx';
 import { DownIcon } from './icons.tsx';
 import { PendingQuestion } from './pending-question.tsx';
 import { Question } from './question.tsx';
-import { Dots } from './typing.tsx';
+import { TypingIndicator } from './typing.tsx';
 
-/** The maximum distance from the end at which the visitor counts as being at the end. */
-const NEAR_PX = 60;
+/** The distance from the end within which the log counts as scrolled to the end. */
+const END_TOLERANCE_PX = 60;
 
 /**
- * The messages of the conversation. It is not a live region: a separate one announces finished messages. It scrolls
- * with new messages while the visitor is at the end.
+ * The messages of the conversation. The log scrolls with new messages while it is scrolled to the end. It is not a live
+ * region, because a separate live region announces finished messages.
  */
 export function MessageLog({ state, onCitation }: { state: ChatState; onCitation(citation: ShownCitation): void }) {
   const chat = useChat();
-  const { messages, pending, isLoading, isPersonTyping, earlier } = state;
-  const { scroller, isAtEnd, scrollToEnd } = useEnd(state);
-  const isFresh = messages.length === 0 && pending.length === 0 && !isLoading;
+  const { messages, pending, isLoading, isPersonTyping, earlierCursor } = state;
+  const { scroller, isAtEnd, scrollToEnd } = useScrollToEnd(state);
+  const isEmpty = messages.length === 0 && pending.length === 0 && !isLoading;
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by the keyboard.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll the log.
     <section class="log" ref={scroller} role="log" aria-live="off" aria-label="Conversation" tabIndex={0}>
       <div class="column">
-        {earlier !== undefined && (
-          <button type="button" class="quiet earlier" onClick={chat.readEarlier}>
+        {earlierCursor !== undefined && (
+          <button type="button" class="quiet earlier" onClick={chat.loadEarlierMessages}>
             Show earlier messages
           </button>
         )}
         {isLoading && <p class="muted">Loading the conversation…</p>}
-        {isFresh && <Welcome />}
+        {isEmpty && <Welcome />}
         <ol class="messages">
           {messages.map((message, index) =>
             message.role === 'USER' ? (
-              <Question key={keyOf(message)} message={message} />
+              <Question key={versionGroupKey(message)} message={message} />
             ) : (
               <Answer
-                key={keyOf(message)}
+                key={versionGroupKey(message)}
                 message={message}
                 canRegenerate={state.conversation?.answeredBy !== 'PERSON'}
                 isLast={index === messages.length - 1}
@@ -52,7 +52,7 @@ export function MessageLog({ state, onCitation }: { state: ChatState; onCitation
           ))}
           {isPersonTyping && (
             <li class="message agent">
-              <Dots label="A person is typing" />
+              <TypingIndicator label="A person is typing" />
             </li>
           )}
         </ol>
@@ -67,7 +67,7 @@ export function MessageLog({ state, onCitation }: { state: ChatState; onCitation
 }
 
 /** All versions of a message have the same key, so that the focus stays when another version is shown. */
-const keyOf = ({ parent }: Message) => parent?.id ?? 'first';
+const versionGroupKey = ({ parent }: Message) => parent?.id ?? 'first';
 
 function Welcome() {
   const chat = useChat();
@@ -95,7 +95,7 @@ function Welcome() {
   );
 }
 
-function useEnd(state: ChatState) {
+function useScrollToEnd(state: ChatState) {
   const scroller = useRef<HTMLElement>(null);
   const [isAtEnd, setAtEnd] = useState(true);
   const wasAtEnd = useRef(true);
@@ -106,19 +106,19 @@ function useEnd(state: ChatState) {
   useEffect(() => {
     const { current } = scroller;
     if (current === null) return;
-    const look = () => {
-      wasAtEnd.current = current.scrollHeight - current.scrollTop - current.clientHeight < NEAR_PX;
+    const updateIsAtEnd = () => {
+      wasAtEnd.current = current.scrollHeight - current.scrollTop - current.clientHeight < END_TOLERANCE_PX;
       setAtEnd(wasAtEnd.current);
     };
     // The log shrinks when an on-screen keyboard opens.
-    const resized = new ResizeObserver(() => {
+    const resizeObserver = new ResizeObserver(() => {
       if (wasAtEnd.current) scrollToEnd();
     });
-    current.addEventListener('scroll', look, { passive: true });
-    resized.observe(current);
+    current.addEventListener('scroll', updateIsAtEnd, { passive: true });
+    resizeObserver.observe(current);
     return () => {
-      current.removeEventListener('scroll', look);
-      resized.disconnect();
+      current.removeEventListener('scroll', updateIsAtEnd);
+      resizeObserver.disconnect();
     };
   }, []);
 
@@ -126,13 +126,13 @@ function useEnd(state: ChatState) {
     if (wasAtEnd.current) scrollToEnd();
   }, [messages, pending, isPersonTyping]);
 
-  // A sent message is scrolled into view.
-  const count = pending.length;
-  const lastCount = useRef(count);
+  // Scrolls a newly sent message into view.
+  const pendingCount = pending.length;
+  const lastPendingCount = useRef(pendingCount);
   useLayoutEffect(() => {
-    if (count > lastCount.current) scrollToEnd();
-    lastCount.current = count;
-  }, [count]);
+    if (pendingCount > lastPendingCount.current) scrollToEnd();
+    lastPendingCount.current = pendingCount;
+  }, [pendingCount]);
 
   return { scroller, isAtEnd, scrollToEnd };
 }

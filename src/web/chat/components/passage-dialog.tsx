@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { insertEnds } from '../citation-marks.ts';
+import { insertSpanMarks } from '../citation-marks.ts';
 import { PassagesDocument, type PassagesQuery } from '../documents.ts';
 import { describeFailure } from '../failures.ts';
-import { renderMarkdown, webAddress } from '../markdown.ts';
+import { httpUrlOrUndefined, renderMarkdown } from '../markdown.ts';
 import { findQuote } from '../quote.ts';
 import { useChat } from '../use-chat.ts';
 import type { ShownCitation } from './answer.tsx';
@@ -13,22 +13,22 @@ interface Passage {
   readonly text: string;
 }
 
-/** Shows the passage of a citation, with its quote. */
+/** Shows the passage of a citation, with the quote highlighted. */
 export function PassageDialog({ citation, onClose }: { citation: ShownCitation; onClose(): void }) {
-  const { graph } = useChat();
+  const { client } = useChat();
   const [passage, setPassage] = useState<Passage>();
   const [problem, setProblem] = useState<string>();
   const { messageId, title, url, quote } = citation;
   const passageId = citation.passage?.id;
-  const address = webAddress(url ?? '');
+  const address = httpUrlOrUndefined(url ?? '');
 
   useEffect(() => {
     if (passageId === undefined) return;
-    graph.request(PassagesDocument, { messageId }).then(
+    client.request(PassagesDocument, { messageId }).then(
       ({ node }) => setPassage(findPassage(node, passageId)),
       (error: unknown) => setProblem(describeFailure(error)),
     );
-  }, [graph, messageId, passageId]);
+  }, [client, messageId, passageId]);
 
   return (
     <Dialog title={title} onClose={onClose}>
@@ -42,7 +42,7 @@ export function PassageDialog({ citation, onClose }: { citation: ShownCitation; 
       ) : (
         <PassageText text={passage.text} quote={quote} />
       )}
-      {passageId === undefined && <p class="muted">The source was deleted since; only the quote was kept.</p>}
+      {passageId === undefined && <p class="muted">The source was deleted. Only the quote was kept.</p>}
       {problem !== undefined && <p role="alert">{problem}</p>}
       {address !== undefined && (
         <p>
@@ -64,7 +64,7 @@ function PassageText({ text, quote }: { text: string; quote: string }) {
   const rendered = useMemo(() => {
     const found = findQuote(text, quote);
     let isQuoted = false;
-    return renderMarkdown(found ? insertEnds(text, found.start, found.end) : text, {
+    return renderMarkdown(found ? insertSpanMarks(text, found.start, found.end) : text, {
       mark(index) {
         isQuoted = index === 0;
         return null;

@@ -25,11 +25,11 @@ export function Question({ message }: { message: Message }) {
   }
   return (
     <li class="message user">
-      <p class="unseen">You</p>
-      <div class="said">
+      <p class="visually-hidden">You</p>
+      <div class="bubble-row">
         <button
           type="button"
-          class="quiet fades"
+          class="quiet show-on-hover"
           aria-label="Edit"
           title="Edit"
           ref={button}
@@ -79,7 +79,7 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
         if (isEnter && event.target === field.current) void save(event);
       }}
     >
-      <label class="unseen" for={`edit-${message.id}`}>
+      <label class="visually-hidden" for={`edit-${message.id}`}>
         Your message in other words
       </label>
       <textarea

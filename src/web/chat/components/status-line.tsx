@@ -1,4 +1,4 @@
-import { EXPIRED } from '../session.ts';
+import { EXPIRED_MESSAGE } from '../session.ts';
 import type { ChatState } from '../store.ts';
 import { useChat } from '../use-chat.ts';
 import { CloseIcon } from './icons.tsx';
@@ -11,7 +11,7 @@ export function StatusLine({ state }: { state: ChatState }) {
       <p role="status">{state.isOnline || state.isExpired ? '' : 'Connection lost, trying again…'}</p>
       {state.isExpired && (
         <p role="alert" class="problem">
-          {EXPIRED}
+          {EXPIRED_MESSAGE}
         </p>
       )}
       {state.notice !== undefined && (

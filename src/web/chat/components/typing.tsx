@@ -1,8 +1,8 @@
 /** Three moving dots: the typing indicator. */
-export function Dots({ label }: { label: string }) {
+export function TypingIndicator({ label }: { label: string }) {
   return (
     <p class="dots">
-      <span class="unseen">{label}</span>
+      <span class="visually-hidden">{label}</span>
       <span class="dot" aria-hidden="true" />
       <span class="dot" aria-hidden="true" />
       <span class="dot" aria-hidden="true" />

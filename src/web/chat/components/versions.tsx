@@ -8,14 +8,14 @@ export function Versions({ message: { id, siblings } }: { message: Message }) {
   const chat = useChat();
   if (siblings.length < 2) return null;
   const index = siblings.findIndex((sibling) => sibling.id === id);
-  const step = (by: number, name: string, icon: preact.JSX.Element) => {
-    const target = siblings[index + by];
+  const renderStepButton = (offset: number, label: string, icon: preact.JSX.Element) => {
+    const target = siblings[index + offset];
     return (
       <button
         type="button"
         class="quiet"
-        aria-label={name}
-        title={name}
+        aria-label={label}
+        title={label}
         aria-disabled={target === undefined}
         onClick={() => target && selectVersion(chat, target.id)}
       >
@@ -24,13 +24,13 @@ export function Versions({ message: { id, siblings } }: { message: Message }) {
     );
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset would be wrong outside a form.
     <span class="versions" role="group" aria-label="Versions">
-      {step(-1, 'Previous version', <PreviousIcon />)}
+      {renderStepButton(-1, 'Previous version', <PreviousIcon />)}
       <span>
         {index + 1} / {siblings.length}
       </span>
-      {step(1, 'Next version', <NextIcon />)}
+      {renderStepButton(1, 'Next version', <NextIcon />)}
     </span>
   );
 }

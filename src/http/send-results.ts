@@ -1,0 +1,38 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { createFeed } from '../domain/feed.ts';
+import type { SubscriptionResults } from './executor.ts';
+import type { SerializeResult } from './shared-results.ts';
+
+/**
+ * Sends the results of a subscription, each when the connection has capacity. Returns a feed for graphql-ws in place of
+ * the results. That feed has no items, and ends when the results end.
+ * @param connection the connection of the socket.
+ */
+export function sendResults(
+  socket: WebSocket,
+  connection: Socket,
+  id: string,
+  { results, serialize }: { results: SubscriptionResults; serialize: SerializeResult },
+): SubscriptionResults {
+  const messagePrefix = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  return createFeed(
+    () =>
+      results.pushTo((result) => {
+        socket.send(`${messagePrefix}${serialize(result)}}`);
+        return connection.writableNeedDrain ? waitForDrain(connection) : undefined;
+      }),
+    () => void results.return(),
+  );
+}
+
+/** Resolves when a connection has sent its buffer, or is closed. */
+function waitForDrain(connection: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      connection.off('drain', done).off('close', done);
+      resolve();
+    };
+    connection.on('drain', done).on('close', done);
+  });
+}

@@ -1,0 +1,146 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context, SubscribePayload } from 'graphql-ws';
+import type { Extra } from 'graphql-ws/use/ws';
+import type { WebSocket } from 'ws';
+import {
+  authenticate,
+  type Credential,
+  consumeAnonymousRateLimit,
+  consumeRateLimit,
+  hasCredential,
+  type Viewer,
+} from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { networkOf } from '../domain/network.ts';
+import { type AuthResult, addressOf, authenticateRequest, clientFor } from './auth.ts';
+import { logFailure } from './graphql-errors.ts';
+import type { Client } from './pending-bytes.ts';
+
+/** The state of one socket. */
+export interface SocketState extends Record<PropertyKey, unknown> {
+  /** The viewer of the connection; absent if it has no credential. */
+  viewer: Viewer;
+  /** The key or network that owns this socket: its number of sockets is limited. */
+  owner: string;
+  /** The running operations, by their ids. */
+  operations: Map<string, SocketOperation>;
+}
+
+/** The type of a socket in graphql-ws. */
+export type SocketContext = Context<Record<string, unknown>, Extra & Partial<SocketState>>;
+
+/** A running operation of a socket. */
+export interface SocketOperation {
+  readonly abortController: AbortController;
+  /** Whether it is a subscription. */
+  readonly isStream: boolean;
+}
+
+/** Decides which sockets stay open, and which operations run on them. A revoked key closes its sockets with 4401. */
+export interface SocketAuth {
+  /**
+   * Authenticates a socket and counts it. Closes a refused socket and returns false. The close code is 4401 for an
+   * invalid credential; it is 1013 above a limit of sockets, requests or failed attempts, and while keys cannot be
+   * looked up.
+   */
+  connect(context: SocketContext): Promise<boolean>;
+  /** The client to whose limit the buffered bytes of a socket are charged: its key, or its network. */
+  clientOf(socket: WebSocket, request: IncomingMessage): Client;
+  /** Stops counting a closed socket. */
+  releaseSocket(context: SocketContext): void;
+  /**
+   * Authenticates and counts one operation: with the socket's credential, else with the operation's own.
+   * @throws UnauthenticatedError, RateLimitedError
+   */
+  authenticate(context: SocketContext, payload: SubscribePayload): Promise<AuthResult>;
+}
+
+const MAX_SOCKETS_PER_KEY = 100;
+const MAX_SOCKETS_PER_NETWORK = 20;
+const OVERLOAD = 1013;
+const UNAUTHORIZED = 4401;
+
+/** Creates the authentication of the sockets of one process. */
+export function createSocketAuth(deps: Deps): SocketAuth {
+  const counts = new Map<string, number>();
+  const viewers = new WeakMap<WebSocket, Viewer>();
+
+  /** Counts a socket for its owner; closes it if the owner has the maximum. */
+  function countSocket({ extra }: SocketContext, owner: string, limit: number): boolean {
+    // A socket that closed during the lookup of its credential would be counted for ever.
+    if (extra.socket.readyState !== extra.socket.OPEN) return false;
+    const count = counts.get(owner) ?? 0;
+    if (count >= limit) return refuse(extra.socket, OVERLOAD, 'Too many sockets');
+    counts.set(owner, count + 1);
+    extra.owner = owner;
+    return true;
+  }
+
+  return {
+    async connect(context) {
+      const { extra, connectionParams } = context;
+      const address = addressOf(deps, extra.request);
+      const credential = credentialIn(connectionParams);
+      try {
+        if (!hasCredential(credential)) {
+          await consumeAnonymousRateLimit(deps, address);
+          return countSocket(context, `address:${networkOf(address)}`, MAX_SOCKETS_PER_NETWORK);
+        }
+        const viewer = await authenticate(deps, credential, address);
+        closeWhenRevoked(extra.socket, viewer);
+        extra.viewer = viewer;
+        viewers.set(extra.socket, viewer);
+        return countSocket(context, `key:${viewer.apiKeyId}`, MAX_SOCKETS_PER_KEY);
+      } catch (error) {
+        if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
+        // Clients treat 4401 as final; after 1013 they may retry.
+        if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
+        logFailure(deps.logger, error);
+        return refuse(extra.socket, OVERLOAD, 'Try again later');
+      }
+    },
+
+    clientOf: (socket, request) => clientFor(deps, viewers.get(socket), request),
+
+    releaseSocket({ extra: { owner } }) {
+      if (owner === undefined) return;
+      const remaining = (counts.get(owner) ?? 1) - 1;
+      if (remaining > 0) counts.set(owner, remaining);
+      else counts.delete(owner);
+    },
+
+    async authenticate({ extra }, payload) {
+      if (extra.viewer !== undefined)
+        return { viewer: extra.viewer, rateLimit: await consumeRateLimit(deps, extra.viewer) };
+      const credential = credentialIn(payload.extensions ?? undefined);
+      return authenticateRequest(deps, { credential, address: addressOf(deps, extra.request) });
+    },
+  };
+}
+
+function closeWhenRevoked(socket: WebSocket, { revoked }: Viewer): void {
+  const close = () => socket.close(UNAUTHORIZED, 'Unauthorized');
+  revoked.addEventListener('abort', close);
+  socket.once('close', () => revoked.removeEventListener('abort', close));
+}
+
+/** Closes a socket with `code`, before graphql-ws closes it with 4403, which has another meaning for clients. */
+function refuse(socket: WebSocket, code: number, reason: string): false {
+  socket.close(code, reason);
+  return false;
+}
+
+/**
+ * The credential in the parameters of a connection or an operation: `authorization` or `x-api-key` in any case, at the
+ * top level or inside `headers`, where GraphiQL puts the headers of its header pane.
+ */
+function credentialIn(params: Readonly<Record<string, unknown>> | undefined): Credential {
+  const { headers } = params ?? {};
+  const nested = typeof headers === 'object' && headers !== null ? Object.entries(headers) : [];
+  const texts = new Map<string, string>();
+  for (const [name, value] of [...nested, ...Object.entries(params ?? {})]) {
+    if (typeof value === 'string') texts.set(name.toLowerCase(), value);
+  }
+  return { authorization: texts.get('authorization'), apiKey: texts.get('x-api-key') };
+}
