@@ -32,8 +32,7 @@ export type KillableGateway = Awaited<ReturnType<typeof createKillableGateway>>;
 /** Creates a killable gateway and starts it. */
 export async function createKillableGateway(env: Readonly<Record<string, string>>) {
   const dataDir = await createDataDir();
-  const cache = await createDataDir();
-  const settings = { PORT: '0', SEED_DEMO: 'false', NODE_COMPILE_CACHE: cache, ...env, DATA_DIR: dataDir };
+  const settings = { PORT: '0', SEED_DEMO: 'false', ...env, DATA_DIR: dataDir };
   const preloaded = Array.from({ length: PRELOADED_PROCESSES }, preload);
   const runs: ProcessRun[] = [];
   let ready = Promise.withResolvers<GatewayAddress>();

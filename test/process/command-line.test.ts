@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { issueApiKey } from '../../src/access/api-keys.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { createDataDir, runProgram, startGatewayProcess } from '../helpers/process.ts';
+import { createDataDir, runCommandHere, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
 /** Functions that run commands on a new database. */
 async function openCommandLine() {
   const env = { DATA_DIR: await createDataDir() };
-  const command = (...args: string[]) => runProgram({ args, env });
+  const command = (...args: string[]) => runCommandHere({ args, env });
   const json = async (...args: string[]) => {
     const { code, stdout, stderr } = await command(...args, '--json');
     expect([code, stderr]).toEqual([0, '']);

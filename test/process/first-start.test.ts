@@ -54,7 +54,7 @@ describe('the first start', () => {
   });
 
   it('logs JSON to stderr, without keys, and prints only the start message to stdout', async () => {
-    const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
+    const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
     await listChatbots(gateway);
     await fetch(`${gateway.url}/v1/chatbots?secret=query`, { headers: { 'x-api-key': gateway.key } });
     await gateway.waitForOutput('stderr', /"path":"\/v1\/chatbots"/);

@@ -8,7 +8,7 @@ import { addChatbot, addSource } from '../helpers/corpus.ts';
 import { createEmptyPostgres, hasPostgres } from '../helpers/databases.ts';
 import { fillDatabase, OPEN_REPLY_TEXT, readAllData, SECRET_KEY } from '../helpers/filled-database.ts';
 import { requestGraphQL, startGateway } from '../helpers/gateway.ts';
-import { createDataDir, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
+import { createDataDir, runCommandHere, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
 
 const TABLES =
   'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage usage_days quota_warnings';
@@ -88,7 +88,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   });
 
   const migrate = (dataDir: string, to = target, args: string[] = []) =>
-    runProgram({ args: ['migrate-to', to, ...args], env: { DATA_DIR: dataDir } });
+    runCommandHere({ args: ['migrate-to', to, ...args], env: { DATA_DIR: dataDir } });
 
   it('copies everything: a gateway on the target gives the same responses, and ends the open reply', async () => {
     const filled = await fillDatabase();
@@ -212,7 +212,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
       `create function stop() returns trigger language plpgsql as 'begin raise ''no''; end';
       create trigger stop before insert on search_entries execute function stop()`,
     );
-    expect(await migrate(dataDir)).toMatchObject({ code: 1 });
+    await expect(migrate(dataDir)).rejects.toThrow('no');
     const db = await openDatabase({ url: `sqlite:${path}`, role: 'tool' });
     await db.transaction((trx) => trx.updateTable('chatbots').set({ name: 'Other' }).execute());
     await db.close();
@@ -322,7 +322,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   ])('rejects %s with exit code 1 and one line', async (_what, args, line, env) => {
     const dataDir = await createDataDir();
     await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
-    const refused = await runProgram({ args: ['migrate-to', ...args], env: { DATA_DIR: dataDir, ...env } });
+    const refused = await runCommandHere({ args: ['migrate-to', ...args], env: { DATA_DIR: dataDir, ...env } });
     expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(line) });
     expect(refused.stderr.trim().split('\n')).toHaveLength(1);
   });

@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/store/database.ts';
 import { isReachable, TEST_DATABASE_URL } from '../helpers/servers.ts';
+import { bundleScripts } from './bundles.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,6 +19,8 @@ declare module 'vitest' {
       /** The prefix of the names of this run's databases. */
       readonly prefix: string;
     };
+    /** The folder of the bundled scripts: see `bundles.ts`. */
+    bundles: string;
   }
 }
 
@@ -29,8 +32,10 @@ export async function setup(project: TestProject): Promise<void> {
   const prefix = `chatgraph_test_${randomUUID().slice(0, 8)}_`;
   const postgres = (await isReachable(TEST_DATABASE_URL)) ? await preparePostgres(`${prefix}template`) : undefined;
   project.provide('templates', { sqlite, postgres, prefix });
+  const bundles = await bundleScripts();
+  project.provide('bundles', bundles);
   cleanups.push(async () => {
-    await rm(folder, { recursive: true, force: true });
+    for (const path of [folder, bundles]) await rm(path, { recursive: true, force: true });
     if (postgres !== undefined) await dropAll(prefix);
   });
 }
