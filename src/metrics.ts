@@ -161,7 +161,7 @@ function createWebhookMetrics(registers: Registry[]) {
 export function addRedisGauge({ registry }: Metrics, isUp: () => boolean): void {
   new Gauge({
     name: 'chatgraph_redis_up',
-    help: 'Whether Redis responds: 1 or 0.',
+    help: '1 if Redis responds, otherwise 0.',
     registers: [registry],
     collect() {
       this.set(isUp() ? 1 : 0);

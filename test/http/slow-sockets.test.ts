@@ -93,13 +93,13 @@ describe('a peer that sends requests and does not read', () => {
     };
     const closedLogs = () => gateway.logs.filter(({ msg }) => msg === CLOSED_UNREAD);
     const slowPeer = await flood();
-    await vi.waitFor(() => expect(closedLogs()).toHaveLength(1));
+    await vi.waitFor(() => expect(closedLogs()).toHaveLength(1), 10_000);
     slowPeer.resume();
     expect(await slowPeer.closed).toEqual({ code: 1013, reason: 'Too slow' });
     const deadPeer = await flood();
-    await vi.waitFor(() => expect(closedLogs()).toHaveLength(2));
+    await vi.waitFor(() => expect(closedLogs()).toHaveLength(2), 10_000);
     expect(closedLogs().every(({ bytes }) => Number(bytes) < 5 * 1024 * 1024)).toBe(true);
-    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 30_000);
+    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 15_000);
     deadPeer.resume();
     expect((await deadPeer.closed).code).toBe(1006);
   });

@@ -19,7 +19,7 @@ import { type Conversation, keepSending, startConversation } from './resilient-c
 /** Kills happen at random times. The seed repeats a run as far as process timing allows. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 /** `KILLS=60` makes a long run. */
-const KILLS = Number(process.env.KILLS ?? 10);
+const KILLS = Number(process.env.KILLS ?? 15);
 const CONVERSATIONS = 4;
 /** One process in eight is killed while it starts, one in eight after it has saved text, the others in between. */
 const STARTING_MS = 250;

@@ -26,7 +26,7 @@ import {
 
 /** The seed of the random numbers, among them the times of the kills. By default it differs in every run. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
-const KILLS = Number(process.env.WEBHOOK_KILLS ?? 6);
+const KILLS = Number(process.env.WEBHOOK_KILLS ?? 8);
 const SECRET = createSecret();
 const UPTIME_MS = { min: 50, max: 700 };
 const TEST_OPTIONS = { timeout: 60_000 + KILLS * 5_000 };
