@@ -25,7 +25,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/dialects/rest/mappers.test.ts',
   'test/http/query-queue.test.ts',
   'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
-  'test/schema/{descriptions,field-scopes}.test.ts',
+  'test/schema/{consistency,descriptions,field-scopes}.test.ts',
   'test/sources/chunk.test.ts',
   'test/store/engines/{concurrency-limiter,error-codes}.test.ts',
   'test/streams/shared-reads.test.ts',

@@ -1,7 +1,8 @@
+import type { ObjectRef } from '@pothos/core';
 import { BadUserInputError } from '../src/domain/errors.ts';
 import { type IdKind, kindOfId } from '../src/domain/ids.ts';
 import type { Page } from '../src/store/pages.ts';
-import type { FieldExtensions } from './builder.ts';
+import { builder, type FieldExtensions } from './builder.ts';
 
 const DEFAULT_SIZE = 20;
 const MAX_SIZE = 100;
@@ -12,6 +13,18 @@ export interface PageArgs {
   readonly after?: string | null | undefined;
   readonly last?: number | null | undefined;
   readonly before?: string | null | undefined;
+}
+
+/**
+ * Defines the connection of an object type: `<Type>Connection`, with edges of the type `<Type>Edge`. Every list of these
+ * objects has this type, so that clients share fragments between lists.
+ */
+export function defineConnection<Shape>(type: ObjectRef<typeof builder.$inferSchemaTypes, Shape>) {
+  const { name } = type;
+  return builder.connectionObject(
+    { type, name: `${name}Connection`, description: `A page of a list of objects of the type \`${name}\`.` },
+    { name: `${name}Edge`, description: `An object of the type \`${name}\` with its cursor in the list.` },
+  );
 }
 
 /** The extensions of a connection field: its size is the requested page size. */

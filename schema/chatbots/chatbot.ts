@@ -4,7 +4,7 @@ import { BadUserInputError, InvalidInputError, NotFoundError } from '../../src/d
 import { parseId } from '../../src/domain/ids.ts';
 import { findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
-import { pageExtensions, paginate } from '../connection.ts';
+import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
@@ -100,6 +100,8 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
   }),
 });
 
+const ChatbotConnection = defineConnection(ChatbotRef);
+
 builder.queryFields((t) => ({
   chatbot: t.field({
     type: ChatbotRef,
@@ -127,8 +129,7 @@ builder.queryFields((t) => ({
       resolve: (_root, args, { deps, viewer }) =>
         paginate('chatbot', args, (page) => listChatbots(deps.db.read, viewer.accountId, page)),
     },
-    { name: 'ChatbotConnection', description: 'A page of chatbots.' },
-    { name: 'ChatbotEdge', description: 'A chatbot with its cursor.' },
+    ChatbotConnection,
   ),
 }));
 

@@ -3,7 +3,7 @@ import type { Lead } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { listLeads } from '../../src/store/leads.ts';
 import { builder } from '../builder.ts';
-import { pageExtensions, paginate } from '../connection.ts';
+import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { ConversationRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
@@ -47,6 +47,8 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
   }),
 });
 
+const LeadConnection = defineConnection(LeadRef);
+
 builder.objectField(ChatbotRef, 'leads', (t) =>
   t.connection(
     {
@@ -57,8 +59,7 @@ builder.objectField(ChatbotRef, 'leads', (t) =>
       resolve: (chatbot, args, { deps, viewer }) =>
         paginate('lead', args, (page) => listLeads(deps.db.read, viewer.accountId, chatbot.id, page)),
     },
-    { name: 'ChatbotLeadsConnection', description: "A page of a chatbot's leads." },
-    { name: 'ChatbotLeadsConnectionEdge', description: 'A lead with its cursor.' },
+    LeadConnection,
   ),
 );
 

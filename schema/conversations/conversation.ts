@@ -12,7 +12,7 @@ import { parseId } from '../../src/domain/ids.ts';
 import { listMessages } from '../../src/store/messages.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
-import { pageExtensions, paginate } from '../connection.ts';
+import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
@@ -118,6 +118,9 @@ ConversationRef.implement({
   }),
 });
 
+/** A page of messages. */
+export const MessageConnection = defineConnection(MessageRef);
+
 builder.objectField(ConversationRef, 'messages', (t) =>
   t.connection(
     {
@@ -136,10 +139,12 @@ builder.objectField(ConversationRef, 'messages', (t) =>
           ),
         ),
     },
-    { name: 'ConversationMessagesConnection', description: 'A page of messages.' },
-    { name: 'ConversationMessagesConnectionEdge', description: 'A message with its cursor.' },
+    MessageConnection,
   ),
 );
+
+/** A page of conversations. */
+export const ConversationConnection = defineConnection(ConversationRef);
 
 builder.objectField(ChatbotRef, 'conversations', (t) =>
   t.connection(
@@ -159,8 +164,7 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
           loaders.conversationPages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
         ),
     },
-    { name: 'ChatbotConversationsConnection', description: "A page of a chatbot's conversations." },
-    { name: 'ChatbotConversationsConnectionEdge', description: 'A conversation with its cursor.' },
+    ConversationConnection,
   ),
 );
 

@@ -9,7 +9,7 @@ import { createSource, deleteSource } from '../../src/sources/sources.ts';
 import { listPassages } from '../../src/store/search/passages.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
-import { pageExtensions, paginate } from '../connection.ts';
+import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
 
@@ -42,6 +42,9 @@ export const SourceRef = builder.objectRef<Source>('Source');
 /** A passage of a source. */
 export const PassageRef = builder.objectRef<Passage>('Passage');
 
+const SourceConnection = defineConnection(SourceRef);
+const PassageConnection = defineConnection(PassageRef);
+
 SourceRef.implement({
   description: 'A source of knowledge of a chatbot, split into passages.',
   interfaces: [Node],
@@ -69,8 +72,7 @@ SourceRef.implement({
         resolve: (source, args, { deps, viewer }) =>
           paginate('passage', args, (page) => listPassages(deps.db.read, viewer.accountId, source.id, page)),
       },
-      { name: 'SourcePassagesConnection', description: 'A page of passages.' },
-      { name: 'SourcePassagesConnectionEdge', description: 'A passage with its cursor.' },
+      PassageConnection,
     ),
   }),
 });
@@ -113,8 +115,7 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
           loaders.sourcePages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
         ),
     },
-    { name: 'ChatbotSourcesConnection', description: "A page of a chatbot's sources." },
-    { name: 'ChatbotSourcesConnectionEdge', description: 'A source with its cursor.' },
+    SourceConnection,
   ),
 );
 

@@ -8,7 +8,7 @@ import { listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
 import { subscribeToDeliveries } from '../../src/webhooks/delivery-stream.ts';
 import { signForForwarding } from '../../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
-import { pageExtensions, paginate } from '../connection.ts';
+import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { WebhookEvent } from './event.ts';
 import { WebhookSubscriptionRef } from './subscription.ts';
@@ -102,6 +102,8 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
   }),
 });
 
+const WebhookDeliveryConnection = defineConnection(WebhookDeliveryRef);
+
 builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
   t.connection(
     {
@@ -118,8 +120,7 @@ builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
         );
       },
     },
-    { name: 'WebhookSubscriptionDeliveriesConnection', description: "A page of a subscription's deliveries." },
-    { name: 'WebhookSubscriptionDeliveriesConnectionEdge', description: 'A delivery with its cursor.' },
+    WebhookDeliveryConnection,
   ),
 );
 

@@ -7,7 +7,7 @@ import { MAX_HEADERS } from '../../src/webhooks/rules.ts';
 import { readHeaderNames } from '../../src/webhooks/sealed.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
-import { pageExtensions, paginate } from '../connection.ts';
+import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Channel } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
 import { WebhookEvent } from './event.ts';
@@ -92,6 +92,8 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
   }),
 });
 
+const WebhookSubscriptionConnection = defineConnection(WebhookSubscriptionRef);
+
 builder.queryFields((t) => ({
   webhookSubscription: t.field({
     type: WebhookSubscriptionRef,
@@ -122,7 +124,6 @@ builder.queryFields((t) => ({
         );
       },
     },
-    { name: 'WebhookSubscriptionConnection', description: 'A page of webhook subscriptions.' },
-    { name: 'WebhookSubscriptionEdge', description: 'A webhook subscription with its cursor.' },
+    WebhookSubscriptionConnection,
   ),
 }));

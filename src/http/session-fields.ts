@@ -65,9 +65,9 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
     ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'id', 'lastMessage', 'messages', 'sessionId'],
     ...['silentUntil', 'status', 'updatedAt'],
   ],
-  ConversationMessagesConnection: ['edges', 'nodes', 'pageInfo'],
-  ConversationMessagesConnectionEdge: ['cursor', 'node'],
   PageInfo: ['endCursor', 'hasNextPage', 'hasPreviousPage', 'startCursor'],
+  MessageConnection: ['edges', 'nodes', 'pageInfo'],
+  MessageEdge: ['cursor', 'node'],
   Message: [
     ...['authorName', 'citations', 'completedAt', 'content', 'conversation', 'createdAt', 'error', 'finishReason'],
     ...['followUps', 'id', 'isPrivate', 'isShown', 'parent', 'rating', 'role', 'siblings', 'status'],

@@ -350,7 +350,7 @@ export const MessageFieldsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   }
 }`, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
 export const MessagePageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
-    fragment MessagePage on ConversationMessagesConnection {
+    fragment MessagePage on MessageConnection {
   nodes {
     ...MessageFields
   }
@@ -440,7 +440,7 @@ fragment ConversationFields on Conversation {
   answeredBy
   assignee
 }
-fragment MessagePage on ConversationMessagesConnection {
+fragment MessagePage on MessageConnection {
   nodes {
     ...MessageFields
   }

@@ -46,7 +46,7 @@ fragment ConversationFields on Conversation {
   answeredBy
   assignee
 }
-fragment MessagePage on ConversationMessagesConnection {
+fragment MessagePage on MessageConnection {
   nodes {
     ...MessageFields
   }
