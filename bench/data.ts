@@ -140,6 +140,8 @@ async function fillConversation(
       finishReason: isReply ? 'STOP' : null,
       usage: isReply ? USAGE : null,
       generation: isReply ? { provider: 'builtin', model: null, firstTokenMs: 12, priceNano: 0 } : null,
+      outcome: isReply ? 'ANSWERED' : null,
+      confidence: isReply ? 0.5 : null,
       reasoning: null,
       followUps: [],
       apiKeyId: null,

@@ -1,4 +1,8 @@
-import type { FinishReason as FinishReasonName, MessageFailure } from '../../src/domain/entities.ts';
+import type {
+  FinishReason as FinishReasonName,
+  MessageFailure,
+  ReplyOutcome as ReplyOutcomeName,
+} from '../../src/domain/entities.ts';
 import { FAILURES } from '../../src/domain/failures.ts';
 import type { Generation, TokenUsage } from '../../src/domain/usage.ts';
 import { builder } from '../builder.ts';
@@ -19,6 +23,18 @@ const FinishReason = builder.enumType('FinishReason', {
     ERROR: { description: 'The reply failed; see `error`.' },
     ABORTED: { description: 'The reply was stopped or interrupted.' },
   } satisfies Record<FinishReasonName, object>,
+});
+
+const ReplyOutcome = builder.enumType('ReplyOutcome', {
+  description: 'The quality of a completed reply, as far as its text and its `confidence` show.',
+  values: {
+    ANSWERED: { description: 'An answer to a question that the sources clearly cover.' },
+    UNSURE: {
+      description:
+        'An answer to a message that the sources cover in part or not at all: possibly wrong, or no answer from the sources, such as a greeting.',
+    },
+    FALLBACK: { description: 'The fallback message of the chatbot instead of an answer.' },
+  } satisfies Record<ReplyOutcomeName, object>,
 });
 
 const TokenUsageRef = builder.objectRef<TokenUsage>('TokenUsage').implement({
@@ -72,6 +88,19 @@ export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError')
 });
 
 builder.objectFields(MessageRef, (t) => ({
+  outcome: t.expose('outcome', {
+    type: ReplyOutcome,
+    nullable: true,
+    authScopes: CONTENT_SCOPES,
+    description:
+      'The quality of a COMPLETED reply by its sources; null for other messages, and for replies written before the gateway stored outcomes. Needs `READ` or `CHAT`.',
+  }),
+  confidence: t.exposeFloat('confidence', {
+    nullable: true,
+    authScopes: CONTENT_SCOPES,
+    description:
+      'The likelihood, 0 to 1, that the sources are relevant to the question: the share of it that the best passage covers. Null until the reply ends, if it ended before the search, for messages of other roles, and for replies written before the gateway stored it. Needs `READ` or `CHAT`.',
+  }),
   finishReason: t.expose('finishReason', {
     type: FinishReason,
     nullable: true,

@@ -1,3 +1,4 @@
+import type { ReplyOutcome } from '../domain/entities.ts';
 import type { Question } from './engine.ts';
 
 /** Whether the sources are relevant to a question: `NONE` (probably not), `UNSURE` (possibly) or `SURE` (clearly). */
@@ -32,4 +33,22 @@ export function toConfidenceBand(confidence: number): ConfidenceBand {
  */
 export function shouldCallModel({ answering, tools, retrieval }: Question): boolean {
   return answering.grounding === 'OPEN' || tools.length > 0 || toConfidenceBand(retrieval.confidence) !== 'NONE';
+}
+
+/**
+ * Classifies a completed answer. It is FALLBACK if it consists of the fallback message, which the built-in engine sends
+ * and models are told to repeat word for word. Otherwise the confidence decides: below the minimum of `SURE`, a model is
+ * told to say that it is not certain.
+ */
+export function classifyOutcome({ fallbackMessage, retrieval }: Question, answer: string): ReplyOutcome {
+  if (wordsOf(answer) === wordsOf(fallbackMessage)) return 'FALLBACK';
+  return toConfidenceBand(retrieval.confidence) === 'SURE' ? 'ANSWERED' : 'UNSURE';
+}
+
+/** Returns a text without what a model may change when it repeats the text: case, white space and punctuation. */
+function wordsOf(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{M}\p{N}\p{S}]+/gu, ' ')
+    .trim();
 }

@@ -43,6 +43,8 @@ export async function writeMessage(
     finishReason: null,
     usage: null,
     generation: null,
+    outcome: null,
+    confidence: null,
     reasoning: null,
     followUps: [],
     apiKeyId: fields.apiKeyId ?? null,

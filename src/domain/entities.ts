@@ -221,6 +221,14 @@ export interface MessageFailure {
   readonly message: string;
 }
 
+/**
+ * How well a completed reply answers the visitor: `FALLBACK` (with the fallback message only), `UNSURE` (from sources
+ * that may be about something else, or from none) or `ANSWERED` (from clearly relevant sources).
+ */
+export const REPLY_OUTCOMES = ['ANSWERED', 'UNSURE', 'FALLBACK'] as const;
+/** One of `REPLY_OUTCOMES`. */
+export type ReplyOutcome = (typeof REPLY_OUTCOMES)[number];
+
 /** A message of a conversation. */
 export interface Message {
   readonly id: string;
@@ -234,6 +242,13 @@ export interface Message {
   readonly usage: TokenUsage | null;
   /** How the reply was generated; null for an open reply, and for a message that is not a reply. */
   readonly generation: Generation | null;
+  /** How well the reply answers the visitor; null for a message that is not a completed reply. */
+  readonly outcome: ReplyOutcome | null;
+  /**
+   * How likely the sources are to be relevant to the question, 0 to 1; null for an open reply, for one that ended before
+   * the sources were searched, and for a message that is not a reply.
+   */
+  readonly confidence: number | null;
   /** The model's reasoning; null until the reply has ended, and null if the chatbot does not show reasoning. */
   readonly reasoning: string | null;
   /** Suggested questions for the visitor. */

@@ -1,3 +1,4 @@
+import { classifyOutcome } from '../answer/confidence.ts';
 import type { AnswerEvent, Question } from '../answer/engine.ts';
 import { conversationTopic, publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
@@ -188,6 +189,8 @@ async function generateText(
     finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
     usage,
     generation: answeringModel && { ...answeringModel, firstTokenMs, priceNano },
+    outcome: question && status === 'COMPLETED' ? classifyOutcome(question, live.content) : null,
+    confidence: question?.retrieval.confidence ?? null,
     reasoning: question?.answering.showsReasoning ? state.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),

@@ -10,7 +10,8 @@ import type { Queryable } from './tables.ts';
 import { IS_OPEN_REPLY } from './unowned-replies.ts';
 
 /** The final state of a reply. */
-export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
+export interface ReplyEnd
+  extends Pick<Message, 'id' | 'usage' | 'generation' | 'outcome' | 'confidence' | 'reasoning'> {
   readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
   readonly content: string;
   readonly citations: readonly Citation[];
@@ -40,6 +41,8 @@ export async function writeReplyEnd(
       citations: toJson(end.citations),
       finish_reason: end.finishReason,
       ...toUsageColumns(end.usage, end.generation),
+      outcome: end.outcome,
+      confidence: end.confidence,
       reasoning: end.reasoning,
       error: end.error && toJson(end.error),
       completed_at: end.completedAt,

@@ -10,6 +10,7 @@ import type {
   MessageRole,
   MessageStatus,
   Rating,
+  ReplyOutcome,
   SourceStatus,
   SourceType,
 } from '../domain/entities.ts';
@@ -139,6 +140,10 @@ export interface MessageRow {
   first_token_ms: number | null;
   /** In billionths of a US dollar. */
   price_nano: number | null;
+  /** Null for a message that is not a completed reply. */
+  outcome: ReplyOutcome | null;
+  /** How likely the sources are to be relevant, 0 to 1. */
+  confidence: number | null;
   reasoning: string | null;
   follow_ups: JsonText | null;
   /** The API key whose request the reply answers. */

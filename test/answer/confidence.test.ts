@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { shouldCallModel, toConfidenceBand } from '../../src/answer/confidence.ts';
+import { classifyOutcome, shouldCallModel, toConfidenceBand } from '../../src/answer/confidence.ts';
 import { QUESTION_DEFAULTS } from '../helpers/models/answers.ts';
 import { createRetrieval } from '../helpers/models/hits.ts';
 
@@ -21,4 +21,17 @@ it('calls a model only if the sources may answer, the grounding is OPEN, or ther
   const answering = { ...QUESTION_DEFAULTS.answering, grounding: 'OPEN' };
   expect(shouldCallModel(createQuestion(0, { answering }))).toBe(true);
   expect(shouldCallModel(createQuestion(0, { tools: [tool] }))).toBe(true);
+});
+
+it('classifies the fallback message as FALLBACK at any confidence, and other texts by the confidence', () => {
+  const classify = (answer: string, confidence: number) =>
+    classifyOutcome(createQuestion(confidence, { fallbackMessage: 'I do not know that.' }), answer);
+  for (const answer of ['I do not know that.', ' “i do not\nknow that”', 'I do not know that!']) {
+    expect([classify(answer, 0), classify(answer, 0.9)]).toEqual(['FALLBACK', 'FALLBACK']);
+  }
+  expect([0, 0.25, 0.32].map((confidence) => classify('I do not know that. But look.', confidence))).toEqual([
+    'UNSURE',
+    'UNSURE',
+    'ANSWERED',
+  ]);
 });

@@ -74,6 +74,8 @@ export async function insertLargeConversation(
         finishReason: null,
         usage: null,
         generation: null,
+        outcome: null,
+        confidence: null,
         reasoning: null,
         followUps: [],
         apiKeyId: null,

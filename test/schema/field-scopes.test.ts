@@ -38,9 +38,10 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   ],
   'READ CHAT': [
     ...['escalationReason', 'lastMessage', 'messages', 'metadata', 'sessionId'].map((name) => `Conversation.${name}`),
-    ...['citations', 'content', 'followUps', 'metadata', 'parent', 'rating', 'reasoning', 'siblings'].map(
+    ...['citations', 'confidence', 'content', 'followUps', 'metadata', 'outcome', 'parent', 'rating'].map(
       (name) => `Message.${name}`,
     ),
+    ...['reasoning', 'siblings'].map((name) => `Message.${name}`),
     ...['customData', 'email', 'name', 'phone'].map((name) => `Lead.${name}`),
     'Passage.text',
     ...['Subscription.conversationEvents', 'Subscription.messageStream'],
