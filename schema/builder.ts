@@ -20,6 +20,7 @@ interface SchemaTypes {
   DefaultFieldNullability: false;
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
+  Connection: { readonly countTotal: () => Promise<number> };
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Timestamp; Output: Timestamp };
@@ -88,6 +89,17 @@ builder.mutationType({
 builder.subscriptionType({
   description: 'All subscriptions, over WebSocket (graphql-ws) or server-sent events.',
 });
+
+/** The cost of a `totalCount`: the gateway counts the whole list, however small the page is. */
+const TOTAL_COUNT_COST = 10;
+
+builder.globalConnectionField('totalCount', (t) =>
+  t.int({
+    description: 'The number of items in the whole list, with its filters. Counted only if selected.',
+    extensions: { fixedCost: () => TOTAL_COUNT_COST } satisfies FieldExtensions,
+    resolve: ({ countTotal }) => countTotal(),
+  }),
+);
 
 function capitalize(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);

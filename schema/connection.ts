@@ -34,7 +34,7 @@ export const pageExtensions: FieldExtensions = {
 
 /**
  * Reads one page of a list for a connection field. `read` receives the page in the form that the store uses, and
- * returns its items ordered by id.
+ * returns its items ordered by id; `countTotal` counts the items of the whole list, if a client asks for the number.
  * @param kind the kind of the list's items; cursors of other kinds are refused.
  * @throws BadUserInputError for sizes out of bounds, `first` with `last`, and invalid cursors.
  */
@@ -42,6 +42,7 @@ export async function paginate<T extends { readonly id: string }>(
   kind: IdKind,
   args: PageArgs,
   read: (page: Page) => Promise<T[]>,
+  countTotal: () => Promise<number>,
 ) {
   const { size, page } = readArgs(kind, args);
   const found = await read(page);
@@ -50,6 +51,7 @@ export async function paginate<T extends { readonly id: string }>(
   const edges = nodes.map((node) => ({ cursor: encodeCursor(node.id), node }));
   return {
     edges,
+    countTotal,
     pageInfo: {
       hasNextPage: page.fromEnd ? page.before !== undefined : hasMore,
       hasPreviousPage: page.fromEnd ? hasMore : page.after !== undefined,

@@ -2,7 +2,7 @@ import { createChatbot, deleteChatbot, updateChatbot } from '../../src/chatbots/
 import type { Chatbot, LeadField, LeadForm } from '../../src/domain/entities.ts';
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
-import { findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
+import { countChatbots, findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
@@ -127,7 +127,12 @@ builder.queryFields((t) => ({
       description: 'The chatbots of the account, oldest first, paused ones included.',
       extensions: pageExtensions,
       resolve: (_root, args, { deps, viewer }) =>
-        paginate('chatbot', args, (page) => listChatbots(deps.db.read, viewer.accountId, page)),
+        paginate(
+          'chatbot',
+          args,
+          (page) => listChatbots(deps.db.read, viewer.accountId, page),
+          () => countChatbots(deps.db.read, viewer.accountId),
+        ),
     },
     ChatbotConnection,
   ),

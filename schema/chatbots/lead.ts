@@ -56,8 +56,13 @@ builder.objectField(ChatbotRef, 'leads', (t) =>
       authScopes: { READ: true },
       description: 'The leads from the conversations of the chatbot, newest first. Needs `READ`.',
       extensions: pageExtensions,
-      resolve: (chatbot, args, { deps, viewer }) =>
-        paginate('lead', args, (page) => listLeads(deps.db.read, viewer.accountId, chatbot.id, page)),
+      resolve: (chatbot, args, { deps, viewer, loaders }) =>
+        paginate(
+          'lead',
+          args,
+          (page) => listLeads(deps.db.read, viewer.accountId, chatbot.id, page),
+          () => loaders.rowCount.load({ table: 'leads', values: {}, ownerId: chatbot.id }),
+        ),
     },
     LeadConnection,
   ),

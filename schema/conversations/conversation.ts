@@ -129,15 +129,16 @@ builder.objectField(ConversationRef, 'messages', (t) =>
       description:
         'The messages of the selected branch, oldest first. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
       extensions: pageExtensions,
-      resolve: (conversation, args, { deps, viewer }) =>
-        paginate('message', args, (page) =>
-          listMessages(
-            deps.db.read,
-            viewer.accountId,
-            { conversationId: conversation.id, withNotes: canSeePrivateNotes(viewer) },
-            page,
-          ),
-        ),
+      resolve: (conversation, args, { deps, viewer, loaders }) => {
+        const withNotes = canSeePrivateNotes(viewer);
+        const values = { is_shown: 1, is_private: withNotes ? undefined : 0 };
+        return paginate(
+          'message',
+          args,
+          (page) => listMessages(deps.db.read, viewer.accountId, { conversationId: conversation.id, withNotes }, page),
+          () => loaders.rowCount.load({ table: 'messages', values, ownerId: conversation.id }),
+        );
+      },
     },
     MessageConnection,
   ),
@@ -160,8 +161,16 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
       },
       extensions: pageExtensions,
       resolve: (chatbot, { status, ...args }, { loaders }) =>
-        paginate('conversation', args, (page) =>
-          loaders.conversationPages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+        paginate(
+          'conversation',
+          args,
+          (page) => loaders.conversationPages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+          () =>
+            loaders.rowCount.load({
+              table: 'conversations',
+              values: { status: status ?? undefined },
+              ownerId: chatbot.id,
+            }),
         ),
     },
     ConversationConnection,

@@ -69,8 +69,13 @@ SourceRef.implement({
         authScopes: { READ: true },
         description: 'The passages in reading order.',
         extensions: pageExtensions,
-        resolve: (source, args, { deps, viewer }) =>
-          paginate('passage', args, (page) => listPassages(deps.db.read, viewer.accountId, source.id, page)),
+        resolve: (source, args, { deps, viewer, loaders }) =>
+          paginate(
+            'passage',
+            args,
+            (page) => listPassages(deps.db.read, viewer.accountId, source.id, page),
+            () => loaders.rowCount.load({ table: 'passages', values: {}, ownerId: source.id }),
+          ),
       },
       PassageConnection,
     ),
@@ -111,8 +116,12 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
       },
       extensions: pageExtensions,
       resolve: (chatbot, { status, ...args }, { loaders }) =>
-        paginate('source', args, (page) =>
-          loaders.sourcePages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+        paginate(
+          'source',
+          args,
+          (page) => loaders.sourcePages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+          () =>
+            loaders.rowCount.load({ table: 'sources', values: { status: status ?? undefined }, ownerId: chatbot.id }),
         ),
     },
     SourceConnection,

@@ -113,10 +113,14 @@ builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
         status: t.arg({ type: DeliveryStatus, description: 'The state of the returned deliveries; if absent, any.' }),
       },
       extensions: pageExtensions,
-      resolve: (subscription, { status, ...args }, { deps, viewer }) => {
+      resolve: (subscription, { status, ...args }, { deps, viewer, loaders }) => {
         const filter = { subscriptionId: subscription.id, status: status ?? undefined };
-        return paginate('webhookDelivery', args, (page) =>
-          listWebhookDeliveries(deps.db.read, viewer.accountId, filter, page),
+        const values = { status: filter.status };
+        return paginate(
+          'webhookDelivery',
+          args,
+          (page) => listWebhookDeliveries(deps.db.read, viewer.accountId, filter, page),
+          () => loaders.rowCount.load({ table: 'webhook_deliveries', values, ownerId: subscription.id }),
         );
       },
     },

@@ -1,7 +1,7 @@
 import { parseId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { WebhookSchedule as WebhookScheduleName, WebhookSubscription } from '../../src/domain/webhooks.ts';
-import { listWebhookSubscriptions } from '../../src/store/webhooks/subscriptions.ts';
+import { countWebhookSubscriptions, listWebhookSubscriptions } from '../../src/store/webhooks/subscriptions.ts';
 import { FAILURE_STAGE_MS } from '../../src/webhooks/health.ts';
 import { MAX_HEADERS } from '../../src/webhooks/rules.ts';
 import { readHeaderNames } from '../../src/webhooks/sealed.ts';
@@ -119,8 +119,11 @@ builder.queryFields((t) => ({
       extensions: pageExtensions,
       resolve: (_root, { chatbotId, ...args }, { deps, viewer }) => {
         const filter = chatbotId == null ? {} : { chatbotId: parseId('chatbot', chatbotId) ?? 'none' };
-        return paginate('webhookSubscription', args, (page) =>
-          listWebhookSubscriptions(deps.db.read, viewer.accountId, filter, page),
+        return paginate(
+          'webhookSubscription',
+          args,
+          (page) => listWebhookSubscriptions(deps.db.read, viewer.accountId, filter, page),
+          () => countWebhookSubscriptions(deps.db.read, viewer.accountId, filter),
         );
       },
     },

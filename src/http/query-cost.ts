@@ -102,7 +102,8 @@ export function createSelectionMeter(
     const type = getNamedType(field.type);
     if (node.selectionSet === undefined || !isCompositeType(type)) {
       const large = isLarge(field) ? new Map([[`${parent.name}.${field.name}`, new Set([key])]]) : NO_LARGE_FIELDS;
-      return { ...EMPTY_SIZE, depth: 1, aliases, bytes: key.length + maxBytesOf(field), large };
+      const { fixed } = declaredCost(schema, field, node, variables);
+      return { ...EMPTY_SIZE, depth: 1, aliases, cost: fixed, bytes: key.length + maxBytesOf(field), large };
     }
     const inner = measure(node.selectionSet, type);
     const { directives } = inner;

@@ -75,6 +75,17 @@ const LIST = prepareList('asc', (db) =>
   db.selectFrom('chatbots').selectAll().where('account_id', '=', '').where('deleted_at', 'is', null),
 );
 
+/** The number of the account's chatbots. */
+export async function countChatbots(db: Queryable, accountId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('chatbots')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('account_id', '=', accountId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** The ids of the chatbots of every account. */
 export async function listAllChatbotIds(db: Queryable): Promise<string[]> {
   const rows = await db.selectFrom('chatbots').select('id').where('deleted_at', 'is', null).execute();

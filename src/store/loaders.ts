@@ -18,6 +18,7 @@ import { findConversations, listConversations } from './conversations.ts';
 import { findLeads } from './leads.ts';
 import { findLastMessages, findMessages } from './messages.ts';
 import type { Page } from './pages.ts';
+import { countRows, type RowFilter } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
 import { findSources, listSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
@@ -51,6 +52,13 @@ export interface Loaders {
   /** Pages of lists; not cached, because a mutation may change the list before the next page is read. */
   readonly sourcePages: DataLoader<ListPageKey<SourceStatus>, Source[]>;
   readonly conversationPages: DataLoader<ListPageKey<ConversationStatus>, Conversation[]>;
+  /** The number of rows of a list; not cached either. */
+  readonly rowCount: DataLoader<RowCountKey, number>;
+}
+
+/** The key of the number of rows that belong to an object, such as the leads of a chatbot. */
+export interface RowCountKey extends RowFilter {
+  readonly ownerId: string;
 }
 
 /** The key of a page of a chatbot's list. */
@@ -170,6 +178,14 @@ class LazyLoaders implements Loaders {
     return this.#created.conversationPages;
   }
 
+  get rowCount() {
+    this.#created.rowCount ??= new DataLoader((keys) => this.#countRows(keys), {
+      cache: false,
+      maxBatchSize: MAX_LISTS,
+    });
+    return this.#created.rowCount;
+  }
+
   #byId<T extends { id: string }>(find: FindMany<T>): DataLoader<string, T | undefined> {
     return this.#byKey(find, ({ id }) => id);
   }
@@ -202,6 +218,18 @@ class LazyLoaders implements Loaders {
       return requests.map((request) => pages.get(request) ?? []);
     };
     return new DataLoader(load, { cache: false, maxBatchSize: MAX_LISTS });
+  }
+
+  /** One query counts the rows of all lists of a table that have the same filter. */
+  async #countRows(keys: readonly RowCountKey[]): Promise<number[]> {
+    const counts = new Map<RowCountKey, number>();
+    for (const group of Map.groupBy(keys, ({ table, values }) => JSON.stringify([table, values])).values()) {
+      const [filter] = group as [RowCountKey];
+      const ownerIds = [...new Set(group.map(({ ownerId }) => ownerId))];
+      const countsByOwner = await countRows(this.#db, this.#accountId, filter, ownerIds);
+      for (const key of group) counts.set(key, countsByOwner.get(key.ownerId) ?? 0);
+    }
+    return keys.map((key) => counts.get(key) ?? 0);
   }
 }
 

@@ -56,6 +56,11 @@ const TOO_EXPENSIVE: readonly (readonly [name: string, query: string, cost: numb
     1 + 100 * (1 + 1 + 1 + 1 + 98),
   ],
   [
+    'the counts of nested lists',
+    '{chatbots(first:100){totalCount nodes{sources(first:88){totalCount nodes{id}}}}}',
+    1 + 10 + 100 * (1 + 1 + 10 + 88),
+  ],
+  [
     'the documents of two dry runs',
     `{${dryRunField(webhookDocument(100))}${repeatIndexed(1, () => `b:${dryRunField(webhookDocument(100))}`)}}`,
     2 * 5_104,

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { errorCodesOf } from '../helpers/sockets.ts';
-import { removeDuplicates } from './support.ts';
+import { createKeyWith, removeDuplicates } from './support.ts';
 
 const ITEM_COUNT = 45;
-const PAGE = 'edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
+const PAGE =
+  'edges { cursor node { id } } nodes { id } totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
 const ARGS = '(first: $first, after: $after, last: $last, before: $before)';
 const OPERATION = 'query ($first: Int, $after: String, $last: Int, $before: String, $id: ID = "")';
 
@@ -23,6 +24,7 @@ const NAMES = Object.keys(LISTS) as List[];
 interface Page {
   readonly edges: { cursor: string; node: { id: string } }[];
   readonly nodes: { id: string }[];
+  readonly totalCount: number;
   readonly pageInfo: {
     hasNextPage: boolean;
     hasPreviousPage: boolean;
@@ -117,6 +119,14 @@ describe.each(NAMES)('the list of %s', (list) => {
     expect(removeDuplicates(page.edges.map(({ cursor }) => cursor))).toHaveLength(20);
   });
 
+  it('counts the whole list on every page', async () => {
+    for (const variables of [{ first: 100 }, { first: 0 }, { last: 1 }]) {
+      expect((await fetchPage(list, variables)).totalCount).toBe(all.length);
+    }
+    const middle = (await fetchPage(list, { first: 9 })).pageInfo.endCursor;
+    expect((await fetchPage(list, { first: 5, after: middle })).totalCount).toBe(all.length);
+  });
+
   it('returns the items between two cursors, from either end', async () => {
     const { edges } = await fetchPage(list, { first: 30 });
     const [after, before] = [edges[4]?.cursor, edges[25]?.cursor];
@@ -205,4 +215,44 @@ it('returns its own page for each of several chatbots in one operation', async (
     ['few', 'oldest', ['Two']],
     ['none', 'newest', []],
   ]);
+});
+
+it('counts the lists of several chatbots, each with its filter, with one query per filter', async () => {
+  const ids = [await createChatbot(gateway), await createChatbot(gateway), await createChatbot(gateway)] as const;
+  for (const chatbotId of [ids[0], ids[0], ids[1]]) await send(gateway, { chatbotId, content: 'Hello' });
+  const { conversationId } = await send(gateway, { chatbotId: ids[1], content: 'Hello' });
+  await gateway.graphql(
+    `mutation { closeConversation(input: { conversationId: "${conversationId}" }) { __typename } }`,
+  );
+  const executor = vi.spyOn(gateway.deps.db.read.getExecutor(), 'executeQuery');
+  onTestFinished(() => executor.mockRestore());
+  const { data } = await gateway.graphql<{ nodes: { all: Page; again: Page; closed: Page }[] }>(
+    `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Chatbot {
+      all: conversations(first: 0) { totalCount }
+      again: conversations(first: 1) { totalCount }
+      closed: conversations(status: CLOSED) { totalCount }
+    } } }`,
+    { ids },
+  );
+  const counts = executor.mock.calls.filter(([{ sql }]) => sql.includes('count('));
+  expect(data.nodes.map(({ all, again, closed }) => [all, again, closed].map(({ totalCount }) => totalCount))).toEqual([
+    [2, 2, 0],
+    [2, 2, 1],
+    [0, 0, 0],
+  ]);
+  expect(counts).toHaveLength(2);
+});
+
+it('counts private notes only for keys that may read them', async () => {
+  const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
+  await gateway.graphql(
+    'mutation ($input: SendAgentMessageInput!) { sendAgentMessage(input: $input) { __typename } }',
+    { input: { conversationId, content: 'A note', isPrivate: true } },
+  );
+  const countMessages = async (key: string) => {
+    const query = `{ conversation(id: "${conversationId}") { messages { totalCount } } }`;
+    const { data } = await gateway.graphql<{ conversation: { messages: Page } }>(query, {}, key);
+    return data.conversation.messages.totalCount;
+  };
+  expect([await countMessages(gateway.key), await countMessages(await createKeyWith(gateway, 'READ'))]).toEqual([3, 2]);
 });

@@ -14,7 +14,7 @@ describe('a list that can grow', () => {
       const node = name.replace(/Connection$/, '');
       expect([name, describeFields(type.getFields())]).toEqual([
         name,
-        { edges: `[${node}Edge!]!`, nodes: `[${node}!]!`, pageInfo: 'PageInfo!' },
+        { edges: `[${node}Edge!]!`, nodes: `[${node}!]!`, pageInfo: 'PageInfo!', totalCount: 'Int!' },
       ]);
     }
   });

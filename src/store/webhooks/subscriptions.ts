@@ -188,15 +188,20 @@ export async function listWebhookSubscriptions(
 const LIST = prepareList('desc', selectList);
 const LIST_OF_CHATBOT = prepareList('desc', (db) => selectList(db).where('chatbot_id', '=', ''));
 
-/** The number of subscriptions of an account. */
-export async function countWebhookSubscriptions(db: Queryable, accountId: string): Promise<number> {
-  const row = await db
+/** The number of the account's subscriptions: all, or those of one chatbot only. */
+export async function countWebhookSubscriptions(
+  db: Queryable,
+  accountId: string,
+  { chatbotId }: { chatbotId?: string | undefined } = {},
+): Promise<number> {
+  const { count } = await db
     .selectFrom('webhook_subscriptions')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('account_id', '=', accountId)
+    .$if(chatbotId !== undefined, (query) => query.where('chatbot_id', '=', chatbotId ?? ''))
     .where(CHATBOT_NOT_DELETED)
-    .executeTakeFirst();
-  return Number(row?.count ?? 0);
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 /** The subscriptions with a document, of all accounts, oldest first. */
