@@ -150,6 +150,7 @@ async function fillConversation(
       isPrivate: false,
       authorName: null,
       parentId: null,
+      replacesId: null,
       metadata: toJson({}),
       error: null,
       createdAt: at,

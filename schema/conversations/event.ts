@@ -36,11 +36,28 @@ const ConversationEventRef = builder.interfaceRef<ConversationEvent>('Conversati
   }),
 });
 
+const messageField = { type: MessageRef, description: 'The message in its current state.' } as const;
+
+builder.objectRef<MessageStageEvent>('MessageCreated').implement({
+  description:
+    'A new message is at the end of the selected branch, or a private note was written. A reply may still be QUEUED or STREAMING.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({
+    message: t.expose('message', messageField),
+    replaces: t.field({
+      type: MessageRef,
+      nullable: true,
+      description:
+        'The first message that the selected branch no longer contains: the message of which this one is a new version. Remove it and all messages after it, except private notes, then append `message`. Null if nothing is replaced.',
+      resolve: async ({ message }, _args, { loaders }) =>
+        (message.replacesId !== null && (await loaders.message.load(message.replacesId))) || null,
+    }),
+  }),
+});
+
 type MessageEvent = MessageStageEvent | BranchSelectedEvent | FollowUpsSuggestedEvent;
 
-const MESSAGE_EVENTS: Record<MessageEvent['type'], string> = {
-  MessageCreated:
-    'A new message is on the selected branch, directly after `message.parent`; messages that were shown after the parent are not shown any more. A reply may still be QUEUED or STREAMING.',
+const MESSAGE_EVENTS: Record<Exclude<MessageEvent['type'], 'MessageCreated'>, string> = {
   MessageStarted: 'A QUEUED reply has begun: it is STREAMING.',
   MessageCompleted: 'A reply is complete. The last event of its `messageStream`.',
   MessageFailed: 'A reply has failed. The last event of its `messageStream`.',
@@ -56,7 +73,7 @@ for (const [name, description] of Object.entries(MESSAGE_EVENTS)) {
     description,
     interfaces: [ConversationEventRef],
     fields: (t) => ({
-      message: t.expose('message', { type: MessageRef, description: 'The message in its current state.' }),
+      message: t.expose('message', messageField),
     }),
   });
 }

@@ -127,9 +127,10 @@ MessageRef.implement({
     siblings: t.field({
       type: [MessageRef],
       authScopes: CONTENT_SCOPES,
-      description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
+      description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`; a private note alone. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
-      resolve: (message, _args, { loaders }) => loaders.childMessages.load(parentKeyOf(message)),
+      resolve: (message, _args, { loaders }) =>
+        message.isPrivate ? [message] : loaders.childMessages.load(parentKeyOf(message)),
     }),
     isShown: t.exposeBoolean('isShown', {
       description: 'True if the message is on the selected branch of its conversation.',

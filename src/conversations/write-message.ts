@@ -8,6 +8,8 @@ import type { Queryable } from '../store/tables.ts';
 
 /** The fields of a new message; `parentId` is null for the first message of a conversation and for a private note. */
 export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
+  /** The version that the new message replaces; absent for a message that is not a new version. */
+  readonly replacesId?: string | undefined;
   readonly content?: string;
   readonly metadata?: JsonText | undefined;
   readonly isPrivate?: boolean;
@@ -50,6 +52,7 @@ export async function writeMessage(
     apiKeyId: fields.apiKeyId ?? null,
     rating: null,
     parentId,
+    replacesId: fields.replacesId ?? null,
     isShown: true,
     isPrivate: fields.isPrivate ?? false,
     authorName: fields.authorName ?? null,

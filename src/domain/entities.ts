@@ -258,6 +258,11 @@ export interface Message {
   readonly rating: Rating | null;
   /** The previous message, which for a reply is the user message that it answers; null for the first message. */
   readonly parentId: string | null;
+  /**
+   * The message that the conversation showed in place of this one until this one was created: the message that was
+   * edited or regenerated. Null for any other message.
+   */
+  readonly replacesId: string | null;
   /** Whether the message is on the branch that its conversation shows. */
   readonly isShown: boolean;
   /** Whether the message is a note that only viewers with MANAGE see. A note belongs to no branch. */

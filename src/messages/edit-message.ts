@@ -14,11 +14,10 @@ import {
   writeReply,
 } from '../replies/enqueue-reply.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
-import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
-import { type ForkPoint, findForkPoint, requireForkable } from './fork.ts';
+import { type ForkPoint, findForkPoint, requireForkable, showBranchBefore } from './fork.ts';
 import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
@@ -93,19 +92,21 @@ function idempotentSendOf(
 
 async function writeNewVersion(
   trx: Queryable,
-  { message: original, conversation, chatbot }: ForkPoint,
-  { content, metadata = original.metadata }: ParsedInput,
+  fork: ForkPoint,
+  { content, metadata = fork.message.metadata }: ParsedInput,
   {
     enqueued,
     now,
     ...origin
   }: { enqueued: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string },
 ): Promise<Omit<CommittedEdit, 'enqueued'>> {
-  const { accountId, id, chatbotId, unreadCount } = conversation;
+  const { message: original, conversation, chatbot } = fork;
+  const { accountId, chatbotId, unreadCount } = conversation;
   const at = toTimestamp(now);
   await updateConversation(trx, { ...conversation, unreadCount: unreadCount + 1, updatedAt: at });
-  await setShownBranch(trx, accountId, id, original.parentId);
-  const fields = { role: 'USER', status: 'COMPLETED', parentId: original.parentId, content, metadata } as const;
+  const branchEvents = await showBranchBefore(trx, fork, at);
+  const { parentId, id: replacesId } = original;
+  const fields = { role: 'USER', status: 'COMPLETED', parentId, replacesId, content, metadata } as const;
   const { message, event } = await writeMessage(trx, conversation, at, fields);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
   const reply = enqueued && (await writeReply(trx, conversation, { userMessage: message, enqueued, now, ...origin }));
@@ -115,6 +116,6 @@ async function writeNewVersion(
       reply: reply?.message ?? null,
       notice: enqueued ? null : chatbot.handoffMessage,
     },
-    events: [event, ...(reply ? [reply.event] : [])],
+    events: [...branchEvents, event, ...(reply ? [reply.event] : [])],
   };
 }

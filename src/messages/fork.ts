@@ -2,8 +2,10 @@ import type { Viewer } from '../access/viewer.ts';
 import { getLockedMessage } from '../conversations/visibility.ts';
 import type { Chatbot, Conversation, Message, MessageRole } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
-import { findChildMessages } from '../store/branches.ts';
+import type { Timestamp } from '../domain/time.ts';
+import { findChildMessages, setShownBranch } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
+import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import type { Queryable } from '../store/tables.ts';
 
 /** The maximum number of messages with the same parent. */
@@ -41,6 +43,21 @@ export async function requireForkable(
     throw createForkError('The conversation is closed; a new message opens it again.');
   const siblings = await findChildMessages(trx, conversation.accountId, [message.parentId ?? conversation.id]);
   if (siblings.length >= MAX_SIBLINGS) throw createForkError(`There are ${MAX_SIBLINGS} versions already.`);
+}
+
+/**
+ * Makes the conversation show only the messages before a message that gets a sibling. If the message was not shown, its
+ * branch is selected first: a subscriber then shows the message that the sibling replaces.
+ */
+export async function showBranchBefore(
+  trx: Queryable,
+  { message, conversation: { accountId, id: conversationId } }: ForkPoint,
+  at: Timestamp,
+): Promise<LoggedEvent[]> {
+  const { id: messageId, status, isShown, parentId } = message;
+  await setShownBranch(trx, accountId, conversationId, parentId);
+  if (isShown) return [];
+  return [await appendEvent(trx, accountId, { type: 'BranchSelected', messageId, conversationId, status, at })];
 }
 
 /** Creates the error for a message that cannot get a sibling. */

@@ -13,10 +13,9 @@ import {
   writeReply,
 } from '../replies/enqueue-reply.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
-import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
-import { createForkError, findForkPoint, requireForkable } from './fork.ts';
+import { createForkError, findForkPoint, requireForkable, showBranchBefore } from './fork.ts';
 import { findRecordedSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
 /** The reply to regenerate. */
@@ -68,11 +67,11 @@ export async function regenerateMessage(
     const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
     if (enqueued === undefined) throw createForkError('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
-    await setShownBranch(trx, accountId, conversation.id, userMessage.id);
-    const origin = { nodeId: nodeForNewReplies(deps), apiKeyId };
+    const branchEvents = await showBranchBefore(trx, fork, toTimestamp(now));
+    const origin = { nodeId: nodeForNewReplies(deps), apiKeyId, replacesId: original.id };
     const { message: reply, event } = await writeReply(trx, conversation, { userMessage, enqueued, now, ...origin });
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, reply.id);
-    return { reply, enqueued, events: [event] };
+    return { reply, enqueued, events: [...branchEvents, event] };
   });
   dispatchReply(deps, committed);
   return committed.reply;

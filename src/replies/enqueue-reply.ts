@@ -66,6 +66,8 @@ interface NewReply {
   /** The node that generates the reply; null: see `nodeForNewReplies`. */
   readonly nodeId: string | null;
   readonly apiKeyId: string;
+  /** The reply that this one replaces, if any. */
+  readonly replacesId?: string;
 }
 
 /** Returns the id of this node; null while the gateway is stopping, because it would interrupt new replies. */
@@ -81,11 +83,11 @@ export function nodeForNewReplies({ background, node }: Pick<GenerateDeps, 'back
 export async function writeReply(
   trx: Queryable,
   conversation: Conversation,
-  { userMessage, enqueued, now, nodeId, apiKeyId }: NewReply,
+  { userMessage, enqueued, now, nodeId, ...origin }: NewReply,
 ): Promise<{ message: Message; event: LoggedEvent }> {
   const isQueued = enqueued.hasPredecessor || nodeId === null;
   const state = isQueued ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
-  const reply = { role: 'ASSISTANT', ...state, parentId: userMessage.id, apiKeyId } as const;
+  const reply = { role: 'ASSISTANT', ...state, parentId: userMessage.id, ...origin } as const;
   return writeMessage(trx, conversation, toTimestamp(now), reply);
 }
 

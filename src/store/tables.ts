@@ -150,6 +150,8 @@ export interface MessageRow {
   api_key_id: string | null;
   rating: Rating | null;
   parent_id: string | null;
+  /** The earlier version that the message replaced on the branch that its conversation showed. */
+  replaces_id: string | null;
   /** Whether the message is on the branch that its conversation shows. */
   is_shown: Flag;
   is_private: Flag;

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createManualClock } from '../helpers/clock.ts';
-import { describeEvents, readGaplessLog, waitForMessageEvent } from '../helpers/conversations.ts';
+import { describeEvents, readGaplessLog, waitForMessageEvent, waitForReaders } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
@@ -409,9 +409,12 @@ describe('a private note', () => {
     expect(follower.errors).toEqual(['NOT_FOUND']);
   });
 
-  it('belongs to no branch: it is not in the history, and stays when another branch is selected', async () => {
+  it('belongs to no branch: it replaces nothing, is not in the history, and stays when a branch is selected', async () => {
     const { gateway, engine, conversationId, replyId, sendAsAgent } = await open();
-    await sendAsAgent('A note', { isPrivate: true });
+    const reader = webSocket.subscribe(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const { agentMessage: note } = await sendAsAgent('A note', { isPrivate: true });
+    expect((await waitForMessageEvent(reader, 'MessageCreated', note.id)).replaces).toBeNull();
     const { reply } = await mutate<{ reply: { id: string } }>(
       gateway,
       'regenerateMessage',
@@ -425,16 +428,19 @@ describe('a private note', () => {
     await webSocket.subscribe(gateway, { messageId: next.replyId }).ended;
     expect(engine.questions.at(-1)?.history.map(({ content }) => content)).toEqual(['Hi', 'Again.']);
     const { data } = await gateway.graphql<{
-      conversation: { messages: { nodes: { content: string; parent: { content: string } | null }[] } };
-    }>('query ($id: ID!) { conversation(id: $id) { messages { nodes { content parent { content } } } } }', {
-      id: conversationId,
-    });
+      conversation: { messages: { nodes: object[] } };
+    }>(
+      `query ($id: ID!) {
+        conversation(id: $id) { messages { nodes { content parent { content } siblings { content } } } }
+      }`,
+      { id: conversationId },
+    );
     expect(data.conversation.messages.nodes).toEqual([
-      { content: 'Hi', parent: null },
-      { content: 'A note', parent: null },
-      { content: 'Again.', parent: { content: 'Hi' } },
-      { content: 'Next?', parent: { content: 'Again.' } },
-      { content: '', parent: { content: 'Next?' } },
+      { content: 'Hi', parent: null, siblings: [{ content: 'Hi' }] },
+      { content: 'A note', parent: null, siblings: [{ content: 'A note' }] },
+      { content: 'Again.', parent: { content: 'Hi' }, siblings: [{ content: 'Hello.' }, { content: 'Again.' }] },
+      { content: 'Next?', parent: { content: 'Again.' }, siblings: [{ content: 'Next?' }] },
+      { content: '', parent: { content: 'Next?' }, siblings: [{ content: '' }] },
     ]);
   });
 });

@@ -84,6 +84,7 @@ export async function insertLargeConversation(
         isPrivate: false,
         authorName: null,
         parentId: null,
+        replacesId: null,
         metadata: toJson(metadata),
         error: null,
         createdAt: at,

@@ -18,6 +18,8 @@ export interface StreamEvent {
   readonly content?: string;
   readonly citation?: StreamCitation;
   readonly message?: StreamMessage;
+  /** Only in `MessageCreated`. */
+  readonly replaces?: { readonly id: string } | null;
   readonly conversation?: StreamConversation;
   readonly lead?: { id: string; email: string | null };
   readonly role?: string;
@@ -106,7 +108,7 @@ const EVENT_FIELDS = `
     cursor
     conversationId
     at
-    ... on MessageCreated { ${MESSAGE_FIELDS} }
+    ... on MessageCreated { replaces { id } ${MESSAGE_FIELDS} }
     ... on MessageStarted { ${MESSAGE_FIELDS} }
     ... on MessageDelta { messageId offset text content }
     ... on CitationAdded { messageId citation { title quote start end } }

@@ -7,6 +7,7 @@ import {
   startGatewayWithCompletedReply,
   waitForMessageEvent,
 } from '../helpers/conversations.ts';
+import { latestCursor } from '../helpers/cursors.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
@@ -110,6 +111,8 @@ describe('regenerateMessage', () => {
     const { reply } = await regenerate(gateway, { messageId: second.replyId });
     engine.push(delta('A2 again'), finish);
     await waitForMessageEvent(reader, 'MessageCompleted', reply.id);
+    const created = await waitForMessageEvent(reader, 'MessageCreated', reply.id);
+    expect(created.replaces).toEqual({ id: second.replyId });
     await selectBranch(gateway, second.replyId);
     await waitForMessageEvent(reader, 'BranchSelected', second.replyId);
     expect(describeMessageEvents(reader.events, { [reply.id]: 'new', [second.replyId]: 'old' })).toEqual([
@@ -118,6 +121,37 @@ describe('regenerateMessage', () => {
       'BranchSelected old',
     ]);
     reader.unsubscribe();
+  });
+
+  it('selects the branch of a hidden reply, before it emits the version that replaces the reply', async () => {
+    const { gateway, engine, conversationId, first, second } = await startExchange();
+    const reader = webSocket.subscribe(gateway, { conversationId });
+    await expect.poll(() => gateway.deps.bus.size).toBe(1);
+    const { reply: newFirst } = await regenerate(gateway, { messageId: first.replyId });
+    await completeReply(gateway, engine, newFirst.id, 'A1 again');
+    const { reply: newSecond } = await regenerate(gateway, { messageId: second.replyId });
+    await completeReply(gateway, engine, newSecond.id, 'A2 again');
+    expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2 again']);
+    await waitForMessageEvent(reader, 'MessageCompleted', newSecond.id);
+    const { events } = reader;
+    const names = { [newFirst.id]: 'A1 again', [second.replyId]: 'A2', [newSecond.id]: 'A2 again' };
+    expect(describeMessageEvents(events, names)).toEqual([
+      'MessageCreated A1 again',
+      'MessageCompleted A1 again',
+      'BranchSelected A2',
+      'MessageCreated A2 again',
+      'MessageCompleted A2 again',
+    ]);
+    const created = events.filter(({ __typename }) => __typename === 'MessageCreated');
+    expect(created.map(({ replaces }) => replaces)).toEqual([{ id: first.replyId }, { id: second.replyId }]);
+    // A stream that is resumed later, and the stream of the new reply, have the same value.
+    const resumed = webSocket.subscribe(gateway, { conversationId, after: created[0]?.cursor });
+    expect((await waitForMessageEvent(resumed, 'MessageCreated', newSecond.id)).replaces).toEqual({
+      id: second.replyId,
+    });
+    const replyReader = webSocket.subscribe(gateway, { messageId: newSecond.id });
+    await replyReader.ended;
+    expect(replyReader.events[0]?.replaces).toEqual({ id: second.replyId });
   });
 
   it('gives the engine only the messages that precede the question in its branch', async () => {
@@ -183,9 +217,15 @@ describe('regenerateMessage', () => {
 describe('editMessage', () => {
   it('creates a sibling of the user message, with its own reply', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
+    const after = await latestCursor(gateway, conversationId);
     const { userMessage, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
     expect(userMessage).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
     expect(reply.status).toBe('STREAMING');
+    const reader = webSocket.subscribe(gateway, { conversationId, after });
+    expect((await waitForMessageEvent(reader, 'MessageCreated', userMessage.id)).replaces).toEqual({
+      id: second.messageId,
+    });
+    expect((await waitForMessageEvent(reader, 'MessageCreated', reply.id)).replaces).toBeNull();
     await completeReply(gateway, engine, reply.id, 'A2b');
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2b', history: [{ content: 'Q1' }, { content: 'A1' }] });
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2b', 'A2b']);

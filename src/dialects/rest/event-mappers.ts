@@ -43,6 +43,12 @@ export function toEvent(event: GraphEvent): RestEvent {
 function toEventData(event: GraphEvent): RestEvent['data'] {
   const common = { conversation_id: event.conversationId, at: toRestTime(event.at) };
   switch (event.__typename) {
+    case 'MessageCreated':
+      return {
+        ...common,
+        message: toMessage(event.message),
+        ...(event.replaces && { replaces_id: event.replaces.id }),
+      };
     case 'MessageDelta':
       return { ...common, message_id: event.messageId, offset: event.offset, text: event.text };
     case 'CitationAdded':

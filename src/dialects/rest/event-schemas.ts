@@ -67,7 +67,15 @@ export const MessageSchema = z
 
 /** The data of an event about a message that has changed its state. */
 const MessageEventModel = z
-  .object({ conversation_id: conversationId, at, message: MessageSchema })
+  .object({
+    conversation_id: conversationId,
+    at,
+    message: MessageSchema,
+    replaces_id: id.optional().openapi({
+      description:
+        'Only in `message.created`, if the message is a new version: the id of the message that it replaces, together with all messages after that one except private notes.',
+    }),
+  })
   .openapi('MessageEvent', { description: 'A message in a new state. The name of the event gives the state.' });
 
 /** The data of an event with a piece of a reply. */

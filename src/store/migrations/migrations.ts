@@ -12,6 +12,7 @@ import { addEventIdsAndSecrets } from './0010-positions.ts';
 import { addAttempts } from './0011-attempts.ts';
 import { addUncleanEnds } from './0012-unclean-ends.ts';
 import { adoptPublicNames } from './0013-public-names.ts';
+import { addReplacementsAndChanges } from './0017-versions-and-notes.ts';
 import { explainReplies } from './0018-replies.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
@@ -29,5 +30,6 @@ export const migrations: Record<string, Migration> = {
   '0011-attempts': { up: addAttempts },
   '0012-unclean-ends': { up: addUncleanEnds },
   '0013-public-names': { up: adoptPublicNames },
+  '0017-versions-and-notes': { up: addReplacementsAndChanges },
   '0018-replies': { up: explainReplies },
 };

@@ -76,7 +76,7 @@ export function createChat({ session, tabStorage, store }: ChatDeps): Chat {
     store.update({ conversation, notice: notice ?? undefined });
     // After a lost response, the outbox repeats the request, and the branch of the message may no longer be shown.
     for (const message of [userMessage, reply]) {
-      if (message?.isShown) sync.applyChange(withMessage(store.state.messages, message));
+      if (message?.isShown) sync.applyChange({ messages: addMessage(store.state.messages, message, undefined) });
     }
     followStartedConversation(conversationId);
   }
@@ -116,12 +116,6 @@ export function createChat({ session, tabStorage, store }: ChatDeps): Chat {
       void runAction(() => loadEarlierMessages({ client, store }, conversation.id, earlierCursor));
     },
   };
-}
-
-/** The change of state that adds a message; undefined if the conversation must be reloaded. */
-function withMessage(shown: Parameters<typeof addMessage>[0], message: Parameters<typeof addMessage>[1]) {
-  const messages = addMessage(shown, message);
-  return messages && { messages };
 }
 
 async function runAndShowFailure(

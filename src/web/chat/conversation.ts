@@ -40,13 +40,19 @@ export function updateMessage(messages: readonly Message[], update: Message): re
 }
 
 /**
- * Adds a message to the shown branch after its parent, and removes the messages that followed the parent.
- * @returns undefined if the list lacks the parent, so that the conversation must be reloaded.
+ * Adds a new message to the shown branch. The branch is in the order of its ids, so a message that overtakes another one
+ * still gets its place.
+ * @param replacedId the first message that the new one replaces, with all messages between the two.
  */
-export function addMessage(messages: readonly Message[], update: Message): readonly Message[] | undefined {
-  if (messages.some(({ id }) => id === update.id)) return updateMessage(messages, update);
-  const preceding = messagesUpTo(messages, update.parent?.id);
-  return preceding && [...preceding, update];
+export function addMessage(
+  messages: readonly Message[],
+  update: Message,
+  replacedId: string | undefined,
+): readonly Message[] {
+  const remaining =
+    replacedId === undefined ? messages : messages.filter(({ id }) => id < replacedId || id >= update.id);
+  if (remaining.some(({ id }) => id === update.id)) return updateMessage(remaining, update);
+  return [...remaining.filter(({ id }) => id < update.id), update, ...remaining.filter(({ id }) => id > update.id)];
 }
 
 /**
@@ -57,15 +63,8 @@ export function addPage(messages: readonly Message[], page: readonly Message[]):
   const known = new Map(messages.map((message) => [message.id, message]));
   const merged = page.map((update) => mergeMessage(known.get(update.id) ?? update, update));
   const [first] = merged;
-  const preceding = first?.parent ? messagesUpTo(messages, first.parent.id) : [];
-  return [...(preceding ?? []), ...merged];
-}
-
-/** The messages up to and including `id`; none if `id` is absent, undefined if the list lacks it. */
-function messagesUpTo(messages: readonly Message[], id: string | undefined): readonly Message[] | undefined {
-  if (id === undefined) return [];
-  const index = messages.findIndex((message) => message.id === id);
-  return index < 0 ? undefined : messages.slice(0, index + 1);
+  const parentIndex = messages.findIndex(({ id }) => id === first?.parent?.id);
+  return [...messages.slice(0, parentIndex + 1), ...merged];
 }
 
 /** A delta: new text of a reply, and its offset. */

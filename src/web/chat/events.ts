@@ -7,11 +7,11 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
   const { messages } = state;
   switch (event.__typename) {
     case 'MessageCreated': {
-      const { message } = event;
+      const { message, replaces } = event;
       // A new subscription starts with the unfinished reply, even if the page shows another branch.
       if (!message.isShown) return {};
-      const added = addMessage(messages, message);
-      return added && { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
+      const added = addMessage(messages, message, replaces?.id);
+      return { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
     }
     case 'MessageStarted':
     case 'MessageCompleted':

@@ -35,8 +35,7 @@ export function regenerateReply({ store, client, sync, runAction }: Chat, { id }
   void runAction(async () => {
     const { regenerateMessage } = await client.request(RegenerateDocument, { messageId: id });
     const { reply } = payloadOf(regenerateMessage);
-    const messages = addMessage(store.state.messages, reply);
-    sync.applyChange(messages && { messages });
+    sync.applyChange({ messages: addMessage(store.state.messages, reply, id) });
   });
 }
 
@@ -49,11 +48,8 @@ export function editQuestion({ store, client, sync, runAction }: Chat, { id }: M
     const { editMessage } = await client.request(EditDocument, { messageId: id, content });
     const { userMessage, reply, notice } = payloadOf(editMessage);
     store.update({ notice: notice ?? undefined });
-    for (const message of [userMessage, reply]) {
-      if (message === null) continue;
-      const messages = addMessage(store.state.messages, message);
-      sync.applyChange(messages && { messages });
-    }
+    sync.applyChange({ messages: addMessage(store.state.messages, userMessage, id) });
+    if (reply !== null) sync.applyChange({ messages: addMessage(store.state.messages, reply, undefined) });
   });
 }
 

@@ -460,6 +460,7 @@ describe('an event', () => {
 
   it.each([
     ['MessageCreated', 'message.created', { message }, restMessage],
+    ['MessageCreated', 'message.created', { message, replaces: { id: '1' } }, { ...restMessage, replaces_id: '1' }],
     ['MessageStarted', 'message.started', { message }, restMessage],
     ['MessageCompleted', 'message.completed', { message }, restMessage],
     ['MessageFailed', 'message.failed', { message }, restMessage],

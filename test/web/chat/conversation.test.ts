@@ -31,12 +31,13 @@ const childOf = (parent: string, id: string, more: Partial<Message> = {}) =>
 const ids = (messages: readonly Message[] | undefined) => messages?.map(({ id }) => id);
 
 describe('the messages on the page', () => {
-  it('include a new message after its parent, and drop the messages that followed the parent', () => {
-    const shown = [message('a'), childOf('a', 'b'), childOf('b', 'c')];
-    expect(ids(addMessage(shown, childOf('c', 'd')))).toEqual(['a', 'b', 'c', 'd']);
-    expect(ids(addMessage(shown, childOf('a', 'b2')))).toEqual(['a', 'b2']);
-    expect(ids(addMessage(shown, message('a2')))).toEqual(['a2']);
-    expect(addMessage(shown, childOf('unknown', 'd'))).toBeUndefined();
+  it('include a new message at its place, without the message that it replaces and those after it', () => {
+    const shown = ['a', 'b', 'c', 'e'].map((id) => message(id));
+    expect(ids(addMessage(shown, message('f'), undefined))).toEqual(['a', 'b', 'c', 'e', 'f']);
+    expect(ids(addMessage(shown, message('d'), undefined))).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(ids(addMessage(shown, message('f'), 'b'))).toEqual(['a', 'f']);
+    expect(ids(addMessage(shown, message('d'), 'b'))).toEqual(['a', 'd', 'e']);
+    expect(ids(addMessage(shown, message('e'), 'b'))).toEqual(['a', 'e']);
   });
 
   it('include a page of newest messages after the known earlier messages', () => {

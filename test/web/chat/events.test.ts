@@ -39,9 +39,13 @@ describe('an event on the page', () => {
     expect(applyEvent(state, event(type, { message: { id: 'x' } }))).toBeUndefined();
   });
 
-  it('causes a reload when a parent or earlier text is missing', () => {
-    const orphan = { ...reply, parent: { id: 'unknown' } };
-    expect(applyEvent(state, event('MessageCreated', { message: orphan }))).toBeUndefined();
+  it('replaces a version by a newer one', () => {
+    const created = event('MessageCreated', { message: { ...reply, id: 's' }, replaces: { id: 'r' } });
+    const shown = applyEvent({ ...state, messages: [question, reply] }, created)?.messages;
+    expect(shown?.map(({ id }) => id)).toEqual(['q', 's']);
+  });
+
+  it('causes a reload when earlier text is missing', () => {
     const stateWithReply = { ...state, messages: [question, reply] };
     expect(applyEvent(stateWithReply, event('MessageDelta', { messageId: 'r', offset: 7, text: 'x' }))).toBeUndefined();
   });
