@@ -13,6 +13,7 @@ import './conversations/conversation.ts';
 import './messages/generation.ts';
 import './messages/message.ts';
 import './messages/branch.ts';
+import './conversations/activity.ts';
 import './conversations/handoff.ts';
 import './chatbots/lead.ts';
 import './conversations/event.ts';

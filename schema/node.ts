@@ -17,6 +17,7 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   conversation: 'Conversation',
   message: 'Message',
   lead: 'Lead',
+  conversationActivity: 'ConversationActivity',
   webhookSubscription: 'WebhookSubscription',
   webhookDelivery: 'WebhookDelivery',
 };
@@ -79,6 +80,8 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.message.load(id);
       case 'lead':
         return loaders.lead.load(id);
+      case 'conversationActivity':
+        return loaders.activity.load(id);
       case 'webhookSubscription':
         return viewer.scopes.has('MANAGE') ? loaders.webhookSubscription.load(id) : undefined;
       case 'webhookDelivery':

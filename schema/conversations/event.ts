@@ -1,13 +1,14 @@
 import type {
   BranchSelectedEvent,
   CitationAddedEvent,
+  ConversationChangedEvent,
   ConversationDeletedEvent,
   ConversationEvent,
   FollowUpsSuggestedEvent,
-  HandoffChangedEvent,
   LeadCapturedEvent,
   MessageDeltaEvent,
   MessageStageEvent,
+  MessageUpdatedEvent,
   StreamGapEvent,
   TypingChangedEvent,
 } from '../../src/domain/events.ts';
@@ -17,6 +18,7 @@ import { subscribeToMessage } from '../../src/streams/message-stream.ts';
 import { builder } from '../builder.ts';
 import { LeadRef } from '../chatbots/lead.ts';
 import { CitationRef } from '../messages/message.ts';
+import { actorField, ConversationChange } from './activity.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { TypingRole } from './handoff.ts';
 
@@ -55,7 +57,7 @@ builder.objectRef<MessageStageEvent>('MessageCreated').implement({
   }),
 });
 
-type MessageEvent = MessageStageEvent | BranchSelectedEvent | FollowUpsSuggestedEvent;
+type MessageEvent = MessageStageEvent | MessageUpdatedEvent | BranchSelectedEvent | FollowUpsSuggestedEvent;
 
 const MESSAGE_EVENTS: Record<Exclude<MessageEvent['type'], 'MessageCreated'>, string> = {
   MessageStarted: 'A QUEUED reply has begun: it is STREAMING.',
@@ -63,6 +65,7 @@ const MESSAGE_EVENTS: Record<Exclude<MessageEvent['type'], 'MessageCreated'>, st
   MessageFailed: 'A reply has failed. The last event of its `messageStream`.',
   MessageStopped: 'A reply was stopped on request and keeps its text. The last event of its `messageStream`.',
   MessageInterrupted: 'A reply ended because its gateway process ended. The last event of its `messageStream`.',
+  MessageUpdated: 'The rating of a message has changed.',
   BranchSelected: 'The branch of this message was selected. Clients read `messages` of the conversation again.',
   FollowUpsSuggested:
     'Suggested next questions are in `followUps` of the reply. The event follows the end of the reply, so `messageStream` does not send it.',
@@ -101,15 +104,21 @@ builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
   }),
 });
 
-builder.objectRef<HandoffChangedEvent>('HandoffChanged').implement({
+builder.objectRef<ConversationChangedEvent>('ConversationChanged').implement({
   description:
-    'The answering party, the assignee, the status or the unread count of the conversation has changed. Reaching `silentUntil` sends no event.',
+    'The conversation has changed, apart from its messages. `Conversation.activities` keeps the changes. Reaching `silentUntil` sends no event.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
     conversation: t.expose('conversation', {
       type: ConversationRef,
       description: 'The conversation in its current state.',
     }),
+    changes: t.field({
+      type: [ConversationChange],
+      description: 'The changes, each at most once; empty for an event of an earlier version of the gateway.',
+      resolve: ({ changes }) => [...changes],
+    }),
+    actor: t.string(actorField),
   }),
 });
 
@@ -166,7 +175,7 @@ builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Streams the events of a conversation: messages, the text of streaming replies, handoffs, leads and typing. Open until the conversation is deleted. ${ERRORS_DESCRIPTION} Needs \`CHAT\` or \`READ\`.`,
+    description: `Streams the events of a conversation: messages, the text of streaming replies, changes of the conversation, leads and typing. Open until the conversation is deleted. ${ERRORS_DESCRIPTION} Needs \`CHAT\` or \`READ\`.`,
     args: {
       conversationId: t.arg.id({ required: true, description: 'The id of the conversation.' }),
       after: t.arg.string({
@@ -179,7 +188,7 @@ builder.subscriptionFields((t) => ({
   chatbotEvents: t.field({
     type: ConversationEventRef,
     authScopes: { READ: true },
-    description: `Streams the events of all conversations of a chatbot, for an inbox: new and finished messages, handoffs and leads, but no \`MessageDelta\`, \`CitationAdded\` or \`TypingChanged\`. Open until the chatbot is deleted. ${ERRORS_DESCRIPTION} Needs \`READ\`.`,
+    description: `Streams the events of all conversations of a chatbot, for an inbox: new and finished messages, changes of conversations and leads, but no \`MessageDelta\`, \`CitationAdded\` or \`TypingChanged\`. Open until the chatbot is deleted. ${ERRORS_DESCRIPTION} Needs \`READ\`.`,
     args: {
       chatbotId: t.arg.id({ required: true, description: 'The id of the chatbot.' }),
       after: t.arg.string({ description: `${AFTER_DESCRIPTION} If absent, the stream sends new events only.` }),

@@ -11,6 +11,8 @@ export interface Viewer {
   readonly kind: 'API_KEY' | 'SESSION';
   readonly accountId: string;
   readonly apiKeyId: string;
+  /** The name of the API key; null for a session. */
+  readonly keyName: string | null;
   readonly scopes: ReadonlySet<Scope>;
   /** Aborts when the credential is revoked. */
   readonly revoked: AbortSignal;
@@ -63,6 +65,7 @@ export async function authenticate(
     kind: cached.session === undefined ? 'API_KEY' : 'SESSION',
     accountId: cached.key.accountId,
     apiKeyId: cached.key.id,
+    keyName: cached.session === undefined ? cached.key.name : null,
     scopes: new Set(cached.key.scopes),
     revoked: cached.revoked,
     session: cached.session,

@@ -8,12 +8,13 @@ import { parseId } from '../domain/ids.ts';
 import { parseInput, singleLine, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
-import { appendEvent } from '../store/events.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { diffEvents } from './outbox-events.ts';
+import { listChanges, recordChanges } from './record-changes.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
+type Actor = Pick<Viewer, 'accountId' | 'keyName'>;
 
 /** Returns who answers the visitor: a person while the chatbot is silent, otherwise the AI. */
 export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
@@ -27,7 +28,7 @@ export function answererOf({ silentUntil }: Conversation, now: number): Answerer
  */
 export async function escalateConversation(
   deps: HandoffDeps,
-  viewer: Pick<Viewer, 'accountId'>,
+  viewer: Actor,
   input: { conversationId: string; reason?: string | null | undefined },
 ): Promise<Conversation> {
   const { reason = null } = parseInput(z.object({ reason: text(1, 1_000).optional() }), { reason: input.reason });
@@ -121,12 +122,12 @@ function endHandoff(conversation: Conversation, status: Conversation['status']):
 }
 
 /**
- * Changes a conversation by `apply`, stores the result, and emits the events of the change. If `apply` returns the
+ * Changes a conversation by `apply`, stores the result and the changes, and emits their events. If `apply` returns the
  * object that it received, nothing is stored or emitted.
  */
 async function changeConversation(
   deps: HandoffDeps,
-  { accountId }: Pick<Viewer, 'accountId'>,
+  { accountId, keyName }: Actor,
   conversationId: string,
   apply: (conversation: Conversation, at: Timestamp) => Conversation,
 ): Promise<Conversation> {
@@ -138,10 +139,8 @@ async function changeConversation(
     await updateConversation(trx, changed);
     const eventContext = { accountId, chatbotId: current.chatbotId, at };
     await enqueueEvents(trx, eventContext, diffEvents(current, changed));
-    return {
-      changed,
-      events: [await appendEvent(trx, accountId, { conversationId: current.id, type: 'HandoffChanged', at })],
-    };
+    const changes = listChanges(current, changed, at);
+    return { changed, events: [await recordChanges(trx, changed, { changes, actor: keyName, at })] };
   });
   publishEvents(deps.bus, events);
   return changed;

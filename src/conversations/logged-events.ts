@@ -1,5 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
+import { findActivities } from '../store/activities.ts';
 import { findConversations } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { findLeads } from '../store/leads.ts';
@@ -35,14 +36,19 @@ export async function readLoggedEvents(
     findLeads,
     idsOf(({ leadId }) => leadId),
   );
-  const changedIds = idsOf(({ type, conversationId }) => (type === 'HandoffChanged' ? conversationId : null));
+  const activities = await read(
+    findActivities,
+    idsOf(({ activityId }) => activityId),
+  );
+  const changedIds = idsOf(({ type, conversationId }) => (type === 'ConversationChanged' ? conversationId : null));
   const conversations = await read(findConversations, changedIds);
 
   return loggedEvents.map((event): EventPayload | undefined => {
     const { type, conversationId, at } = event;
-    if (type === 'HandoffChanged') {
+    if (type === 'ConversationChanged') {
       const conversation = conversations.get(conversationId);
-      return conversation && { type, conversationId, at, conversation };
+      const { changes = [], actor = null } = activities.get(event.activityId ?? '') ?? {};
+      return conversation && { type, conversationId, at, conversation, changes, actor };
     }
     if (type === 'LeadCaptured') {
       const lead = canSeeLeads(viewer) ? leads.get(event.leadId ?? '') : undefined;

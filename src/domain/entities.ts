@@ -30,6 +30,19 @@ export const CONVERSATION_STATUSES = ['OPEN', 'ESCALATED', 'CLOSED'] as const;
 /** One of `CONVERSATION_STATUSES`. */
 export type ConversationStatus = (typeof CONVERSATION_STATUSES)[number];
 
+/** What can change about a conversation besides its messages. */
+export const CONVERSATION_CHANGES = [
+  'ESCALATED',
+  'TAKEN_OVER',
+  'HANDED_BACK',
+  'ASSIGNED',
+  'CLOSED',
+  'REOPENED',
+  'READ',
+] as const;
+/** One of `CONVERSATION_CHANGES`. */
+export type ConversationChange = (typeof CONVERSATION_CHANGES)[number];
+
 /** The channels through which a conversation starts. */
 export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE', 'WIDGET'] as const;
 /** One of `CHANNELS`. */
@@ -189,6 +202,18 @@ export interface Conversation {
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
+}
+
+/** Changes of a conversation that happened together. Activities remain when events expire. */
+export interface ConversationActivity {
+  readonly id: string;
+  readonly accountId: string;
+  readonly conversationId: string;
+  /** At least one. */
+  readonly changes: readonly ConversationChange[];
+  /** The name of the person or program that caused the changes; null for a visitor and for the gateway. */
+  readonly actor: string | null;
+  readonly at: Timestamp;
 }
 
 /** A visitor who left contact data. */

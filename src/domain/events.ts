@@ -1,4 +1,12 @@
-import type { Citation, Conversation, Lead, Message, MessageStatus, TypingRole } from './entities.ts';
+import type {
+  Citation,
+  Conversation,
+  ConversationChange,
+  Lead,
+  Message,
+  MessageStatus,
+  TypingRole,
+} from './entities.ts';
 import type { Timestamp } from './time.ts';
 
 interface EventBase {
@@ -34,6 +42,12 @@ export interface MessageStageEvent extends EventBase {
   readonly message: Message;
 }
 
+/** The rating or the text of a finished message has changed. */
+export interface MessageUpdatedEvent extends EventBase {
+  readonly type: 'MessageUpdated';
+  readonly message: Message;
+}
+
 /** Follow-up questions were suggested after a reply. */
 export interface FollowUpsSuggestedEvent extends EventBase {
   readonly type: 'FollowUpsSuggested';
@@ -63,10 +77,14 @@ export interface CitationAddedEvent extends EventBase {
   readonly citation: Citation;
 }
 
-/** The answerer, the assignee or the status of the conversation has changed. */
-export interface HandoffChangedEvent extends EventBase {
-  readonly type: 'HandoffChanged';
+/** The conversation has changed, apart from its messages. */
+export interface ConversationChangedEvent extends EventBase {
+  readonly type: 'ConversationChanged';
   readonly conversation: Conversation;
+  /** Empty for an event that an earlier version wrote. */
+  readonly changes: readonly ConversationChange[];
+  /** See `ConversationActivity`. */
+  readonly actor: string | null;
 }
 
 /** A visitor has left contact data. */
@@ -100,11 +118,12 @@ export interface ConversationDeletedEvent extends EventBase {
 /** The events of a conversation, as its subscribers receive them. */
 export type ConversationEvent =
   | MessageStageEvent
+  | MessageUpdatedEvent
   | BranchSelectedEvent
   | FollowUpsSuggestedEvent
   | MessageDeltaEvent
   | CitationAddedEvent
-  | HandoffChangedEvent
+  | ConversationChangedEvent
   | LeadCapturedEvent
   | TypingChangedEvent
   | StreamGapEvent
@@ -113,9 +132,10 @@ export type ConversationEvent =
 /** The types of events that are numbered and logged. */
 export type LoggedEventType =
   | MessageStageType
+  | 'MessageUpdated'
   | 'BranchSelected'
   | 'FollowUpsSuggested'
-  | 'HandoffChanged'
+  | 'ConversationChanged'
   | 'LeadCaptured';
 
 /** An event that has no position in a stream yet. */

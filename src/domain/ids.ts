@@ -18,6 +18,7 @@ const KINDS = {
   webhookDelivery: 10,
   webhookEvent: 11,
   conversationEvent: 12,
+  conversationActivity: 13,
 } as const;
 
 /** An entity with ids. */

@@ -1,11 +1,12 @@
 import type { Viewer } from '../access/viewer.ts';
 import { messageRated } from '../conversations/outbox-events.ts';
-import { getMessage } from '../conversations/visibility.ts';
+import { getLockedMessage } from '../conversations/visibility.ts';
+import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Message, Rating } from '../domain/entities.ts';
-import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { InvalidInputError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
-import { findConversation } from '../store/conversations.ts';
+import { appendEvent } from '../store/events.ts';
 import { setRating } from '../store/messages.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
@@ -14,20 +15,25 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
  * @throws NotFoundError; InvalidInputError for a message of the visitor.
  */
 export async function rateMessage(
-  deps: Pick<Deps, 'db' | 'clock'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
   viewer: Viewer,
   input: { messageId: string; rating: Rating },
 ): Promise<Message> {
-  return deps.db.transaction(async (trx) => {
-    const message = await getMessage(trx, viewer, input.messageId);
+  const { rating } = input;
+  const { rated, events } = await deps.db.transaction(async (trx) => {
+    const { message, conversation } = await getLockedMessage(trx, viewer, input.messageId);
     if (message.role !== 'ASSISTANT' && message.role !== 'AGENT') {
       throw new InvalidInputError([{ path: ['messageId'], message: 'Only replies can be rated.' }]);
     }
-    const { accountId, conversationId } = message;
-    await setRating(trx, accountId, message.id, input.rating);
-    const conversation = requireFound('Message', await findConversation(trx, accountId, conversationId));
-    const eventContext = { accountId, chatbotId: conversation.chatbotId, at: toTimestamp(deps.clock.now()) };
-    await enqueueEvents(trx, eventContext, [messageRated(conversation, message.id, input.rating)]);
-    return { ...message, rating: input.rating };
+    const { accountId, chatbotId, id: conversationId } = conversation;
+    const { id: messageId, status } = message;
+    const at = toTimestamp(deps.clock.now());
+    await setRating(trx, accountId, messageId, rating);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [messageRated(conversation, messageId, rating)]);
+    const updated = { type: 'MessageUpdated', conversationId, messageId, status, at } as const;
+    const events = message.rating === rating ? [] : [await appendEvent(trx, accountId, updated)];
+    return { rated: { ...message, rating }, events };
   });
+  publishEvents(deps.bus, events);
+  return rated;
 }

@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { answererOf, getLockedConversation } from '../conversations/handoff.ts';
+import { getLockedConversation } from '../conversations/handoff.ts';
+import { listChanges, recordChanges } from '../conversations/record-changes.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { clientIdText, metadataObject, parseInput, singleLine, text } from '../domain/input.ts';
-import { toTimestamp } from '../domain/time.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.ts';
 import { findShownBranchEnd } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
-import { appendEvent, type LoggedEvent } from '../store/events.ts';
+import type { LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
@@ -65,7 +66,13 @@ export async function sendAgentMessage(
       const agentMessage = requireFound('Message', await findMessage(trx, accountId, recordedId));
       return { agentMessage, conversation, ...(await readEffectsToRepeat(trx, conversation)) };
     }
-    const result = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, parsed, now);
+    const result = isPrivate
+      ? await writeNote(trx, conversation, parsed, now)
+      : await takeOver(trx, conversation, parsed, {
+          now,
+          silentUntil: toTimestamp(now + deps.config.handoffMs),
+          actor: parsed.authorName ?? viewer.keyName,
+        });
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, result.agentMessage.id);
     return result;
   });
@@ -88,7 +95,6 @@ const agentFieldsOf = ({ content, authorName, metadata }: ParsedInput) =>
 
 async function writeNote(
   trx: Queryable,
-  _deps: AgentDeps,
   conversation: Conversation,
   parsed: ParsedInput,
   now: number,
@@ -100,28 +106,22 @@ async function writeNote(
 
 async function takeOver(
   trx: Queryable,
-  { config }: AgentDeps,
   conversation: Conversation,
   parsed: ParsedInput,
-  now: number,
+  { now, silentUntil, actor }: { now: number; silentUntil: Timestamp; actor: string | null },
 ): Promise<CommittedMessage> {
   const { id, accountId, status } = conversation;
   const at = toTimestamp(now);
   const stopRequest = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);
-  const changed: Conversation = {
-    ...conversation,
-    status: status === 'CLOSED' ? 'OPEN' : status,
-    silentUntil: toTimestamp(now + config.handoffMs),
-    unreadCount: 0,
-    updatedAt: at,
-  };
+  const takenOver: Conversation = { ...conversation, status: status === 'CLOSED' ? 'OPEN' : status, silentUntil };
+  const changed: Conversation = { ...takenOver, unreadCount: 0, updatedAt: at };
   await updateConversation(trx, changed);
   const parentId = (await findShownBranchEnd(trx, accountId, id)) ?? null;
   const { message, event } = await writeMessage(trx, changed, at, { ...agentFieldsOf(parsed), parentId });
   const events = [...stopRequest.events, event];
-  if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {
-    events.push(await appendEvent(trx, accountId, { conversationId: id, type: 'HandoffChanged', at }));
-  }
+  // Answering visitors is not reading for its own sake: an answer alone is no change.
+  const changes = listChanges(conversation, takenOver, at);
+  if (changes.length > 0) events.push(await recordChanges(trx, changed, { changes, actor, at }));
   return { agentMessage: message, conversation: changed, events, repliesToStop: stopRequest.repliesToStop };
 }
 

@@ -9,6 +9,7 @@ import {
   validateTarget,
 } from '../conversations/conversation-target.ts';
 import { conversationStarted, messageReceived } from '../conversations/outbox-events.ts';
+import { recordChanges } from '../conversations/record-changes.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel, Conversation, Message } from '../domain/entities.ts';
@@ -27,7 +28,7 @@ import {
 import type { GenerateDeps } from '../replies/generate.ts';
 import { findShownBranchEnd } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
-import { appendEvent, type LoggedEvent } from '../store/events.ts';
+import type { LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
@@ -175,8 +176,8 @@ async function writeUserMessage(
   const parentId = (existing && (await findShownBranchEnd(trx, existing.accountId, existing.id))) ?? null;
   const fields = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const { message: userMessage, event: createdEvent } = await writeMessage(trx, conversation, at, fields);
-  const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
-  const handoffEvents = existing?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
+  const reopened = { changes: ['REOPENED'], actor: null, at } as const;
+  const changeEvents = existing?.status === 'CLOSED' ? [await recordChanges(trx, conversation, reopened)] : [];
   const outboxEvents = [messageReceived(conversation, userMessage)];
   if (existing === undefined) outboxEvents.unshift(conversationStarted(conversation));
   await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, outboxEvents);
@@ -188,6 +189,6 @@ async function writeUserMessage(
       reply: reply?.message ?? null,
       notice: enqueued ? null : chatbot.handoffMessage,
     },
-    events: [createdEvent, ...handoffEvents, ...(reply ? [reply.event] : [])],
+    events: [createdEvent, ...changeEvents, ...(reply ? [reply.event] : [])],
   };
 }

@@ -31,20 +31,9 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
   const ids = withOpenReplies.length > 0 ? withOpenReplies : await lockConversations(trx, chatbotId, false);
   if (ids.length === 0) return false;
   await removeOpenReplies(trx, ids);
-  const { numDeletedRows: messages } = await trx
-    .deleteFrom('messages')
-    .where('id', 'in', (eb) =>
-      eb.selectFrom('messages as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
-    )
-    .executeTakeFirstOrThrow();
-  if (messages === BigInt(MAX_ROWS)) return true;
-  const { numDeletedRows: leads } = await trx
-    .deleteFrom('leads')
-    .where('id', 'in', (eb) =>
-      eb.selectFrom('leads as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
-    )
-    .executeTakeFirstOrThrow();
-  if (leads === BigInt(MAX_ROWS)) return true;
+  for (const table of ['messages', 'leads', 'conversation_activities']) {
+    if (await removeRowsOf(trx, table, ids)) return true;
+  }
   const events = await sql`
     delete from conversation_events where (conversation_id, number) in (
       select conversation_id, number from conversation_events where conversation_id in (${sql.join(ids)})
@@ -52,6 +41,15 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
   if (events.numAffectedRows === BigInt(MAX_ROWS)) return true;
   await trx.deleteFrom('conversations').where('id', 'in', ids).execute();
   return true;
+}
+
+/** Removes rows of conversations, at most `MAX_ROWS`. Returns whether more may remain. */
+async function removeRowsOf(trx: Queryable, table: string, conversationIds: readonly string[]): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    delete from ${sql.table(table)} where id in (
+      select id from ${sql.table(table)} where conversation_id in (${sql.join([...conversationIds])})
+      limit ${sql.lit(MAX_ROWS)})`.execute(trx);
+  return numAffectedRows === BigInt(MAX_ROWS);
 }
 
 /**

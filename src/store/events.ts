@@ -6,7 +6,8 @@ import { createId } from '../domain/ids.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
-import type { ConversationEventRow, Queryable } from './tables.ts';
+import type { ConversationEventRow } from './event-rows.ts';
+import type { Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */
 export interface LoggedEvent {
@@ -24,6 +25,8 @@ export interface LoggedEvent {
   readonly status: MessageStatus | null;
   /** The lead that the event is about, if any. */
   readonly leadId: string | null;
+  /** The activity of a ConversationChanged event; null for other events, and for events that an earlier version wrote. */
+  readonly activityId: string | null;
   readonly at: Timestamp;
 }
 
@@ -36,7 +39,7 @@ export async function appendEvent(
   trx: Queryable,
   accountId: string,
   event: Pick<LoggedEvent, 'conversationId' | 'type' | 'at'> &
-    Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId'>>,
+    Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId' | 'activityId'>>,
 ): Promise<LoggedEvent> {
   const [conversation] = await incrementConversationNumber(trx, [1, event.conversationId, accountId]);
   const [chatbot] = conversation ? await incrementChatbotNumber(trx, [1, conversation.chatbot_id]) : [];
@@ -51,6 +54,7 @@ export async function appendEvent(
     type: event.type,
     message_id: event.messageId ?? null,
     lead_id: event.leadId ?? null,
+    activity_id: event.activityId ?? null,
     status: event.status ?? null,
     at: event.at,
   };
@@ -200,6 +204,7 @@ function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
     type: row.type,
     messageId: row.message_id,
     leadId: row.lead_id,
+    activityId: row.activity_id,
     status: row.status,
     at: row.at,
   };

@@ -3,6 +3,7 @@ import type {
   ApiKey,
   Chatbot,
   Conversation,
+  ConversationActivity,
   ConversationStatus,
   Lead,
   Message,
@@ -11,6 +12,7 @@ import type {
   SourceStatus,
 } from '../domain/entities.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
+import { findActivities } from './activities.ts';
 import { findApiKeys } from './api-keys.ts';
 import { findChildMessages } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
@@ -38,6 +40,7 @@ export interface Loaders {
   readonly conversation: DataLoader<string, Conversation | undefined>;
   readonly message: DataLoader<string, Message | undefined>;
   readonly lead: DataLoader<string, Lead | undefined>;
+  readonly activity: DataLoader<string, ConversationActivity | undefined>;
   /** The last message that a conversation shows, by the id of the conversation. */
   readonly lastMessage: DataLoader<string, Message | undefined>;
   /** The messages with a parent, by the parent's id; the first messages of a conversation, by the conversation's id. */
@@ -127,6 +130,11 @@ class LazyLoaders implements Loaders {
   get lead() {
     this.#created.lead ??= this.#byId(findLeads);
     return this.#created.lead;
+  }
+
+  get activity() {
+    this.#created.activity ??= this.#byId(findActivities);
+    return this.#created.activity;
   }
 
   get lastMessage() {

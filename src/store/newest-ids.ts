@@ -8,6 +8,7 @@ import type { Queryable } from './tables.ts';
 const OWNER_COLUMNS = {
   conversations: 'chatbot_id',
   leads: 'chatbot_id',
+  conversation_activities: 'conversation_id',
   sources: 'chatbot_id',
   webhook_events: 'account_id',
   webhook_deliveries: 'account_id',
@@ -16,7 +17,7 @@ const OWNER_COLUMNS = {
 /** The tables with time-ordered ids. */
 const TIME_ORDERED_TABLES = [
   ...['accounts', 'api_keys', 'chatbots', 'sources', 'passages', 'conversations', 'messages', 'leads'],
-  ...['webhook_subscriptions', 'webhook_events', 'webhook_deliveries'],
+  ...['conversation_activities', 'webhook_subscriptions', 'webhook_events', 'webhook_deliveries'],
 ] as 'messages'[];
 
 /**
@@ -44,6 +45,7 @@ const prepareNewest = (table: keyof typeof OWNER_COLUMNS) =>
 const FIND_NEWEST = {
   conversations: prepareNewest('conversations'),
   leads: prepareNewest('leads'),
+  conversation_activities: prepareNewest('conversation_activities'),
   sources: prepareNewest('sources'),
   webhook_events: prepareNewest('webhook_events'),
   webhook_deliveries: prepareNewest('webhook_deliveries'),

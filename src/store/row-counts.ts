@@ -9,6 +9,7 @@ const OWNERS = {
   leads: ['chatbots', 'chatbot_id'],
   passages: ['sources', 'source_id'],
   messages: ['conversations', 'conversation_id'],
+  conversation_activities: ['conversations', 'conversation_id'],
   webhook_deliveries: ['webhook_subscriptions', 'subscription_id'],
 } as const;
 

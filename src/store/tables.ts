@@ -14,9 +14,9 @@ import type {
   SourceStatus,
   SourceType,
 } from '../domain/entities.ts';
-import type { LoggedEventType } from '../domain/events.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import type { ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -184,25 +184,6 @@ export interface LeadRow {
   created_at: Timestamp;
 }
 
-/**
- * A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. An event
- * is about a message (`status` is the status of the message at that time), about a lead, or about the conversation.
- */
-export interface ConversationEventRow {
-  conversation_id: string;
-  number: number;
-  chatbot_id: string;
-  chatbot_number: number;
-  account_id: string;
-  type: LoggedEventType;
-  message_id: string | null;
-  lead_id: string | null;
-  status: MessageStatus | null;
-  at: Timestamp;
-  /** Null for events that an earlier version wrote. */
-  id: string | null;
-}
-
 /** A row of gateway_secrets: 32 bytes as base64, created by one of the gateways that share the database. */
 export interface GatewaySecretRow {
   purpose: string;
@@ -299,6 +280,7 @@ export interface Tables {
   messages: MessageRow;
   leads: LeadRow;
   conversation_events: ConversationEventRow;
+  conversation_activities: ConversationActivityRow;
   gateway_secrets: GatewaySecretRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;

@@ -21,6 +21,7 @@ const CHATBOT_TABLES = [
   'sources',
   'passages',
   'conversation_events',
+  'conversation_activities',
 ] as const;
 const OTHER_TABLES = ['idempotency_keys', 'webhook_subscriptions', 'webhook_deliveries', 'search_entries'] as const;
 
@@ -34,12 +35,18 @@ async function createFullChatbot(gateway: TestGateway) {
   });
   await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   await mutate(gateway, 'captureLead', { conversationId, email: 'a@example.com' });
+  await mutate(gateway, 'escalateConversation', { conversationId });
   const subscription = await subscribe(gateway, { chatbotId });
   const delivery = await storeDelivery(gateway, subscription.id);
   const { read } = gateway.deps.db;
-  const idsOf = async (table: 'sources' | 'passages' | 'leads') =>
+  const idsOf = async (table: 'sources' | 'passages' | 'leads' | 'conversation_activities') =>
     (await read.selectFrom(table).select('id').execute()).map(({ id }) => id);
-  const rows = [...(await idsOf('sources')), ...(await idsOf('passages')), ...(await idsOf('leads'))];
+  const rows = [
+    ...(await idsOf('sources')),
+    ...(await idsOf('passages')),
+    ...(await idsOf('leads')),
+    ...(await idsOf('conversation_activities')),
+  ];
   const ids = [chatbotId, conversationId, messageId, replyId, subscription.id, delivery.id, ...rows];
   return { chatbotId, conversationId, replyId, ids };
 }

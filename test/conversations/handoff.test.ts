@@ -150,7 +150,7 @@ describe('sendAgentMessage', () => {
     expect(await messagesUsed(gateway)).toBe(2);
     const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [agentMessage.id]: 'agent' };
     const events = describeEvents(reader.events, names);
-    expect(events).toContain('HandoffChanged OPEN PERSON');
+    expect(events).toContain('ConversationChanged OPEN PERSON');
     expect(events.indexOf('MessageStopped waiting')).toBeLessThan(events.indexOf('MessageCreated agent'));
     expect(engine.questionCount).toBe(2);
     await readGaplessLog(gateway, conversationId);
@@ -163,7 +163,7 @@ describe('sendAgentMessage', () => {
     expect(first?.agentMessage.id).toBe(second?.agentMessage.id);
     expect(await sendAsAgent('Other', { clientMessageId: 'a' })).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
     const log = await readGaplessLog(gateway, conversationId);
-    expect(log.filter(({ type }) => type === 'HandoffChanged')).toHaveLength(1);
+    expect(log.filter(({ type }) => type === 'ConversationChanged')).toHaveLength(1);
   });
 
   it('reopens a closed conversation, and rejects invalid content', async () => {
@@ -238,7 +238,7 @@ describe('escalateConversation', () => {
     });
     expect((await sendAsVisitor('Hello?')).reply).not.toBeNull();
     const countChanges = async () =>
-      (await readGaplessLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged').length;
+      (await readGaplessLog(gateway, conversationId)).filter(({ type }) => type === 'ConversationChanged').length;
     expect(await countChanges()).toBe(1);
     await changeConversation('handBackConversation');
     expect(await changeConversation('escalateConversation')).toMatchObject({
@@ -279,10 +279,10 @@ describe('a conversation in handoff', () => {
     expect(await changeConversation('closeConversation')).toMatchObject({ status: 'CLOSED' });
     await changeConversation('closeConversation');
     const log = await readGaplessLog(gateway, conversationId);
-    expect(log.filter(({ type }) => type === 'HandoffChanged')).toHaveLength(5);
+    expect(log.filter(({ type }) => type === 'ConversationChanged')).toHaveLength(5);
     expect((await sendAsVisitor('Again?')).conversation).toMatchObject({ status: 'OPEN' });
     const reopened = (await readGaplessLog(gateway, conversationId)).slice(log.length).map(({ type }) => type);
-    expect(reopened).toEqual(['MessageCreated', 'HandoffChanged', 'MessageCreated']);
+    expect(reopened).toEqual(['MessageCreated', 'ConversationChanged', 'MessageCreated']);
     expect(await changeConversation('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
   });
 
@@ -314,7 +314,10 @@ describe('a conversation in handoff', () => {
       const resumed = subscribe(gateway, { chatbotId, after: cursor });
       await expect.poll(() => resumed.events.length).toBe(2);
       expect(resumed.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
-      expect(resumed.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
+      expect(resumed.events.map(({ __typename }) => __typename)).toEqual([
+        'ConversationChanged',
+        'ConversationChanged',
+      ]);
       resumed.unsubscribe();
     },
   );

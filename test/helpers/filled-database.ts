@@ -21,6 +21,7 @@ const ACCOUNT_QUERY = `{
 }`;
 const CONVERSATION_QUERY = `query ($id: ID!) { conversation(id: $id) {
   id status assignee escalationReason answeredBy unreadCount metadata
+  activities { nodes { id at changes actor } }
   messages(first: 50) { nodes {
     id role status content rating isPrivate authorName createdAt completedAt parent { id }
     usage { inputTokens isEstimated } generation { provider firstTokenMs priceUsd }

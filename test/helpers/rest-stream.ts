@@ -45,7 +45,7 @@ export const restEvents: Transport = {
   },
 };
 
-const EVENTS_WITHOUT_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
+const EVENTS_WITHOUT_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'conversation.changed']);
 
 /** Converts an event of REST to an event of the GraphQL schema. */
 function toStreamEvent(cursor: string, event: string, data: RestData): StreamEvent {

@@ -21,6 +21,8 @@ export interface StreamEvent {
   /** Only in `MessageCreated`. */
   readonly replaces?: { readonly id: string } | null;
   readonly conversation?: StreamConversation;
+  readonly changes?: readonly string[];
+  readonly actor?: string | null;
   readonly lead?: { id: string; email: string | null };
   readonly role?: string;
   readonly isTyping?: boolean;
@@ -54,6 +56,8 @@ export interface StreamMessage {
   readonly citations: readonly StreamCitation[];
   readonly finishReason: string | null;
   readonly error: { code: string; message: string } | null;
+  /** Only in `MessageUpdated`. */
+  readonly rating?: string | null;
   /** Only in `FollowUpsSuggested`. */
   readonly followUps?: readonly string[];
 }
@@ -118,7 +122,8 @@ const EVENT_FIELDS = `
     ... on MessageInterrupted { ${MESSAGE_FIELDS} }
     ... on BranchSelected { ${MESSAGE_FIELDS} }
     ... on FollowUpsSuggested { message { followUps } ${MESSAGE_FIELDS} }
-    ... on HandoffChanged { conversation { id status answeredBy assignee unreadCount } }
+    ... on MessageUpdated { message { rating } ${MESSAGE_FIELDS} }
+    ... on ConversationChanged { conversation { id status answeredBy assignee unreadCount } changes actor }
     ... on LeadCaptured { lead { id email } }
     ... on TypingChanged { role isTyping }
     ... on StreamGap { reason }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
-import { readGaplessLog, startGatewayWithCompletedReply } from '../helpers/conversations.ts';
+import { readGaplessLog, startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, startGatewayWithOpenReply, webSocket } from '../helpers/streams.ts';
@@ -25,15 +25,23 @@ async function readRating(gateway: TestGateway, id: string): Promise<string | nu
 }
 
 describe('rateMessage', () => {
-  it('stores the last rating of a reply', async () => {
+  it('stores the last rating of a reply, and streams each change of it', async () => {
     const { gateway, conversationId, replyId } = await startGatewayWithCompletedReply();
-    const log = await readGaplessLog(gateway, conversationId);
+    const reader = webSocket.subscribe(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
     expect(await readRating(gateway, replyId)).toBeNull();
     for (const rating of ['UP', 'DOWN', 'DOWN', 'UP']) {
       expect((await rate(gateway, replyId, rating)).reply).toMatchObject({ id: replyId, rating });
       expect(await readRating(gateway, replyId)).toBe(rating);
     }
-    expect(await readGaplessLog(gateway, conversationId)).toEqual(log);
+    const updates = () => reader.events.filter(({ __typename }) => __typename === 'MessageUpdated');
+    await expect.poll(() => updates().length).toBe(3);
+    expect(updates().at(-1)?.message).toMatchObject({ id: replyId, rating: 'UP' });
+    const log = await readGaplessLog(gateway, conversationId);
+    expect(log.slice(-3).map(({ type, message_id }) => [type, message_id])).toEqual(
+      ['UP', 'DOWN', 'UP'].map(() => ['MessageUpdated', replyId]),
+    );
+    reader.unsubscribe();
   });
 
   it('rates a reply that is being generated, and keeps the rating when the reply ends', async () => {

@@ -88,7 +88,7 @@ function checkTakeovers(
 ): string[] {
   const problems: string[] = [];
   let isTakenOver = false;
-  // The first `HandoffChanged` after a takeover announces the takeover; the next one is the hand-back.
+  // The first `ConversationChanged` after a takeover announces the takeover; the next one is the hand-back.
   let isAnnounced = true;
   const loggedTakeovers = new Set<string>();
   for (const { type, message_id } of events) {
@@ -97,7 +97,7 @@ function checkTakeovers(
       loggedTakeovers.add(message_id ?? '');
       isAnnounced = isTakenOver;
       isTakenOver = true;
-    } else if (type === 'HandoffChanged') {
+    } else if (type === 'ConversationChanged') {
       if (isAnnounced) isTakenOver = false;
       isAnnounced = true;
     } else if (isTakenOver && role === 'ASSISTANT' && (type === 'MessageStarted' || type === 'MessageCreated')) {

@@ -72,7 +72,7 @@ describe.runIf(hasPostgres)('a reply that is generated while connections to Post
     const firstLoss = proxy.dropCommitResponse('ada@example.com');
     const { conversationId } = await send(gateway, { chatbotId, content: 'When are refunds paid? I am Ada.' });
     await firstLoss;
-    const secondLoss = proxy.dropCommitResponse('HandoffChanged');
+    const secondLoss = proxy.dropCommitResponse('ConversationChanged');
     await secondLoss;
     await vi.waitFor(async () => {
       expect(await readReplies()).toMatchObject([{ status: 'COMPLETED', content: 'Thank you, Ada.' }]);

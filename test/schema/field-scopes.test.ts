@@ -27,7 +27,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation', 'search'].map((name) => `Query.${name}`),
     'Subscription.chatbotEvents',
-    ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
+    ...['Chatbot.conversations', 'Conversation.activities', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
     ...WEBHOOK_EVENTS.flatMap((type) => [`${type}.chatbot`, `${type}.data`]),
     ...WEBHOOK_EVENTS.filter((type) => /^(Conversation|Handoff|Lead|Message)/.test(type)).map(

@@ -19,6 +19,7 @@ const KINDS = [
   ['conversation', 'Conversation'],
   ['message', 'Message'],
   ['lead', 'Lead'],
+  ['conversationActivity', 'ConversationActivity'],
   ['webhookSubscription', 'WebhookSubscription'],
   ['webhookDelivery', 'WebhookDelivery'],
 ] as const satisfies readonly (readonly [IdKind, string])[];
@@ -44,6 +45,8 @@ beforeAll(async () => {
     { conversationId, email: 'ada@example.com' },
     { selection: 'lead { id }' },
   );
+  await mutate(gateway, 'escalateConversation', { conversationId });
+  const [activity] = await gateway.deps.db.read.selectFrom('conversation_activities').select('id').execute();
   const webhook = await subscribe(gateway);
   const [source] = data.chatbot.sources.nodes;
   ids = {
@@ -55,6 +58,7 @@ beforeAll(async () => {
     conversation: conversationId,
     message: messageId,
     lead: captured.lead.id,
+    conversationActivity: activity?.id ?? '',
     webhookSubscription: webhook.id,
     webhookDelivery: (await storeDelivery(gateway, webhook.id)).id,
   };

@@ -1,9 +1,9 @@
 import type { z } from '@hono/zod-openapi';
 import type {
   CapturedLeadFragment,
+  ChangedConversationFragment,
   ConversationEventsSubscription,
   EventMessageFragment,
-  HandoffConversationFragment,
   MessageCitationFragment,
 } from './documents.ts';
 import type { CitationSchema, ConversationSchema, EventSchema, LeadSchema, MessageSchema } from './event-schemas.ts';
@@ -20,9 +20,10 @@ const EVENT_NAMES = {
   MessageFailed: 'message.failed',
   MessageStopped: 'message.stopped',
   MessageInterrupted: 'message.interrupted',
+  MessageUpdated: 'message.updated',
   BranchSelected: 'branch.selected',
   FollowUpsSuggested: 'follow_ups.suggested',
-  HandoffChanged: 'handoff.changed',
+  ConversationChanged: 'conversation.changed',
   LeadCaptured: 'lead.captured',
   TypingChanged: 'typing.changed',
   StreamGap: 'stream.gap',
@@ -53,8 +54,13 @@ function toEventData(event: GraphEvent): RestEvent['data'] {
       return { ...common, message_id: event.messageId, offset: event.offset, text: event.text };
     case 'CitationAdded':
       return { ...common, message_id: event.messageId, citation: toCitation(event.citation) };
-    case 'HandoffChanged':
-      return { ...common, conversation: toConversation(event.conversation) };
+    case 'ConversationChanged':
+      return {
+        ...common,
+        conversation: toConversation(event.conversation),
+        changes: event.changes.map(toLower),
+        actor: event.actor,
+      };
     case 'LeadCaptured':
       return { ...common, lead: toLead(event.lead) };
     case 'TypingChanged':
@@ -67,7 +73,7 @@ function toEventData(event: GraphEvent): RestEvent['data'] {
   }
 }
 
-function toConversation(conversation: HandoffConversationFragment): z.output<typeof ConversationSchema> {
+function toConversation(conversation: ChangedConversationFragment): z.output<typeof ConversationSchema> {
   const { id, sessionId, silentUntil, assignee, escalatedAt, escalationReason, unreadCount } = conversation;
   return {
     id,

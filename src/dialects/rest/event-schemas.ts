@@ -132,15 +132,23 @@ export const ConversationSchema = z
   })
   .openapi('Conversation', { description: 'A conversation of one visitor with one chatbot.' });
 
-/** The data of an event about a conversation whose answering party, assignee, status or unread count has changed. */
-const HandoffEventModel = z
+/** The data of an event about changes of a conversation, apart from its messages. */
+const ConversationChangedEventModel = z
   .object({
     conversation_id: conversationId,
     at,
     conversation: ConversationSchema,
+    changes: z
+      .array(z.enum(['escalated', 'taken_over', 'handed_back', 'assigned', 'closed', 'reopened', 'read']))
+      .openapi({ description: 'The changes.', example: ['taken_over'] }),
+    actor: z.string().nullable().openapi({
+      description:
+        'The name of the person or program that caused the changes; null for a visitor and for the gateway itself.',
+      example: 'Ada',
+    }),
   })
-  .openapi('HandoffEvent', {
-    description: 'A change of the answering party, the assignee, the status or the unread count of a conversation.',
+  .openapi('ConversationChangedEvent', {
+    description: 'Changes of a conversation, apart from its messages.',
   });
 
 /** A lead in events. */
@@ -199,7 +207,7 @@ export const EventSchema = z.union([
   MessageEventModel,
   DeltaEventModel,
   CitationEventModel,
-  HandoffEventModel,
+  ConversationChangedEventModel,
   LeadEventModel,
   TypingEventModel,
   GapEventModel,

@@ -127,12 +127,12 @@ export const conversationEventsRoute = createRoute({
   tags: ['Chat'],
   summary: 'Follow a conversation',
   description:
-    'Streams server-sent events of a conversation: messages, the text of streaming replies, handoffs, leads and typing. The stream stays open and sends a comment every 12 seconds. The `id` of the last event, sent as `Last-Event-ID` or `after`, resumes the stream without loss or repetition. Needs the scope `chat` or `read`.',
+    'Streams server-sent events of a conversation: messages, the text of streaming replies, changes of the conversation, leads and typing. The stream stays open and sends a comment every 12 seconds. The `id` of the last event, sent as `Last-Event-ID` or `after`, resumes the stream without loss or repetition. Needs the scope `chat` or `read`.',
   request: { params: ConversationPath, query: EventsQuery, headers: EventsHeaders },
   responses: {
     200: {
       description:
-        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted`, `branch.selected` and `follow_ups.suggested` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, and `conversation.deleted`, the last event of a stream, a `DeletionEvent`.',
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted`, `message.updated`, `branch.selected` and `follow_ups.suggested` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `conversation.changed` a `ConversationChangedEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, and `conversation.deleted`, the last event of a stream, a `DeletionEvent`.',
       content: {
         'text/event-stream': { schema: EventSchema },
       },

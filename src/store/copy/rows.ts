@@ -37,6 +37,7 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   messages: ['id'],
   leads: ['id'],
   conversation_events: ['conversation_id', 'number'],
+  conversation_activities: ['id'],
   idempotency_keys: ['chatbot_id', 'operation', 'key'],
   usage: ['account_id', 'month'],
   usage_days: ['account_id', 'day', 'chatbot_id', 'api_key_id'],

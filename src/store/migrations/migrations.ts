@@ -12,6 +12,7 @@ import { addEventIdsAndSecrets } from './0010-positions.ts';
 import { addAttempts } from './0011-attempts.ts';
 import { addUncleanEnds } from './0012-unclean-ends.ts';
 import { adoptPublicNames } from './0013-public-names.ts';
+import { addActivities } from './0015-activities.ts';
 import { addReplacementsAndChanges } from './0017-versions-and-notes.ts';
 import { explainReplies } from './0018-replies.ts';
 
@@ -30,6 +31,7 @@ export const migrations: Record<string, Migration> = {
   '0011-attempts': { up: addAttempts },
   '0012-unclean-ends': { up: addUncleanEnds },
   '0013-public-names': { up: adoptPublicNames },
+  '0015-activities': { up: addActivities },
   '0017-versions-and-notes': { up: addReplacementsAndChanges },
   '0018-replies': { up: explainReplies },
 };

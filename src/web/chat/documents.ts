@@ -127,6 +127,7 @@ export type PassagesQuery = { node:
     | { __typename: 'ApiKey' }
     | { __typename: 'Chatbot' }
     | { __typename: 'Conversation' }
+    | { __typename: 'ConversationActivity' }
     | { __typename: 'Lead' }
     | { __typename: 'Message', citations: Array<{ passage: { id: string, headingPath: Array<string>, text: string } | null }> }
     | { __typename: 'Passage' }
@@ -151,9 +152,9 @@ export type FollowSubscriptionVariables = Exact<{
 export type FollowSubscription = { conversationEvents:
     | { __typename: 'BranchSelected', cursor: string, message: { id: string } }
     | { __typename: 'CitationAdded', messageId: string, cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null } }
+    | { __typename: 'ConversationChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } }
     | { __typename: 'ConversationDeleted', cursor: string }
     | { __typename: 'FollowUpsSuggested', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'HandoffChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } }
     | { __typename: 'LeadCaptured', cursor: string }
     | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'MessageCreated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, replaces: { id: string } | null }
@@ -162,6 +163,7 @@ export type FollowSubscription = { conversationEvents:
     | { __typename: 'MessageInterrupted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'MessageStarted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageUpdated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'StreamGap', cursor: string }
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, cursor: string }
    };
@@ -533,7 +535,12 @@ export const FollowDocument = /*#__PURE__*/ new TypedDocumentString(`
         ...MessageFields
       }
     }
-    ... on HandoffChanged {
+    ... on MessageUpdated {
+      message {
+        ...MessageFields
+      }
+    }
+    ... on ConversationChanged {
       conversation {
         ...ConversationFields
       }

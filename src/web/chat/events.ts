@@ -18,6 +18,7 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
     case 'MessageFailed':
     case 'MessageStopped':
     case 'MessageInterrupted':
+    case 'MessageUpdated':
     case 'FollowUpsSuggested':
       return { messages: updateMessage(messages, event.message) };
     case 'MessageDelta': {
@@ -26,7 +27,7 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
     }
     case 'CitationAdded':
       return { messages: addCitation(messages, event.messageId, event.citation) };
-    case 'HandoffChanged':
+    case 'ConversationChanged':
       return { conversation: event.conversation };
     case 'TypingChanged':
       return event.role === 'AGENT' ? { isPersonTyping: event.isTyping } : {};

@@ -466,6 +466,7 @@ describe('an event', () => {
     ['MessageFailed', 'message.failed', { message }, restMessage],
     ['MessageStopped', 'message.stopped', { message }, restMessage],
     ['MessageInterrupted', 'message.interrupted', { message }, restMessage],
+    ['MessageUpdated', 'message.updated', { message }, restMessage],
     ['BranchSelected', 'branch.selected', { message }, restMessage],
     [
       'MessageDelta',
@@ -480,10 +481,11 @@ describe('an event', () => {
       { message_id: '2', citation: { passage_id: '5', source_id: null, ...citationFields, url: '' } },
     ],
     [
-      'HandoffChanged',
-      'handoff.changed',
-      { conversation },
+      'ConversationChanged',
+      'conversation.changed',
+      { conversation, changes: ['ESCALATED', 'TAKEN_OVER'], actor: 'Ada' },
       {
+        ...{ changes: ['escalated', 'taken_over'], actor: 'Ada' },
         conversation: {
           ...{ id: '1', session_id: 's', channel: 'chat_page', status: 'escalated', answered_by: 'person' },
           ...{ silent_until: NOW, assignee: null, escalated_at: null, escalation_reason: 'Why', unread_count: 2 },

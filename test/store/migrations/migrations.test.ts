@@ -165,4 +165,44 @@ describeDatabases('a database of an earlier version', (engine) => {
       { url: 'LONG', schedule: 'LONG' },
     ]);
   });
+
+  it('keeps the changes of handoffs in the event log under their new name, without an activity', async () => {
+    const { db, url } = await openAtMigration(engine, '0013-public-names');
+    const [account, chatbot, conversation] = [createId('account'), createId('chatbot'), createId('conversation')];
+    const owner = { account_id: account, created_at: at, updated_at: at, metadata: emptyJson };
+    await db.insertInto('accounts').values({ id: account, name: 'A', created_at: at }).execute();
+    const texts = { name: 'B', slug: 'b', provider: 'builtin', instructions: '', fallback_message: '' };
+    await db
+      .insertInto('chatbots')
+      .values({ ...owner, ...texts, id: chatbot, handoff_message: '', is_active: 1 } as never)
+      .execute();
+    await db
+      .insertInto('conversations')
+      .values({
+        ...owner,
+        id: conversation,
+        chatbot_id: chatbot,
+        session_id: 's',
+        channel: 'API',
+        status: 'OPEN',
+      } as never)
+      .execute();
+    const event = { conversation_id: conversation, chatbot_id: chatbot, account_id: account, at };
+    for (const [index, type] of ['MessageCreated', 'HandoffChanged'].entries()) {
+      const numbers = { number: index + 1, chatbot_number: index + 1 };
+      await db
+        .insertInto('conversation_events')
+        .values({ ...event, ...numbers, type } as never)
+        .execute();
+    }
+    await db.destroy();
+
+    const opened = await openDatabase({ url, role: 'gateway' });
+    onTestFinished(() => opened.close());
+    const log = opened.read.selectFrom('conversation_events').select(['type', 'activity_id']).orderBy('number');
+    expect(await log.execute()).toEqual([
+      { type: 'MessageCreated', activity_id: null },
+      { type: 'ConversationChanged', activity_id: null },
+    ]);
+  });
 });

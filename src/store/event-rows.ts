@@ -1,0 +1,35 @@
+import type { MessageStatus } from '../domain/entities.ts';
+import type { LoggedEventType } from '../domain/events.ts';
+import type { JsonText } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
+
+/**
+ * A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. An event
+ * is about a message (`status` is the status of the message at that time), about a lead, or about the conversation.
+ */
+export interface ConversationEventRow {
+  conversation_id: string;
+  number: number;
+  chatbot_id: string;
+  chatbot_number: number;
+  account_id: string;
+  type: LoggedEventType;
+  message_id: string | null;
+  lead_id: string | null;
+  status: MessageStatus | null;
+  at: Timestamp;
+  /** Null for events that an earlier version wrote. */
+  id: string | null;
+  /** The activity of a ConversationChanged event; null for other events, and for events that an earlier version wrote. */
+  activity_id: string | null;
+}
+
+/** A row of conversation_activities: `changes` is a JSON array. */
+export interface ConversationActivityRow {
+  id: string;
+  account_id: string;
+  conversation_id: string;
+  changes: JsonText;
+  actor: string | null;
+  at: Timestamp;
+}
