@@ -49,7 +49,7 @@ export default defineConfig({
     maxWorkers: 3,
     // Reloading the modules for each file would take a third of the time. Every test must undo its changes to modules.
     isolate: false,
-    setupFiles: ['test/setup/wait-timeout.ts'],
+    setupFiles: ['test/setup/wait-timeout.ts', 'test/setup/close-shared.ts'],
     globalSetup: ['test/setup/templates.ts'],
     // The default reporter prints its summary last.
     reporters: [slowestFiles, 'default'],

@@ -38,14 +38,14 @@ export async function measureFollowUps(corpus: ArticleCorpus, offTopic: readonly
     const offTopicRetrieval = await retrieveAfter(corpus, [question], offTopic[index % offTopic.length] ?? '');
     outcomes.push({
       followUp: hasPassage(await retrieveAfter(corpus, [question], FOLLOW_UPS[index % FOLLOW_UPS.length] ?? '')),
-      alone: hasPassage(await retrieveAfter(corpus, [], question)),
+      asFirstMessage: hasPassage(await retrieveAfter(corpus, [], question)),
       afterUnrelatedQuestion: hasPassage(await retrieveAfter(corpus, [other], question)),
       offTopic: toConfidenceBand(offTopicRetrieval.confidence) !== 'NONE',
     });
   }
   return {
     followUps: shareOf(outcomes, ({ followUp }) => followUp),
-    asFirstMessage: shareOf(outcomes, ({ alone }) => alone),
+    asFirstMessage: shareOf(outcomes, ({ asFirstMessage }) => asFirstMessage),
     afterUnrelatedQuestion: shareOf(outcomes, ({ afterUnrelatedQuestion }) => afterUnrelatedQuestion),
     offTopicAnswered: shareOf(outcomes, ({ offTopic }) => offTopic),
   };

@@ -52,7 +52,7 @@ export const POSTGRES: TestEngine = {
     return {
       url: urlOf(name),
       async drop() {
-        await executeSql(DELETE_ALL_ROWS, name);
+        await deleteAllRows(name);
         reusableNames.push(name);
       },
     };
@@ -64,6 +64,20 @@ export const POSTGRES: TestEngine = {
 };
 
 const reusableNames: string[] = [];
+/** A connection to each reusable database. A new one for each test would cost the server more than the statement. */
+const connections = new Map<string, Client>();
+
+async function deleteAllRows(name: string): Promise<void> {
+  const connection = connections.get(name) ?? (await connect(urlOf(name)));
+  connections.set(name, connection);
+  try {
+    await connection.query(DELETE_ALL_ROWS);
+  } catch {
+    // A test has ended all connections to the database, this one included.
+    connections.delete(name);
+    await executeSql(DELETE_ALL_ROWS, name);
+  }
+}
 
 /**
  * Ends all other connections, and deletes all rows without checking foreign keys. The statement polls until the
@@ -109,16 +123,20 @@ function urlOf(name: string): string {
 
 /** Runs a statement on a new connection to the database `name`, by default the one in `SERVER`. */
 export async function executeSql(statement: string, name?: string): Promise<void> {
-  const connectionString = name === undefined ? SERVER : urlOf(name);
-  const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
-  // If another connection terminates this one, the query rejects, so the error event needs no other handling.
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connect(name === undefined ? SERVER : urlOf(name));
   try {
     await client.query(statement);
   } finally {
     await client.end();
   }
+}
+
+async function connect(connectionString: string): Promise<Client> {
+  const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
+  // If another connection terminates this one, the query rejects, so the error event needs no other handling.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
 }
 
 /** Whether Postgres is reachable. */

@@ -26,6 +26,8 @@ async function backUp({ url }: TestDatabase): Promise<() => Promise<void>> {
   }
   const name = new URL(url).pathname.slice(1);
   const copy = `${name}_backup`;
+  // The tests' own connection, which empties the database, would prevent the copy.
+  await executeSql(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${name}'`);
   await executeSql(`create database ${copy} template ${name}`);
   onTestFinished(() => executeSql(`drop database if exists ${copy} with (force)`));
   return async () => {

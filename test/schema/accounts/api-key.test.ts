@@ -23,8 +23,8 @@ interface CreateApiKeyResult {
 const create = (gateway: TestGateway, input: object, key?: string) =>
   mutate<CreateApiKeyResult>(gateway, 'createApiKey', input, { selection: FIELDS, ...(key && { key }) });
 
-async function countKeys({ deps }: TestGateway): Promise<number> {
-  return (await deps.db.read.selectFrom('api_keys').select('id').execute()).length;
+async function countKeys({ deps, accountId }: TestGateway): Promise<number> {
+  return (await deps.db.read.selectFrom('api_keys').select('id').where('account_id', '=', accountId).execute()).length;
 }
 
 describe('createApiKey', () => {
@@ -67,7 +67,7 @@ describe('createApiKey', () => {
       reason: 'scopes: This credential does not have READ.',
       fields: [{ path: ['scopes'], message: 'This credential does not have READ.' }],
     });
-    expect(await countKeys(gateway)).toBe(3);
+    expect(await countKeys(gateway)).toBe(2);
   });
 
   it.each([

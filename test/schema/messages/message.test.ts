@@ -30,11 +30,15 @@ const sendMessage = (gateway: TestGateway, input: object) =>
   mutate<SendResult>(gateway, 'sendMessage', input, { selection: FIELDS });
 
 /** Returns the numbers of stored conversations, stored messages, and replies that count against the quota. */
-async function countRows({ deps }: TestGateway): Promise<number[]> {
+async function countRows({ deps, accountId }: TestGateway): Promise<number[]> {
   const { read } = deps.db;
-  const conversations = await read.selectFrom('conversations').select('id').execute();
-  const messages = await read.selectFrom('messages').select('id').execute();
-  const usage = await read.selectFrom('usage').select('messages').execute();
+  const conversations = await read
+    .selectFrom('conversations')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .execute();
+  const messages = await read.selectFrom('messages').select('id').where('account_id', '=', accountId).execute();
+  const usage = await read.selectFrom('usage').select('messages').where('account_id', '=', accountId).execute();
   return [conversations.length, messages.length, usage.reduce((sum, row) => sum + row.messages, 0)];
 }
 

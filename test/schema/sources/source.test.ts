@@ -23,10 +23,10 @@ interface SourcePayload {
 const create = (gateway: TestGateway, input: object) =>
   mutate<SourcePayload>(gateway, 'createSource', input, { selection: `source { ${FIELDS} }` });
 
-async function countRows({ deps }: TestGateway): Promise<number[]> {
+async function countRows({ deps, accountId }: TestGateway): Promise<number[]> {
   const { read } = deps.db;
-  const sources = await read.selectFrom('sources').select('id').execute();
-  const passages = await read.selectFrom('passages').select('id').execute();
+  const sources = await read.selectFrom('sources').select('id').where('account_id', '=', accountId).execute();
+  const passages = await read.selectFrom('passages').select('id').where('account_id', '=', accountId).execute();
   return [sources.length, passages.length];
 }
 
@@ -224,7 +224,8 @@ describe('sources', () => {
     const chatbotId = await createChatbot(gateway, { sources: ['one', 'two', 'three'] });
     const pendingId = createId('source');
     await gateway.deps.db.transaction(async (trx) => {
-      const row = await trx.selectFrom('sources').selectAll().limit(1).executeTakeFirstOrThrow();
+      const ofChatbot = trx.selectFrom('sources').selectAll().where('chatbot_id', '=', chatbotId);
+      const row = await ofChatbot.limit(1).executeTakeFirstOrThrow();
       await trx
         .insertInto('sources')
         .values({ ...row, id: pendingId, title: 'Pending', status: 'PENDING' })
