@@ -139,7 +139,7 @@ async function fillConversation(
       citations: isReply ? [CITATION] : [],
       finishReason: isReply ? 'STOP' : null,
       usage: isReply ? USAGE : null,
-      generation: isReply ? { provider: 'builtin', model: null, firstTokenMs: 12, priceNano: 0 } : null,
+      generation: isReply ? { provider: 'builtin', model: null, firstTokenMs: 12, priceNano: 0, attempts: null } : null,
       outcome: isReply ? 'ANSWERED' : null,
       confidence: isReply ? 0.5 : null,
       reasoning: null,

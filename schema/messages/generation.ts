@@ -1,11 +1,9 @@
-import type {
-  FinishReason as FinishReasonName,
-  MessageFailure,
-  ReplyOutcome as ReplyOutcomeName,
-} from '../../src/domain/entities.ts';
-import { FAILURES } from '../../src/domain/failures.ts';
-import type { Generation, TokenUsage } from '../../src/domain/usage.ts';
-import { builder } from '../builder.ts';
+import { MAX_FALLBACKS } from '../../src/chatbots/answering.ts';
+import type { FinishReason as FinishReasonName, ReplyOutcome as ReplyOutcomeName } from '../../src/domain/entities.ts';
+import { FAILURES, type MessageFailure } from '../../src/domain/failures.ts';
+import { fromJson } from '../../src/domain/json.ts';
+import type { Generation, ModelAttempt, TokenUsage } from '../../src/domain/usage.ts';
+import { builder, type FieldExtensions } from '../builder.ts';
 import { MessageRef } from '../conversations/conversation.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
 
@@ -52,6 +50,52 @@ const TokenUsageRef = builder.objectRef<TokenUsage>('TokenUsage').implement({
   }),
 });
 
+/** The error of a failed reply, in the form that clients receive. */
+export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
+  description: 'The error of a failed reply.',
+  fields: (t) => ({
+    code: t.exposeString('code', {
+      description: `The stable error code for programs: ${Object.entries(FAILURES)
+        .map(([code, words]) => `\`${code}\` (${words.charAt(0).toLowerCase()}${words.slice(1, -1)})`)
+        .join(', ')}.`,
+    }),
+    message: t.exposeString('message', { description: 'The error as an English sentence.' }),
+    detail: t.string({
+      nullable: true,
+      authScopes: { MANAGE: true },
+      description:
+        "The error in the provider's own words: one line of at most 500 characters without keys. Null where the provider said nothing, or the gateway did not keep it. Needs `MANAGE`.",
+      resolve: ({ detail }) => detail ?? null,
+    }),
+  }),
+});
+
+const ModelAttemptRef = builder.objectRef<ModelAttempt>('ModelAttempt').implement({
+  description: 'One model that was asked for a reply, with up to three requests to it.',
+  fields: (t) => ({
+    provider: t.exposeString('provider', {
+      description: 'The provider of the model; `builtin` is the built-in engine.',
+    }),
+    model: t.exposeString('model', {
+      nullable: true,
+      description: 'The name of the model; null for `builtin`, and if neither the chatbot nor the provider names one.',
+    }),
+    error: t.expose('error', {
+      type: MessageErrorRef,
+      nullable: true,
+      description: 'The error of the model; null if it wrote the reply, or was stopped.',
+    }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'The time when the model was first asked.' }),
+    durationMs: t.exposeInt('durationMs', {
+      description:
+        'The milliseconds until the model had written the reply, was stopped, or had failed for the last time.',
+    }),
+  }),
+});
+
+/** The model of the chatbot, its fallback models, and the built-in engine. */
+const MAX_ATTEMPTS = MAX_FALLBACKS + 2;
+
 const GenerationRef = builder.objectRef<Generation>('Generation').implement({
   description: 'The provider, model, latency and price of a reply.',
   fields: (t) => ({
@@ -71,19 +115,12 @@ const GenerationRef = builder.objectRef<Generation>('Generation').implement({
       description: "The price in US dollars by the gateway's price list; null if the list lacks the model.",
       resolve: ({ priceNano }) => (priceNano === null ? null : toUsd(priceNano)),
     }),
-  }),
-});
-
-/** The error of a failed reply, in the form that clients receive. */
-export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
-  description: 'The error of a failed reply.',
-  fields: (t) => ({
-    code: t.exposeString('code', {
-      description: `The stable error code for programs: ${Object.entries(FAILURES)
-        .map(([code, words]) => `\`${code}\` (${words.charAt(0).toLowerCase()}${words.slice(1, -1)})`)
-        .join(', ')}.`,
+    attempts: t.field({
+      type: [ModelAttemptRef],
+      description: `The models that were asked, in order, so that the last one wrote the reply unless it failed; at most ${MAX_ATTEMPTS}. Empty for replies written before the gateway stored them.`,
+      extensions: { listSize: () => MAX_ATTEMPTS } satisfies FieldExtensions,
+      resolve: ({ attempts }) => (attempts === null ? [] : fromJson<ModelAttempt[]>(attempts)),
     }),
-    message: t.exposeString('message', { description: 'The error as an English sentence.' }),
   }),
 });
 

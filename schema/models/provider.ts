@@ -200,11 +200,10 @@ builder.relayMutationField(
       latencyMs: t.exposeInt('latencyMs', {
         description: 'The milliseconds until the answer ended or failed.',
       }),
-      error: t.field({
+      error: t.expose('failure', {
         type: MessageErrorRef,
         nullable: true,
         description: 'The error; null if the model answered.',
-        resolve: ({ failure }) => describeFailure(failure),
       }),
     }),
   },

@@ -1,5 +1,6 @@
 import type { Answering, ModelName } from '../domain/answering.ts';
 import type { Citation, FinishReason } from '../domain/entities.ts';
+import type { AnswerFailure } from '../domain/failures.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { Retrieval } from './retrieve.ts';
@@ -60,16 +61,27 @@ export interface HistoryMessage {
  * One event of an answer. `delta` appends to the text; a surrogate pair may be split between two deltas, because hosted
  * models do so. A `citation` refers to earlier text. `reasoning` is a model's reasoning, which is not part of the
  * text. `author` names the model that produces the following events; `inputTokens` is an estimate of all input of that
- * model so far. `discarded` is the usage of a model whose output was discarded. `finish` is emitted once, as the last
- * event.
+ * model so far. `failed` ends the attempt of a model that has written nothing that is kept, and another model may follow;
+ * its `usage` is that of the discarded output, null if there was none. `finish` is emitted once, as the last event; its
+ * `failure` is that of a model whose answer a tool's notice completes.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'citation'; readonly citation: Citation }
   | { readonly type: 'reasoning'; readonly text: string }
-  | { readonly type: 'discarded'; readonly usage: TokenUsage }
+  | {
+      readonly type: 'failed';
+      readonly model: ModelName;
+      readonly failure: AnswerFailure;
+      readonly usage: TokenUsage | null;
+    }
   | { readonly type: 'author'; readonly author: ModelName; readonly inputTokens: number }
-  | { readonly type: 'finish'; readonly reason: FinishReason; readonly usage: TokenUsage };
+  | {
+      readonly type: 'finish';
+      readonly reason: FinishReason;
+      readonly usage: TokenUsage;
+      readonly failure?: AnswerFailure;
+    };
 
 /** Turns a question into a stream of events. An engine does not depend on GraphQL, HTTP or the database. */
 export interface AnswerEngine {

@@ -4,6 +4,7 @@ import type { ModelName } from '../domain/answering.ts';
 import { AnswerFailure } from '../domain/failures.ts';
 import { BUILTIN } from '../domain/providers.ts';
 import type { TokenUsage } from '../domain/usage.ts';
+import { withDefaultModel } from '../models/families.ts';
 import type { ModelStep, ModelStream, Models } from '../models/model-types.ts';
 import { MAX_ANSWER_CHARS } from '../models/stream-parts.ts';
 import { createCitationReader } from './cite.ts';
@@ -61,12 +62,13 @@ export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof AnswerFailure)) throw error;
-          if (progress.notice !== '') return yield* finishWithNotice(progress);
+          if (progress.notice !== '') return yield* finishWithNotice(progress, error);
           if (progress.text !== '' || progress.hasToolSucceeded) throw error;
-          if (progress.stream !== undefined) yield { type: 'discarded', usage: progress.countUsage() };
+          const model = progress.stream ? nameOf(progress.stream) : withDefaultModel(answeringModel);
+          yield { type: 'failed', model, failure: error, usage: progress.stream ? progress.countUsage() : null };
           failure = error;
           const { code, message: detail } = error;
-          options.logger.warn({ accountId, chatbotId, ...answeringModel, code, detail }, 'a model did not answer');
+          options.logger.warn({ accountId, chatbotId, ...model, code, detail }, 'a model did not answer');
         }
       }
       if (signal.aborted) return;
@@ -167,9 +169,9 @@ async function* answerWithModel(
 type ModelEnd = ModelStep & { type: 'finish' };
 
 /** Ends an answer with the notices of the tools that have succeeded: the model then wrote nothing more, or failed. */
-function* finishWithNotice({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
+function* finishWithNotice({ text, notice, countUsage }: Progress, failure?: AnswerFailure): Generator<AnswerEvent> {
   yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
-  yield { type: 'finish', reason: 'STOP', usage: countUsage() };
+  yield { type: 'finish', reason: 'STOP', usage: countUsage(), ...(failure && { failure }) };
 }
 
 const nameOf = ({ provider, model }: ModelStream): ModelName => ({ provider, model });

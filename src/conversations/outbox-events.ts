@@ -106,10 +106,12 @@ export function messageFailed(
     name: 'MESSAGE_FAILED',
     async buildPayload() {
       const conversation = await readConversation();
+      const fields = conversationFields(conversation);
       return {
         ...originOf(conversation),
         messageId: id,
-        data: { ...conversationFields(conversation), message_id: id, error },
+        // Without the detail, which needs MANAGE.
+        data: { ...fields, message_id: id, error: error && { code: error.code, message: error.message } },
       };
     },
   };

@@ -4,7 +4,7 @@
  */
 
 import type { Answering } from './answering.ts';
-import type { FailureCode } from './failures.ts';
+import type { FailureCode, MessageFailure } from './failures.ts';
 import type { JsonText } from './json.ts';
 import type { Provider } from './providers.ts';
 import type { Timestamp } from './time.ts';
@@ -238,12 +238,6 @@ export interface Citation {
   readonly quote: string;
   readonly start: number;
   readonly end: number;
-}
-
-/** Why a message of a conversation failed: a code, and in `message` a text that clients may see. */
-export interface MessageFailure {
-  readonly code: string;
-  readonly message: string;
 }
 
 /**

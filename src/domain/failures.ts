@@ -1,6 +1,6 @@
 /**
- * The reasons for a failed answer, each with its public message. Clients receive no other text: a provider's own
- * message may contain a secret, so the gateway removes the secrets from that message and only logs it.
+ * The reasons for a failed answer, each with its public message. Most clients receive no other text. A provider's own
+ * message is a failure's detail, from which the gateway removes secrets: it is logged, and shown to viewers with MANAGE.
  */
 export const FAILURES = {
   ANSWER_FAILED: 'The answer could not be produced.',
@@ -15,7 +15,18 @@ export const FAILURES = {
 /** A reason for a failed answer. */
 export type FailureCode = keyof typeof FAILURES;
 
-/** An answer failed, possibly after some of its text. `detail` is for logs only, and contains no secret. */
+/** Why a model or the message of a conversation failed: a code, and in `message` a text that clients may see. */
+export interface MessageFailure {
+  readonly code: string;
+  readonly message: string;
+  /** The failure in the provider's own words, for viewers with MANAGE; absent or null when unknown. */
+  readonly detail?: string | null | undefined;
+}
+
+/**
+ * An answer failed, possibly after some of its text. Its `message` is the detail: a short text without secrets, for logs
+ * and for viewers with MANAGE.
+ */
 export class AnswerFailure extends Error {
   readonly code: FailureCode;
 
@@ -23,4 +34,11 @@ export class AnswerFailure extends Error {
     super(detail);
     this.code = code;
   }
+}
+
+/** Describes an error for clients; an error other than an `AnswerFailure` is ANSWER_FAILED without detail. */
+export function toMessageFailure(error: unknown): MessageFailure {
+  const [code, detail] =
+    error instanceof AnswerFailure ? [error.code, error.message] : ['ANSWER_FAILED' as const, null];
+  return { code, message: FAILURES[code], detail };
 }

@@ -1,5 +1,7 @@
 /** The usage and the price of replies. */
 import type { ModelName } from './answering.ts';
+import type { MessageFailure } from './failures.ts';
+import type { JsonText } from './json.ts';
 import type { Timestamp } from './time.ts';
 
 /** The tokens of a reply. */
@@ -20,6 +22,19 @@ export interface Generation extends ModelName {
   readonly firstTokenMs: number | null;
   /** The price in billionths of a US dollar; null when it is unknown. */
   readonly priceNano: number | null;
+  /**
+   * The models that were asked, a list of `ModelAttempt` in order; null when unknown. It stays JSON, because most
+   * requests do not read it.
+   */
+  readonly attempts: JsonText | null;
+}
+
+/** One model that was asked for a reply, with its retries. */
+export interface ModelAttempt extends ModelName {
+  /** Null if the model wrote the reply, or was stopped. */
+  readonly error: MessageFailure | null;
+  readonly startedAt: Timestamp;
+  readonly durationMs: number;
 }
 
 /** The usage of finished replies, including failed replies, because a failed reply may have a price. */

@@ -1,4 +1,4 @@
-/** Makes a provider's text safe to log: without secrets, on one line, and short. */
+/** Makes a provider's text safe to log and to show to an account: without secrets, on one line, and short. */
 export type Redact = (text: string) => string;
 
 const REDACTED = '[redacted]';
@@ -8,9 +8,9 @@ const MAX_RESULT_CHARS = 240;
 /** A shorter string is not treated as a secret, because its removal would damage most texts. */
 const MIN_SECRET_CHARS = 4;
 
-/** Patterns of common forms of keys. */
+/** Patterns of common forms of keys, and of the ids of OpenAI's organizations and projects. */
 const KEY_PATTERNS: readonly (readonly [RegExp, string])[] = [
-  [/\b(?:sk|rk|pk|xai|gsk|hf|ics?)[-_][\w*.…-]{3,}/gi, REDACTED],
+  [/\b(?:sk|rk|pk|xai|gsk|hf|ics?|org|proj)[-_][\w*.…-]{3,}/gi, REDACTED],
   [/\bAIza[\w*.-]{6,}/g, REDACTED],
   [/\b(bearer|basic)\s+[^\s"',;]+/gi, `$1 ${REDACTED}`],
   [/\b((?:api[-_ ]?)?key|token|secret|password|authorization)(["']?\s*[=:]\s*["']?)[^\s"',;&]+/gi, `$1$2${REDACTED}`],

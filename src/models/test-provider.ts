@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
+import { AnswerFailure, type MessageFailure, toMessageFailure } from '../domain/failures.ts';
 import { parseInput, singleLine } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
 import type { ModelStream, Models } from './model-types.ts';
@@ -12,8 +12,8 @@ export interface ProviderTest {
   readonly model: string | null;
   /** The time until the answer ended or the test failed. */
   readonly latencyMs: number;
-  /** The reason for the failure; null for a success. */
-  readonly failure: FailureCode | null;
+  /** Null for a success. */
+  readonly failure: MessageFailure | null;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -41,7 +41,7 @@ export async function testProvider(
   const startedAt = performance.now();
   const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let stream: ModelStream | undefined;
-  let failure: FailureCode | null = null;
+  let failure: MessageFailure | null = null;
   try {
     const opened = await deps.models.open(
       {
@@ -58,7 +58,7 @@ export async function testProvider(
     await readToEnd(opened, timeLimit);
   } catch (error) {
     if (!(error instanceof AnswerFailure)) throw error;
-    failure = error.code;
+    failure = toMessageFailure(error);
   } finally {
     stream?.close();
   }

@@ -1,22 +1,15 @@
-import { classifyOutcome } from '../answer/confidence.ts';
 import type { AnswerEvent, Question } from '../answer/engine.ts';
 import { conversationTopic, publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
-import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
-import { toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
 import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { countAttempt, type ReplyEnd } from '../store/open-replies.ts';
 import { saveFirstText } from './checkpoint.ts';
+import { composeReplyEnd } from './compose-reply-end.ts';
 import { startNextReply, storeReplyEnd } from './finish-reply.ts';
-import {
-  applyAnswerEvent,
-  createGenerationState,
-  estimatePartialUsage,
-  recordUsageMetrics,
-} from './generation-state.ts';
+import { applyAnswerEvent, createGenerationState, startAttempt } from './generation-state.ts';
 import { type LiveReply, OWNERSHIP_LOST } from './live-replies.ts';
 import { prepareQuestion } from './prepare-question.ts';
 import { suggestFollowUps } from './suggest-follow-ups.ts';
@@ -128,8 +121,8 @@ async function generateText(
   live: LiveReply,
   signal: AbortSignal,
 ): Promise<{ end: ReplyEnd; question: Question | undefined }> {
-  const state = createGenerationState();
-  let failure: FailureCode | undefined;
+  const state = createGenerationState(deps.clock.now());
+  let error: unknown;
   let question: Question | undefined;
   try {
     question = await retryStep(() => prepareQuestion(deps, reply), {
@@ -138,7 +131,7 @@ async function generateText(
       otherErrorRetryMs: 0,
       onFirstFailure: (err) => deps.logger.warn({ err, messageId: reply.id }, 'cannot read a question; retrying'),
     });
-    state.answeringModel = question.answeringModel;
+    startAttempt(state, question.answeringModel);
     const { provider } = question.answeringModel;
     const engine = deps.engines.get(provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${provider}.`);
@@ -156,47 +149,11 @@ async function generateText(
     };
     await consumeAnswer(engine.answer(question, signal), receive, signal);
     if (state.finish === undefined && !signal.aborted) throw new Error('The engine ended without a `finish` event.');
-  } catch (error) {
-    failure = error instanceof AnswerFailure ? error.code : 'ANSWER_FAILED';
-    if (!signal.aborted)
-      deps.logger.error({ err: error, messageId: reply.id, ...state.answeringModel }, 'answer failed');
+  } catch (err) {
+    error = err;
+    if (!signal.aborted) deps.logger.error({ err, messageId: reply.id, ...state.answeringModel }, 'answer failed');
   }
-
-  const { finish, answeringModel, firstTokenMs } = state;
-  const status = finish
-    ? 'COMPLETED'
-    : live.stop.signal.aborted && live.stop.signal.reason !== OWNERSHIP_LOST
-      ? 'STOPPED'
-      : signal.aborted
-        ? 'INTERRUPTED'
-        : 'FAILED';
-  const usage = finish?.usage ?? estimatePartialUsage(state, live);
-  const engine = answeringModel?.provider ?? 'none';
-  deps.metrics.answers.inc({ engine, status });
-  if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
-  const priceNano = answeringModel && usage && deps.prices.calculatePrice(answeringModel, usage);
-  if (usage !== null) recordUsageMetrics(deps.metrics, engine, usage, priceNano);
-  const discardedUsage = state.discardedUsage.map(({ modelName, usage }) => {
-    const priceNano = deps.prices.calculatePrice(modelName, usage);
-    recordUsageMetrics(deps.metrics, modelName.provider, usage, priceNano);
-    return { usage, priceNano };
-  });
-  const end: ReplyEnd = {
-    id: reply.id,
-    status,
-    content: live.content,
-    citations: live.citations,
-    finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
-    usage,
-    generation: answeringModel && { ...answeringModel, firstTokenMs, priceNano },
-    outcome: question && status === 'COMPLETED' ? classifyOutcome(question, live.content) : null,
-    confidence: question?.retrieval.confidence ?? null,
-    reasoning: question?.answering.showsReasoning ? state.reasoning.toWellFormed() || null : null,
-    error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
-    completedAt: toTimestamp(deps.clock.now()),
-    discardedUsage,
-  };
-  return { end, question };
+  return { end: composeReplyEnd(deps, reply, { state, live, question, error, isAborted: signal.aborted }), question };
 }
 
 /**

@@ -3,13 +3,23 @@ import { estimateUsage } from '../answer/usage.ts';
 import type { Deps } from '../deps.ts';
 import type { ModelName } from '../domain/answering.ts';
 import type { Citation } from '../domain/entities.ts';
+import { type MessageFailure, toMessageFailure } from '../domain/failures.ts';
 import { toJson } from '../domain/json.ts';
-import type { TokenUsage } from '../domain/usage.ts';
+import { toTimestamp } from '../domain/time.ts';
+import type { ModelAttempt, TokenUsage } from '../domain/usage.ts';
 import type { LiveReply } from './live-replies.ts';
 
 /** The state of a generation, besides the text and the citations of the live reply. */
 export interface GenerationState {
   readonly startedAt: number;
+  /** The wall clock at `startedAt`, in milliseconds since the epoch. */
+  readonly wallClockMs: number;
+  /** The models whose attempts are over, in order. */
+  readonly attempts: ModelAttempt[];
+  /** When the current attempt started: with the question, or at the end of the attempt before it. */
+  attemptStartedAt: number;
+  /** Whether a model is being asked, as far as its events show. */
+  isAttempting: boolean;
   /** The model that produces the next events; null before the question is known. */
   answeringModel: ModelName | null;
   /** The estimated input tokens of the current model; `undefined` before a call and once its usage is known. */
@@ -24,11 +34,15 @@ export interface GenerationState {
   finish: (AnswerEvent & { type: 'finish' }) | undefined;
 }
 
-/** Creates the state at the beginning of a generation. */
-export function createGenerationState(): GenerationState {
+/** Creates the state at the beginning of a generation; `wallClockMs` is the time of the wall clock. */
+export function createGenerationState(wallClockMs: number): GenerationState {
   const startedAt = performance.now();
   return {
     startedAt,
+    wallClockMs,
+    attempts: [],
+    attemptStartedAt: startedAt,
+    isAttempting: false,
     answeringModel: null,
     inputTokens: undefined,
     discardedUsage: [],
@@ -37,6 +51,28 @@ export function createGenerationState(): GenerationState {
     pendingSurrogate: '',
     finish: undefined,
   };
+}
+
+/** Starts the attempt of the model that the question names. */
+export function startAttempt(state: GenerationState, model: ModelName): void {
+  state.answeringModel = model;
+  state.attemptStartedAt = performance.now();
+  state.isAttempting = true;
+}
+
+/** Ends the current attempt; `error` is null if the model wrote the reply, or was stopped. */
+export function endAttempt(state: GenerationState, model: ModelName, error: MessageFailure | null): void {
+  const { startedAt, wallClockMs, attemptStartedAt } = state;
+  const endedAt = performance.now();
+  state.attempts.push({
+    provider: model.provider,
+    model: model.model,
+    error,
+    startedAt: toTimestamp(Math.round(wallClockMs + attemptStartedAt - startedAt)),
+    durationMs: Math.round(endedAt - attemptStartedAt),
+  });
+  state.attemptStartedAt = endedAt;
+  state.isAttempting = false;
 }
 
 /** Applies one event of an engine's answer. Returns whether subscribers have to be notified. */
@@ -56,11 +92,12 @@ export function applyAnswerEvent(state: GenerationState, live: LiveReply, event:
       if (state.answeringModel?.provider !== event.author.provider || state.answeringModel.model !== event.author.model)
         state.reasoning = '';
       state.answeringModel = event.author;
+      state.isAttempting = true;
       state.inputTokens = event.inputTokens;
       return false;
-    case 'discarded':
-      if (state.answeringModel !== null)
-        state.discardedUsage.push({ modelName: state.answeringModel, usage: event.usage });
+    case 'failed':
+      if (event.usage !== null) state.discardedUsage.push({ modelName: event.model, usage: event.usage });
+      endAttempt(state, event.model, toMessageFailure(event.failure));
       state.inputTokens = undefined;
       return false;
     case 'finish':

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
-import type { Citation, Message, MessageFailure, Rating } from '../domain/entities.ts';
+import type { Citation, Message, Rating } from '../domain/entities.ts';
+import type { MessageFailure } from '../domain/failures.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Generation, TokenUsage } from '../domain/usage.ts';
 import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
@@ -234,6 +235,7 @@ export function toMessage(row: Selectable<MessageRow>): Message {
             model: row.model,
             firstTokenMs: row.first_token_ms,
             priceNano: row.price_nano,
+            attempts: row.model_attempts,
           },
     outcome: row.outcome,
     confidence: row.confidence,
@@ -265,6 +267,7 @@ export function toUsageColumns(usage: TokenUsage | null, generation: Generation 
     model: generation?.model ?? null,
     first_token_ms: generation?.firstTokenMs ?? null,
     price_nano: generation?.priceNano ?? null,
+    model_attempts: generation?.attempts ?? null,
   } satisfies Partial<MessageRow>;
 }
 

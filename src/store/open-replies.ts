@@ -1,5 +1,6 @@
 /** Open replies (QUEUED or STREAMING): their queue, the nodes that generate them, and their ends. */
-import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } from '../domain/entities.ts';
+import type { Citation, FinishReason, Message, MessageStatus } from '../domain/entities.ts';
+import type { MessageFailure } from '../domain/failures.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';

@@ -140,6 +140,8 @@ export interface MessageRow {
   first_token_ms: number | null;
   /** In billionths of a US dollar. */
   price_nano: number | null;
+  /** The models that were asked; null when unknown. */
+  model_attempts: JsonText | null;
   /** Null for a message that is not a completed reply. */
   outcome: ReplyOutcome | null;
   /** How likely the sources are to be relevant, 0 to 1. */

@@ -150,7 +150,9 @@ describe('a model that fails', () => {
     const { text: answer, events, authors } = await ask(models, { answering });
     expect(answer).toBe('Ten days.');
     expect(authors.map((event) => event.type === 'author' && event.author.model)).toEqual(['first', 'second']);
-    expect(events.filter(({ type }) => type === 'discarded')).toMatchObject([{ usage: { isEstimated: true } }]);
+    expect(events.filter(({ type }) => type === 'failed')).toMatchObject([
+      { model: { provider: 'openai', model: 'first' }, usage: { isEstimated: true } },
+    ]);
   });
 
   it('is replaced if it wrote only reasoning, and its usage counts', async () => {
@@ -160,7 +162,7 @@ describe('a model that fails', () => {
     ];
     const { text: answer, events } = await ask(createScriptedModels(thoughts, [text('Ten days.'), end]), { answering });
     expect(answer).toBe('Ten days.');
-    expect(events.filter(({ type }) => type === 'discarded')).toEqual([{ type: 'discarded', usage: USAGE }]);
+    expect(events.filter(({ type }) => type === 'failed')).toMatchObject([{ usage: USAGE }]);
   });
 
   it('is replaced if it called an unknown tool', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { FailureCode } from '../../src/domain/failures.ts';
 import { PROVIDERS, type Provider } from '../../src/domain/providers.ts';
+import { FAMILIES } from '../../src/models/families.ts';
 import { send } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import type { RefusalReason } from '../helpers/models/fake-providers/answer.ts';
@@ -123,6 +124,18 @@ describe('the time limit of an answer', () => {
   });
 });
 
+/** What explains a reply to a viewer with MANAGE. */
+interface Explained {
+  readonly error: { code: string; detail: string | null } | null;
+  readonly generation: {
+    readonly attempts: readonly {
+      readonly error: { code: string; detail: string | null } | null;
+      readonly startedAt: string;
+      readonly durationMs: number;
+    }[];
+  };
+}
+
 describe('fallbacks', () => {
   const unavailable = { refusal: 'serverError', headers } as const;
   const fallbackModels = [{ provider: 'anthropic', model: 'model-2' }, { provider: 'google' }];
@@ -134,8 +147,11 @@ describe('fallbacks', () => {
     }
     const chatbotId = await hosted.createChatbot('openai', { answering: { fallbackModels } });
     const { replyId } = await sendAndWait(hosted.gateway, chatbotId);
-    const { data } = await hosted.gateway.graphql<{ node: StreamMessage & { generation: object } }>(
-      'query ($id: ID!) { node(id: $id) { ... on Message { status content error { code } generation { provider model } } } }',
+    const { data } = await hosted.gateway.graphql<{ node: StreamMessage & Explained }>(
+      `query ($id: ID!) { node(id: $id) { ... on Message {
+        status content error { code detail }
+        generation { provider model attempts { provider model error { code message detail } startedAt durationMs } }
+      } } }`,
       { id: replyId },
     );
     return { ...hosted, message: data.node };
@@ -149,7 +165,14 @@ describe('fallbacks', () => {
     expect(message).toMatchObject({
       status: 'COMPLETED',
       content: 'Ten days.',
-      generation: { provider: 'anthropic', model: 'model-2' },
+      generation: {
+        provider: 'anthropic',
+        model: 'model-2',
+        attempts: [
+          { provider: 'openai', error: { code: 'PROVIDER_UNAVAILABLE', message: expect.any(String) } },
+          { provider: 'anthropic', model: 'model-2', error: null },
+        ],
+      },
     });
     expect(fakeProviders.google?.requests).toEqual([]);
   });
@@ -164,7 +187,11 @@ describe('fallbacks', () => {
 
   it('are not called after the first text', async () => {
     const { message, fakeProviders } = await askWithFallbacks({}, { openai: { text: TEXT, fault: 'reset' } });
-    expect(message).toMatchObject({ status: 'FAILED', content: TEXT[0], generation: { provider: 'openai' } });
+    expect(message).toMatchObject({
+      status: 'FAILED',
+      content: TEXT[0],
+      generation: { provider: 'openai', attempts: [{ model: 'model-1', error: { code: 'PROVIDER_UNAVAILABLE' } }] },
+    });
     expect(fakeProviders.anthropic?.requests).toEqual([]);
   });
 
@@ -178,12 +205,36 @@ describe('fallbacks', () => {
     expect(message).toMatchObject({
       status: 'COMPLETED',
       content: 'Refunds are paid within ten days of the return.',
-      generation: { provider: 'builtin', model: null },
+      generation: {
+        provider: 'builtin',
+        model: null,
+        attempts: [{ provider: 'openai' }, { provider: 'anthropic' }, { provider: 'google' }, { error: null }],
+      },
     });
     expect((await askWithFallbacks({}, replies)).message).toMatchObject({
       status: 'FAILED',
       error: { code: 'PROVIDER_MISCONFIGURED' },
     });
+  });
+
+  it("are listed with their times, and with their errors in the providers' own words", async () => {
+    const { message } = await askWithFallbacks(
+      {},
+      { openai: { refusal: 'invalidKey' }, anthropic: { refusal: 'filtered' }, google: { refusal: 'unknownModel' } },
+    );
+    const [first, second, last, ...others] = message.generation.attempts;
+    expect([first, second, last, others]).toMatchObject([
+      { provider: 'openai', model: 'model-1', error: { code: 'PROVIDER_MISCONFIGURED' } },
+      { provider: 'anthropic', model: 'model-2', error: { code: 'CONTENT_FILTERED' } },
+      { provider: 'google', model: FAMILIES.google.defaultModel, error: { code: 'PROVIDER_MISCONFIGURED' } },
+      [],
+    ]);
+    expect(first?.error?.detail).toMatch(/^openai\/model-1: 401 .*Incorrect API key provided: \[redacted\]/);
+    expect(second?.error?.detail).toContain('Output blocked by content filtering policy');
+    expect(message.error).toEqual({ code: 'PROVIDER_MISCONFIGURED', detail: last?.error?.detail });
+    for (const { startedAt, durationMs } of message.generation.attempts) {
+      expect([Date.now() - Date.parse(startedAt) < 60_000, durationMs >= 0]).toEqual([true, true]);
+    }
   });
 
   it('skip a provider that has failed too often', async () => {

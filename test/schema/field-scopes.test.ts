@@ -71,7 +71,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ].map((name) => `Mutation.${name}`),
     ...['dryRunWebhook', 'webhookEvents', 'webhookSubscription', 'webhookSubscriptions'].map((name) => `Query.${name}`),
     ...['Subscription.quotaWarnings', 'Subscription.webhookDeliveries'],
-    ...['Account.apiKeys', 'Usage.warnings', 'UsageShare.apiKey'],
+    ...['Account.apiKeys', 'Usage.warnings', 'UsageShare.apiKey', 'MessageError.detail'],
   ],
 };
 const scopesByField = new Map(

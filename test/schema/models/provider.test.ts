@@ -247,7 +247,7 @@ describe('deleteProviderKey', () => {
 describe('testProvider', () => {
   const testProvider = (gateway: TestGateway, input: object) =>
     mutate(gateway, 'testProvider', input, {
-      selection: 'provider { name } model isWorking latencyMs error { code message }',
+      selection: 'provider { name } model isWorking latencyMs error { code message detail }',
     });
 
   it("sends a request for one word to the model, with the account's credentials", async () => {
@@ -282,7 +282,7 @@ describe('testProvider', () => {
         provider: { name: 'glm' },
         model: 'glm-x',
         isWorking: false,
-        error: { code: 'PROVIDER_MISCONFIGURED', message },
+        error: { code: 'PROVIDER_MISCONFIGURED', message, detail: 'scripted failure' },
       });
       expect(models.closedCount).toBe(steps.length);
     }
