@@ -5,14 +5,19 @@ import type { Timestamp } from '../src/domain/time.ts';
 import type { GraphContext } from './context.ts';
 import type {} from './scopes.ts';
 
-/** The properties of a field, besides its type, that determine its cost in a query. */
+/**
+ * The properties of a field, besides its type, that determine its cost in a query. The credential needs the scopes of the
+ * fields that a document of a field selects.
+ */
 export type FieldExtensions = {
   /** The maximum number of items, of a list or of the `nodes` and `edges` of a connection, for the given arguments. */
   readonly listSize?: (args: Readonly<Record<string, unknown>>) => number;
   /** An extra cost for the given arguments, whatever the selection; for fields that do more than read their items. */
   readonly fixedCost?: (args: Readonly<Record<string, unknown>>) => number;
-  /** The document that the field executes, whose cost is added to the field's; null for none. */
+  /** The document that the field executes, whose cost is added to the field's; absent or null for none. */
   readonly executedDocument?: (args: Readonly<Record<string, unknown>>) => unknown;
+  /** The document that the field stores for later executions; absent or null for none. */
+  readonly storedDocument?: (args: Readonly<Record<string, unknown>>) => unknown;
 };
 
 interface SchemaTypes {

@@ -4,6 +4,7 @@ import { findAccount } from '../src/store/accounts.ts';
 import { findApiKey } from '../src/store/api-keys.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import type { GraphContext } from './context.ts';
+import { CONTENT_SCOPES } from './scopes.ts';
 
 const MAX_NODES = 100;
 
@@ -38,18 +39,18 @@ builder.queryFields((t) => ({
   node: t.field({
     type: Node,
     nullable: true,
-    authScopes: { READ: true },
+    authScopes: CONTENT_SCOPES,
     description:
-      'Fetches an object by its id. Null if the id is malformed, unknown or of another account. API keys and webhooks need `MANAGE` too.',
+      'Fetches an object by its id. Null if the id is malformed, unknown or of another account, or if the credential may not see such an object: `CHAT` alone sees chatbots, conversations and messages; API keys and webhooks need `READ` and `MANAGE`. Needs `READ` or `CHAT`.',
     args: { id: t.arg.id({ required: true, description: 'The id, in upper or lower case.' }) },
     resolve: (_root, { id }, context) => findNode(context, id),
   }),
   nodes: t.field({
     type: [Node],
     nullable: { list: false, items: true },
-    authScopes: { READ: true },
+    authScopes: CONTENT_SCOPES,
     description:
-      'Fetches up to 100 objects by their ids, in the order of `ids`. An item is null where `node` would return null.',
+      'Fetches up to 100 objects by their ids, in the order of `ids`. An item is null where `node` would return null. Needs `READ` or `CHAT`.',
     args: { ids: t.arg.idList({ required: true, description: 'The ids, in upper or lower case; at most 100.' }) },
     extensions: { listSize: ({ ids }) => (Array.isArray(ids) ? ids.length : 1) } satisfies FieldExtensions,
     resolve: (_root, { ids }, context) => {
@@ -59,15 +60,22 @@ builder.queryFields((t) => ({
   }),
 }));
 
+/** The kinds of objects that `CHAT` alone sees, besides the account. */
+const CHAT_KINDS: ReadonlySet<IdKind | undefined> = new Set(['account', 'chatbot', 'conversation', 'message']);
+/** The kinds of objects that need `MANAGE` too, as lists of them do. */
+const MANAGED_KINDS: ReadonlySet<IdKind | undefined> = new Set(['apiKey', 'webhookSubscription', 'webhookDelivery']);
+
 async function findNode({ deps, viewer, loaders }: GraphContext, text: string): Promise<{ id: string } | null> {
   const id = text.toLowerCase();
+  const kind = kindOfId(id);
+  if (!viewer.scopes.has('READ') && !CHAT_KINDS.has(kind)) return null;
+  if (!viewer.scopes.has('MANAGE') && MANAGED_KINDS.has(kind)) return null;
   const found = await (async () => {
-    switch (kindOfId(id)) {
+    switch (kind) {
       case 'account':
         return id === viewer.accountId ? findAccount(deps.db.read, id) : undefined;
       case 'apiKey':
-        // API keys and webhooks are visible only with the scope `MANAGE`, here as in lists.
-        return viewer.scopes.has('MANAGE') ? findApiKey(deps.db.read, viewer.accountId, id) : undefined;
+        return findApiKey(deps.db.read, viewer.accountId, id);
       case 'chatbot':
         return loaders.chatbot.load(id);
       case 'source':
@@ -83,9 +91,9 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
       case 'conversationActivity':
         return loaders.activity.load(id);
       case 'webhookSubscription':
-        return viewer.scopes.has('MANAGE') ? loaders.webhookSubscription.load(id) : undefined;
+        return loaders.webhookSubscription.load(id);
       case 'webhookDelivery':
-        return viewer.scopes.has('MANAGE') ? loaders.webhookDelivery.load(id) : undefined;
+        return loaders.webhookDelivery.load(id);
       default:
         return undefined;
     }

@@ -1,4 +1,4 @@
-import type { FieldNullability, InputFieldMap, SchemaTypes, TypeParam } from '@pothos/core';
+import type { FieldNullability, InputFieldMap, InputShapeFromFields, SchemaTypes, TypeParam } from '@pothos/core';
 import type { GraphQLField } from 'graphql';
 import { SCOPES, type Scope } from '../src/domain/entities.ts';
 
@@ -20,9 +20,11 @@ declare global {
     > {
       /**
        * A credential needs one of these scopes to select the field; if `authScopes` is absent, it needs no scope. The
-       * executor checks the scopes of all fields of a document before any resolver runs, so resolvers check none.
+       * gateway checks the scopes of all fields of an operation before any resolver runs, so resolvers check none.
        */
       authScopes?: ScopeRule;
+      /** The scopes that the values of the arguments need, besides `authScopes`; checked at the same time. */
+      argumentScopes?: (args: InputShapeFromFields<Args>) => ScopeRule | undefined;
     }
   }
 }
@@ -30,10 +32,32 @@ declare global {
 /** The rule for the content of conversations. A credential with only `MANAGE` cannot read any of it. */
 export const CONTENT_SCOPES = { $any: { READ: true, CHAT: true } } as const satisfies ScopeRule;
 
+/** The rule for the settings of a chatbot, which are no part of its public side. */
+export const SETTINGS_SCOPES = { $any: { READ: true, MANAGE: true } } as const satisfies ScopeRule;
+
+type ScopedField = Pick<GraphQLField<unknown, unknown>, 'extensions'>;
+type Arguments = Readonly<Record<string, unknown>>;
+
+interface ScopeOptions {
+  readonly authScopes?: ScopeRule;
+  readonly argumentScopes?: (args: Arguments) => ScopeRule | undefined;
+}
+
 /** The scopes of which any one allows selecting a field; empty if every credential may select it. */
-export function scopesOf(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): readonly Scope[] {
-  const { authScopes } = (field.extensions.pothosOptions ?? {}) as { authScopes?: ScopeRule };
-  if (authScopes === undefined) return [];
-  const map: ScopeMap = '$any' in authScopes ? authScopes.$any : (authScopes as ScopeMap);
+export function scopesOf(field: ScopedField): readonly Scope[] {
+  return listScopes(optionsOf(field).authScopes);
+}
+
+/** The function that lists the scopes of which the arguments need one; undefined if no argument needs a scope. */
+export function argumentScopesOf(field: ScopedField): ((args: Arguments) => readonly Scope[]) | undefined {
+  const { argumentScopes } = optionsOf(field);
+  return argumentScopes && ((args) => listScopes(argumentScopes(args)));
+}
+
+const optionsOf = ({ extensions }: ScopedField): ScopeOptions => (extensions.pothosOptions ?? {}) as ScopeOptions;
+
+function listScopes(rule: ScopeRule | undefined): readonly Scope[] {
+  if (rule === undefined) return [];
+  const map: ScopeMap = '$any' in rule ? rule.$any : (rule as ScopeMap);
   return SCOPES.filter((scope) => map[scope]);
 }

@@ -7,6 +7,7 @@ import { builder, type FieldExtensions } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
+import { CONTENT_SCOPES, SETTINGS_SCOPES } from '../scopes.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
 
 const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
@@ -67,15 +68,17 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     name: t.exposeString('name', { description: 'The name shown to visitors.' }),
     slug: t.exposeString('slug', { description: 'The name in URLs, unique within the account.' }),
     provider: t.exposeString('provider', {
+      authScopes: SETTINGS_SCOPES,
       description:
-        'The name of the provider that writes the replies: one of `providers`. `builtin` quotes the sources and needs no model.',
+        'The name of the provider that writes the replies: one of `providers`. `builtin` quotes the sources and needs no model. Needs `READ` or `MANAGE`.',
     }),
     model: t.exposeString('model', {
       nullable: true,
-      description: 'The name of the model; null means the default model of the provider.',
+      authScopes: SETTINGS_SCOPES,
+      description: 'The name of the model; null means the default model of the provider. Needs `READ` or `MANAGE`.',
     }),
     instructions: t.exposeString('instructions', {
-      authScopes: { $any: { READ: true, MANAGE: true } },
+      authScopes: SETTINGS_SCOPES,
       description: 'The instructions for the model; may be empty. Needs `READ` or `MANAGE`.',
     }),
     fallbackMessage: t.exposeString('fallbackMessage', {
@@ -85,14 +88,19 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
       description: 'The notice to a visitor who writes while a person answers in place of the chatbot.',
     }),
     leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'The form for contact details of a visitor.' }),
-    answering: t.expose('answering', { type: AnsweringRef, description: 'The answer settings.' }),
+    answering: t.expose('answering', {
+      type: AnsweringRef,
+      authScopes: SETTINGS_SCOPES,
+      description: 'The answer settings. Needs `READ` or `MANAGE`.',
+    }),
     isActive: t.exposeBoolean('isActive', {
       description:
         'False while the chatbot is paused: it begins no reply, and waiting replies begin when it is active again. Visitors can still write to a person who has taken over.',
     }),
     metadata: t.field({
       type: 'JSON',
-      description: 'Your own data about the chatbot; an object.',
+      authScopes: SETTINGS_SCOPES,
+      description: 'Your own data about the chatbot; an object. Needs `READ` or `MANAGE`.',
       resolve: (chatbot) => parseForResponse(chatbot.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
@@ -106,8 +114,9 @@ builder.queryFields((t) => ({
   chatbot: t.field({
     type: ChatbotRef,
     nullable: true,
-    authScopes: { READ: true },
-    description: 'Finds a chatbot by exactly one of `id` and `slug`; null if there is none.',
+    authScopes: CONTENT_SCOPES,
+    description:
+      'Finds a chatbot by exactly one of `id` and `slug`; null if there is none. `CHAT` alone reads only its public side. Needs `READ` or `CHAT`.',
     args: {
       id: t.arg.id({ description: 'The id of the chatbot.' }),
       slug: t.arg.string({ description: 'The slug of the chatbot.' }),
@@ -123,8 +132,8 @@ builder.queryFields((t) => ({
   chatbots: t.connection(
     {
       type: ChatbotRef,
-      authScopes: { READ: true },
-      description: 'The chatbots of the account, oldest first, paused ones included.',
+      authScopes: CONTENT_SCOPES,
+      description: 'The chatbots of the account, oldest first, paused ones included. Needs `READ` or `CHAT`.',
       extensions: pageExtensions,
       resolve: (_root, args, { deps, viewer }) =>
         paginate(

@@ -152,7 +152,7 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
     {
       type: ConversationRef,
       authScopes: { READ: true },
-      description: 'The conversations of the chatbot, newest first.',
+      description: 'The conversations of the chatbot, newest first. Needs `READ`.',
       args: {
         status: t.arg({
           type: ConversationStatus,
@@ -181,8 +181,8 @@ builder.queryField('conversation', (t) =>
   t.field({
     type: ConversationRef,
     nullable: true,
-    authScopes: { READ: true },
-    description: 'Finds a conversation by its id; null if there is none.',
+    authScopes: CONTENT_SCOPES,
+    description: 'Finds a conversation by its id; null if there is none. Needs `READ` or `CHAT`.',
     args: { id: t.arg.id({ required: true, description: 'The id of the conversation.' }) },
     resolve: async (_root, args, { loaders }) => {
       const id = parseId('conversation', args.id);

@@ -177,6 +177,7 @@ builder.relayMutationField(
     description:
       'Sends `TypingChanged` to the subscribers of the conversation. The state is not stored, and ends 6 seconds after it was last set. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
+    argumentScopes: ({ input: { role } }) => (role === 'AGENT' ? { MANAGE: true } : { CHAT: true }),
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await setTyping(deps, viewer, input) }),
   },

@@ -34,7 +34,7 @@ builder.queryField('search', (t) =>
     type: SearchResult,
     authScopes: { READ: true },
     description:
-      'Searches the sources of a chatbot for the passages that match a text best, and writes no reply. An unknown chatbot gets `NOT_FOUND`.',
+      'Searches the sources of a chatbot for the passages that match a text best, and writes no reply. An unknown chatbot gets `NOT_FOUND`. Needs `READ`.',
     args: {
       chatbotId: t.arg.id({ required: true, description: 'The id of the chatbot whose sources to search.' }),
       query: t.arg.string({

@@ -67,7 +67,7 @@ SourceRef.implement({
       {
         type: PassageRef,
         authScopes: { READ: true },
-        description: 'The passages in reading order.',
+        description: 'The passages in reading order. Needs `READ`.',
         extensions: pageExtensions,
         resolve: (source, args, { deps, viewer, loaders }) =>
           paginate(
@@ -110,7 +110,7 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
     {
       type: SourceRef,
       authScopes: { READ: true },
-      description: 'The sources of the chatbot, newest first.',
+      description: 'The sources of the chatbot, newest first. Needs `READ`.',
       args: {
         status: t.arg({ type: SourceStatus, description: 'The state of the returned sources; if absent, any.' }),
       },

@@ -34,6 +34,7 @@ builder.queryField('dryRunWebhook', (t) =>
           'The type of a sample event, in which all objects, such as `conversation`, are null. Exactly one of `eventId` and `sample` is required.',
       }),
     },
+    argumentScopes: ({ eventId }) => (eventId == null ? undefined : { READ: true }),
     extensions: { executedDocument: ({ document }) => document } satisfies FieldExtensions,
     resolve: async (_root, args, { deps, viewer }) => (await dryRunWebhook(deps, viewer, args)) ?? null,
   }),

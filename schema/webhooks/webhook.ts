@@ -7,7 +7,7 @@ import {
   rotateWebhookSecret,
   updateWebhookSubscription,
 } from '../../src/webhooks/subscriptions.ts';
-import { builder } from '../builder.ts';
+import { builder, type FieldExtensions } from '../builder.ts';
 import { Channel } from '../conversations/conversation.ts';
 import { WebhookEvent } from './event.ts';
 import { WebhookSchedule, WebhookSubscriptionRef } from './subscription.ts';
@@ -38,6 +38,7 @@ const descriptions = {
     'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent.',
   headers: `Custom headers, at most ${MAX_HEADERS}.`,
 };
+const storedDocument = ({ input }: Readonly<Record<string, unknown>>) => (input as { document?: unknown }).document;
 const subscriptionId = { required: true, description: 'The id of the subscription.' } as const;
 
 builder.relayMutationField(
@@ -61,6 +62,7 @@ builder.relayMutationField(
   {
     description: `Subscribes an endpoint to future events. An account has at most ${MAX_SUBSCRIPTIONS} subscriptions. Needs \`MANAGE\`.`,
     authScopes: { MANAGE: true },
+    extensions: { storedDocument } satisfies FieldExtensions,
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: (_root, { input }, { deps, viewer }) => createWebhookSubscription(deps, viewer, input),
   },
@@ -108,6 +110,7 @@ builder.relayMutationField(
   {
     description: 'Updates a webhook subscription. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
+    extensions: { storedDocument } satisfies FieldExtensions,
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       subscription: await updateWebhookSubscription(deps, viewer, input),

@@ -103,12 +103,12 @@ export class QuotaExceededError extends refusalOf('QUOTA_EXCEEDED') {}
 /** The credential is missing or invalid: unknown, malformed and revoked keys get the same error. */
 export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}
 
-/** The credential is valid but lacks a scope. */
+/** The credential is valid but lacks a scope. Nothing was done. */
 export class ForbiddenError extends RefusalError {
   readonly code = 'FORBIDDEN';
-  /** Each of these scopes is sufficient; empty if no scope is sufficient. */
+  /** The smallest set of scopes that is sufficient for the whole operation; empty if no scope is sufficient. */
   readonly requiredScopes: readonly Scope[];
-  /** The path of the field in the response, from the root. */
+  /** The path of the first forbidden field in the response, from the root. */
   readonly path: readonly string[];
 
   /** @param field the selected field, as `Type.field`. */

@@ -12,7 +12,6 @@ import { StorageUnavailableError } from '../domain/errors.ts';
 import { type Feed, type MaybePromise, mapFeed } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
 import { createCompiler, type RunOperation } from './compiler.ts';
-import { requireScopes } from './scopes.ts';
 import { createSubscriberGroups } from './shared-results.ts';
 
 /** Results of a subscription, one per event. */
@@ -21,10 +20,7 @@ export type SubscriptionResults = Feed<ExecutionResult>;
 /** Wraps an execution, and may replace its result. */
 export type WrapExecution = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
 
-/**
- * Executes validated operations like graphql-js, but faster once they are compiled. Both methods throw a
- * `ForbiddenError` before anything runs when the viewer has none of the scopes that allow a selected field.
- */
+/** Executes validated operations like graphql-js, but faster once they are compiled. Checks no scopes. */
 export interface Executor {
   /** Runs a query or a mutation. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
@@ -45,12 +41,10 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
   return {
     // Compiled operations check variables less strictly, so graphql-js checks them first and reports their errors.
     execute(args) {
-      requireScopesOf(args);
       return hasValidVariables(args) ? run(args) : executeInterpreted(args);
     },
 
     async subscribe(args, wrapExecution = (execute) => execute()) {
-      requireScopesOf(args);
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
       const membership = joinGroup(args);
@@ -66,24 +60,6 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
       return mapFeed(source as Feed<unknown>, (event) => membership.run(event, executeEvent), membership.leave);
     },
   };
-}
-
-/**
- * Checks the scopes for the fields that an operation selects.
- * @throws ForbiddenError
- */
-export function requireScopesOf({
-  schema,
-  document,
-  operationName,
-  variableValues,
-  contextValue,
-}: ExecutionArgs): void {
-  const operation = getOperationAST(document, operationName);
-  const { viewer } = (contextValue ?? {}) as Partial<GraphContext>;
-  // Without a viewer only introspection runs.
-  if (operation == null || viewer === undefined) return;
-  requireScopes({ schema, document, operation, variables: variableValues ?? {} }, viewer.scopes);
 }
 
 /**

@@ -1,5 +1,14 @@
-import { type DocumentNode, GraphQLError, parse, type Source } from 'graphql';
-import { QueryTooComplexError } from '../domain/errors.ts';
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+  type Source,
+} from 'graphql';
+import { QueryTooComplexError, RefusalError } from '../domain/errors.ts';
 
 /** The limits of an operation. They protect the gateway: a query of 300 bytes can select billions of items. */
 export const QUERY_LIMITS = {
@@ -27,6 +36,31 @@ export function parseWithinLimits(source: string | Source): DocumentNode {
       throw tooComplexError('number of tokens', QUERY_LIMITS.tokens);
     }
     if (error instanceof GraphQLError) throw withParseCode(error);
+    throw error;
+  }
+}
+
+/** An operation of a document that is an argument of a field, with the schema against which it runs. */
+export interface EmbeddedOperation {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+}
+
+/**
+ * Parses a document that is an argument of a field: the document of a webhook. Returns its subscriptions; none for an
+ * invalid document, because the resolver will refuse it, as it refuses queries and mutations.
+ */
+export function parseEmbeddedDocument(schema: GraphQLSchema, text: unknown): EmbeddedOperation[] {
+  if (typeof text !== 'string') return [];
+  try {
+    const document = parseWithinLimits(text);
+    return document.definitions
+      .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+      .filter(({ operation }) => operation === OperationTypeNode.SUBSCRIPTION)
+      .map((operation) => ({ schema, document, operation }));
+  } catch (error) {
+    if (error instanceof RefusalError || error instanceof GraphQLError) return [];
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type GraphContext, renewLoaders } from '../../schema/context.ts';
-import { consumeRateLimit } from '../access/viewer.ts';
+import { consumeRateLimit, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
@@ -28,6 +28,7 @@ import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { measureOperation, rootFieldNamesOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
+import { requireScopes } from './scopes.ts';
 import { requireSessionFields } from './session-fields.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
@@ -83,33 +84,62 @@ export function useCredentialCheck({ config }: Pick<Deps, 'config'>): Plugin<Tra
   };
 }
 
-/** Executes or subscribes, depending on the operation. */
-export type Pipeline = (args: ExecutionArgs) => Promise<ExecutionResult | SubscriptionResults>;
+/** Checks and executes operations. */
+export interface Pipeline {
+  /**
+   * Checks an operation before it runs: the types of its variables, its size, the scopes and the fields that it needs,
+   * and the rate limit of a mutation with more than one field. An operation that is refused has no effect.
+   * @throws RefusalError
+   */
+  readonly check: (args: ExecutionArgs) => Promise<void>;
+  /**
+   * Executes a checked operation, or subscribes, depending on the operation. Returns a refusal during the execution as a
+   * result with an error.
+   */
+  readonly run: RunOperation;
+}
 
-/** Makes Yoga execute operations with a pipeline. */
-export function usePipeline(pipeline: Pipeline): Plugin<TransportContext> {
+type RunOperation = (args: ExecutionArgs) => Promise<ExecutionResult | SubscriptionResults>;
+
+/** Makes Yoga check and execute operations with a pipeline. */
+export function usePipeline({ check, run }: Pipeline): Plugin<TransportContext> {
+  const checkAndRun: RunOperation = async (args) => {
+    try {
+      await check(args);
+    } catch (error) {
+      return toResult(args, error);
+    }
+    return run(args);
+  };
   return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(pipeline),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(pipeline),
+    onExecute: ({ setExecuteFn }) => setExecuteFn(checkAndRun),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(checkAndRun),
   };
 }
 
-/**
- * Creates the pipeline. Before it executes an operation, it checks the types of the variables, the size of the
- * operation, the fields that a session selects, and the rate limit of a mutation with more than one field. A refused
- * operation executes nothing.
- */
+/** Creates the pipeline of one process. */
 export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pipeline {
   const withResponseLimit: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
 
-  async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
+  async function check(args: ExecutionArgs): Promise<void> {
+    const { schema, document } = args;
+    const operation = getOperationAST(document, args.operationName);
+    if (operation == null) throw new BadUserInputError('Name one of the operations in the document.');
+    const { viewer } = args.contextValue as TransportContext;
     const variables = coerceVariables(args, operation);
-    measureOperation(args.schema, args.document, operation, variables);
-    const { viewer, countStream } = args.contextValue as TransportContext;
-    if (viewer?.session)
+    measureOperation(schema, document, operation, variables);
+    // Without a viewer only introspection runs.
+    if (viewer === undefined) return;
+    requireScopes({ schema, document, operation, variables }, viewer.scopes);
+    if (viewer.session) {
       await requireSessionFields(deps, { ...viewer, session: viewer.session }, args, operation, variables);
-    if (operation.operation === 'mutation') await countFurtherFields(args, operation);
-    switch (operation.operation) {
+    }
+    if (operation.operation === 'mutation') await countFurtherFields(args, operation, viewer);
+  }
+
+  async function run(args: ExecutionArgs): Promise<ExecutionResult | SubscriptionResults> {
+    const { viewer, countStream } = args.contextValue as TransportContext;
+    switch (kindOf(args)) {
       case 'query':
         return withResponseLimit(() => execute(args));
       case 'subscription':
@@ -125,10 +155,10 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
   }
 
   /** Authentication has counted one request; each further field of a mutation counts one more. */
-  async function countFurtherFields({ document, contextValue }: ExecutionArgs, operation: OperationDefinitionNode) {
-    const { viewer, reportRateLimit } = contextValue as TransportContext;
-    const furtherCount = rootFieldNamesOf(document, operation).length - 1;
-    if (viewer === undefined || furtherCount === 0) return;
+  async function countFurtherFields(args: ExecutionArgs, operation: OperationDefinitionNode, viewer: Viewer) {
+    const { reportRateLimit } = args.contextValue as TransportContext;
+    const furtherCount = rootFieldNamesOf(args.document, operation).length - 1;
+    if (furtherCount === 0) return;
     try {
       reportRateLimit(await consumeRateLimit(deps, viewer, furtherCount));
     } catch (error) {
@@ -137,30 +167,53 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     }
   }
 
-  return async (args) => {
-    const startedAt = performance.now();
-    const operation = getOperationAST(args.document, args.operationName);
-    const kind = operation?.operation ?? 'query';
-    let outcome = 'ok';
-    try {
-      if (operation == null) throw new BadUserInputError('Name one of the operations in the document.');
-      const result = await withTimeout(run(args, operation), TIMEOUT_MS[kind]);
-      if ('errors' in result && result.errors?.length) outcome = codeOf(result.errors[0]);
-      return result;
-    } catch (error) {
-      outcome = codeOf(error);
-      if (!(error instanceof RefusalError)) throw error;
-      const { message, extensions } = toGraphQLError(error);
-      const { http, ...visible } = extensions;
-      // A subscription that lacks a scope is refused by an event: without an HTTP status the stream opens and sends the
-      // error, which a client of an event stream can read.
-      const isSentAsEvent = kind === 'subscription' && error instanceof ForbiddenError;
-      return { errors: [new GraphQLError(message, { extensions: isSentAsEvent ? visible : extensions })] };
-    } finally {
-      const { transport } = args.contextValue as TransportContext;
-      deps.metrics.operationSeconds.observe({ kind, transport, outcome }, (performance.now() - startedAt) / 1_000);
-    }
+  return {
+    async check(args) {
+      const startedAt = performance.now();
+      try {
+        await check(args);
+      } catch (error) {
+        observe(deps, args, startedAt, codeOf(error));
+        throw error;
+      }
+    },
+
+    async run(args) {
+      const startedAt = performance.now();
+      let outcome = 'ok';
+      try {
+        const result = await withTimeout(run(args), TIMEOUT_MS[kindOf(args)]);
+        if ('errors' in result && result.errors?.length) outcome = codeOf(result.errors[0]);
+        return result;
+      } catch (error) {
+        outcome = codeOf(error);
+        return toResult(args, error);
+      } finally {
+        observe(deps, args, startedAt, outcome);
+      }
+    },
   };
+}
+
+/** Counts an operation with its duration: when it is refused, or when it ends. */
+function observe({ metrics }: Pick<Deps, 'metrics'>, args: ExecutionArgs, startedAt: number, outcome: string): void {
+  const { transport } = args.contextValue as TransportContext;
+  const seconds = (performance.now() - startedAt) / 1_000;
+  metrics.operationSeconds.observe({ kind: kindOf(args), transport, outcome }, seconds);
+}
+
+const kindOf = ({ document, operationName }: ExecutionArgs): keyof typeof TIMEOUT_MS =>
+  getOperationAST(document, operationName)?.operation ?? 'query';
+
+/** The result of a refused operation; throws any other error. */
+function toResult(args: ExecutionArgs, error: unknown): ExecutionResult {
+  if (!(error instanceof RefusalError)) throw error;
+  const { message, extensions } = toGraphQLError(error);
+  const { http, ...visible } = extensions;
+  // A subscription that lacks a scope is refused by an event: without an HTTP status the stream opens and sends the
+  // error, which a client of an event stream can read.
+  const isSentAsEvent = kindOf(args) === 'subscription' && error instanceof ForbiddenError;
+  return { errors: [new GraphQLError(message, { extensions: isSentAsEvent ? visible : extensions })] };
 }
 
 /** @throws BadUserInputError with the first few errors of invalid variables. */

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { type ExecutionArgs, getOperationAST, getVariableValues } from 'graphql';
 import { schema } from '../../schema/index.ts';
 import { consumeAnonymousRateLimit, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
-import { createGraphClient } from '../dialects/rest/graph-client.ts';
+import { createGraphClient, type GraphExecutor } from '../dialects/rest/graph-client.ts';
 import { createOpenApiDocument, OPENAPI_PATH } from '../dialects/rest/openapi.ts';
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { prepareGraphiql } from '../web/graphiql-page.ts';
@@ -24,6 +25,7 @@ import { graphiqlOptions } from './graphiql-tabs.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { handleOperatorRequest, sendJson, sendRestError } from './operator.ts';
 import { createDocumentRoute, createPageRoute } from './pages.ts';
+import { requireScopes } from './scopes.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
 
@@ -169,13 +171,33 @@ function createRestRoute(
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
         const context = createContext(deps, viewer, 'API', { requestId, rateLimit, signal });
         return {
-          graph: createGraphClient(executor, schema, context),
+          graph: createGraphClient(withScopeChecks(executor, viewer), schema, context),
           accountId: viewer.accountId,
           countStream: () => countStream(streams, viewer, exchange),
         };
       },
     };
     await getRequestListener((webRequest) => rest.fetch(webRequest, bindings))(request, response);
+  };
+}
+
+/** Adds to an executor the check of scopes, because the documents of REST bypass the pipeline. */
+function withScopeChecks({ execute, subscribe }: Executor, { scopes }: Viewer): GraphExecutor {
+  const check = ({ schema, document, variableValues }: ExecutionArgs) => {
+    const operation = getOperationAST(document);
+    if (operation == null) return;
+    const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
+    if (coerced) requireScopes({ schema, document, operation, variables: coerced }, scopes);
+  };
+  return {
+    execute(args) {
+      check(args);
+      return execute(args);
+    },
+    async subscribe(args) {
+      check(args);
+      return subscribe(args);
+    },
   };
 }
 

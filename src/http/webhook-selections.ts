@@ -22,7 +22,7 @@ import { parseWithinLimits } from './parse-document.ts';
 import { validateWithErrorLimit, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldNamesOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
-import { requireScopes } from './scopes.ts';
+import { hasScopes, requireScopes } from './scopes.ts';
 
 /** The maximum duration of an execution: shorter than the lease of a delivery. */
 const TIMEOUT_MS = 5_000;
@@ -80,9 +80,9 @@ export function createSelections(getDeps: () => Deps): Selections {
       const prepared = prepareOnce(text);
       return 'problem' in prepared ? prepared.problem : undefined;
     },
-    requireScopes(text, scopes) {
+    isReadable(text, scopes) {
       const prepared = prepareOnce(text);
-      if ('document' in prepared) requireScopes({ schema, ...prepared }, scopes);
+      return 'problem' in prepared || hasScopes({ schema, ...prepared }, scopes);
     },
     select,
   };

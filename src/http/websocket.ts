@@ -8,6 +8,7 @@ import {
   type GraphQLError,
   type GraphQLFormattedError,
   getOperationAST,
+  OperationTypeNode,
 } from 'graphql';
 import { handleProtocols, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -15,7 +16,7 @@ import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
-import { requireScopesOf, type SubscriptionResults } from './executor.ts';
+import type { SubscriptionResults } from './executor.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { PendingBytes } from './pending-bytes.ts';
@@ -55,6 +56,7 @@ const RESTART = 1012;
 interface Operations {
   readonly deps: Deps;
   readonly graphql: GraphQLServer;
+  readonly pipeline: Pipeline;
   readonly auth: SocketAuth;
   lastRequestNumber: number;
   /** The number of running operations. */
@@ -77,8 +79,8 @@ export function createSocketServer(
     handleProtocols,
   });
   const auth = createSocketAuth(deps);
-  const operations: Operations = { deps, graphql, auth, lastRequestNumber: 0, count: 0, streamCount: 0 };
-  const runProtocol = createOperationProtocol(operations, pipeline);
+  const operations: Operations = { deps, graphql, pipeline, auth, lastRequestNumber: 0, count: 0, streamCount: 0 };
+  const runProtocol = createOperationProtocol(operations);
 
   function accept(socket: WebSocket, request: IncomingMessage, connection: Duplex): void {
     deps.metrics.sockets.inc();
@@ -110,8 +112,8 @@ export function createSocketServer(
 }
 
 /** Creates the function that runs graphql-transport-ws on a socket. */
-function createOperationProtocol(operations: Operations, pipeline: Pipeline) {
-  const { deps, auth } = operations;
+function createOperationProtocol(operations: Operations) {
+  const { deps, auth, pipeline } = operations;
   const maskError = createErrorMask(deps.logger);
   const toPublicError = (error: unknown) => withoutHttpExtensions(maskError(error));
   const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
@@ -131,8 +133,8 @@ function createOperationProtocol(operations: Operations, pipeline: Pipeline) {
         }
       },
       // Results bypass the plugins that mask errors for HTTP, so `toPublicError` masks their errors.
-      execute: pipeline,
-      subscribe: pipeline,
+      execute: pipeline.run,
+      subscribe: pipeline.run,
       onOperation: ({ extra }, id, _payload, _args, results) =>
         Symbol.asyncIterator in results
           ? sendResults(extra.socket, extra.request.socket, id, { results: results as SubscriptionResults, serialize })
@@ -152,7 +154,7 @@ function createOperationProtocol(operations: Operations, pipeline: Pipeline) {
   );
 }
 
-/** Authenticates, parses and validates an operation, and counts it as started. Returns the errors of an invalid one. */
+/** Authenticates, parses, validates and checks an operation, and counts it as started. Returns the errors of an invalid one. */
 async function prepareOperation(
   operations: Operations,
   context: SocketContext,
@@ -174,18 +176,17 @@ async function prepareOperation(
   const document = parse(payload.query);
   const errors = validate(schema, document);
   if (errors.length > 0) return errors;
-  const operation = getOperationAST(document, payload.operationName);
-  if (operation == null) {
-    throw new BadUserInputError('Name one of the operations in the document.');
-  }
-  const contextValue = await contextFactory();
   const { operationName, variables: variableValues } = payload;
-  // The pipeline would also refuse the operation, but in a `next` message. Clients expect an `error` message.
-  requireScopesOf({ schema, document, operationName, variableValues, contextValue });
+  const args: ExecutionArgs = { schema, document, operationName, variableValues, contextValue: await contextFactory() };
+  // Checked here and not when it runs, so that a refused operation gets an `error` message instead of a result.
+  await operations.pipeline.check(args);
   // Counted last: an operation that was refused earlier would never complete, and would be counted for ever.
-  startOperation(operations, context, id, { abortController, isStream: operation.operation === 'subscription' });
-  return { schema, document, operationName, variableValues, contextValue };
+  startOperation(operations, context, id, { abortController, isStream: isSubscription(args) });
+  return args;
 }
+
+const isSubscription = ({ document, operationName }: ExecutionArgs): boolean =>
+  getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
 
 function startOperation(
   operations: Operations,

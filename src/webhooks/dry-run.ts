@@ -1,7 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import type { Scope } from '../domain/entities.ts';
-import { BadUserInputError, ForbiddenError } from '../domain/errors.ts';
+import { BadUserInputError } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 import { findWebhookEvent } from '../store/webhooks/events.ts';
@@ -20,35 +19,31 @@ interface DryRun {
 /**
  * Builds the body of an event without sending it; undefined when the event does not exist.
  * @throws BadUserInputError for a document that a subscription would reject, and when both or none of `eventId` and
- * `sample` are given; ForbiddenError when the viewer lacks a scope for what the document reads, or READ for a stored
- * event.
+ * `sample` are given.
  */
 export async function dryRunWebhook(
   { db, selections }: Pick<Deps, 'db' | 'selections'>,
-  { accountId, scopes }: Pick<Viewer, 'accountId' | 'scopes'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
   { document, eventId, sample }: DryRun,
 ): Promise<WebhookBody | undefined> {
   if ((eventId == null) === (sample == null))
     throw new BadUserInputError('Give exactly one of `eventId` and `sample`.');
-  if (document != null) requireDocument(selections, document, scopes);
+  if (document != null) requireDocument(selections, document);
   let event: WebhookEvent | undefined;
   if (sample != null) event = createSample(sample, { accountId, ...displayedSampleContext(sample) });
   else if (eventId != null) {
     const id = parseId('webhookEvent', eventId);
-    // Checked before the lookup, because learning whether an event exists requires READ too.
-    if (!scopes.has('READ')) throw new ForbiddenError('Query.dryRunWebhook', ['READ'], ['dryRunWebhook']);
     event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
   }
   if (document == null) return event && { body: buildDefaultBody(event), problem: null };
   return event && buildBody(selections, document, event);
 }
 
-/** @throws BadUserInputError, ForbiddenError */
-function requireDocument(selections: Selections, document: string, scopes: ReadonlySet<Scope>): void {
+/** @throws BadUserInputError */
+function requireDocument(selections: Selections, document: string): void {
   if (document.length > MAX_DOCUMENT_LENGTH) {
     throw new BadUserInputError('`document` must have at most 10,000 characters.');
   }
   const problem = selections.findProblem(document);
   if (problem !== undefined) throw new BadUserInputError(problem);
-  selections.requireScopes(document, scopes);
 }

@@ -9,11 +9,8 @@ export type Selection = { readonly data: JsonText } | { readonly problem: string
 export interface Selections {
   /** Describes the first problem of a document in words; undefined when it is valid. */
   findProblem(document: string): string | undefined;
-  /**
-   * Checks that a valid document selects only what the scopes allow.
-   * @throws ForbiddenError
-   */
-  requireScopes(document: string, scopes: ReadonlySet<Scope>): void;
+  /** Whether a document selects only fields that the scopes allow; true for an invalid document, which never runs. */
+  isReadable(document: string, scopes: ReadonlySet<Scope>): boolean;
   /**
    * Executes a document for an event, with the scope READ in the event's account. Every failure becomes a `problem`.
    */

@@ -56,8 +56,7 @@ type Author = Pick<Viewer, 'accountId' | 'scopes'>;
  * Subscribes an endpoint to events from now on.
  * @param input `chatbotId` absent: the events of all chatbots, and those that belong to no chatbot.
  * @returns the subscription with its secret, which is never shown again.
- * @throws ForbiddenError for a document that reads data that the viewer may not read; InvalidInputError, also for
- * events whose bodies contain such data, when the account has 50 subscriptions, and when the gateway has no key to seal
+ * @throws InvalidInputError, also for events whose bodies contain data that the viewer may not read, when the account has 50 subscriptions, and when the gateway has no key to seal
  * with; NotFoundError for the chatbot.
  */
 export async function createWebhookSubscription(
@@ -69,7 +68,7 @@ export async function createWebhookSubscription(
   }: SubscriptionFields & { chatbotId?: string | null | undefined; url: string; events: readonly WebhookEventName[] },
 ): Promise<{ subscription: WebhookSubscription; secret: string }> {
   const fields = parseInput(createSubscriptionRules(createAddressRules(deps.config.allowedAddresses)), { ...input });
-  requireDocument(deps, scopes, fields.document);
+  requireDocument(deps, fields.document);
   requireEvents(scopes, fields.events, 'events');
   const at = toTimestamp(deps.clock.now());
   const id = createId('webhookSubscription');
@@ -106,7 +105,7 @@ export async function createWebhookSubscription(
 
 /**
  * Changes the given fields of a subscription. Switching it on again clears its failure state.
- * @throws InvalidInputError, NotFoundError; ForbiddenError as for a new subscription, also when only the URL changes.
+ * @throws InvalidInputError, also when the URL changes and the viewer may not read the bodies; NotFoundError.
  */
 export async function updateWebhookSubscription(
   deps: ChangeDeps,
@@ -115,7 +114,7 @@ export async function updateWebhookSubscription(
 ): Promise<WebhookSubscription> {
   const rules = createSubscriptionRules(createAddressRules(deps.config.allowedAddresses));
   const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
-  requireDocument(deps, scopes, fields.document);
+  requireDocument(deps, fields.document);
   return deps.db.transaction(async (trx) => {
     const { subscription, sealed } = await getLockedSubscription(trx, accountId, givenId);
     const isReactivated = fields.isActive === true && !subscription.isActive;
@@ -133,8 +132,9 @@ export async function updateWebhookSubscription(
     };
     // A viewer without access to data must neither redirect the data nor subscribe to it.
     if (fields.url !== undefined || fields.events !== undefined || input.document !== undefined) {
-      if (changed.document !== null) deps.selections.requireScopes(changed.document, scopes);
-      requireEvents(scopes, changed.events, fields.events === undefined ? 'url' : 'events');
+      const field = fields.events === undefined ? 'url' : 'events';
+      requireReadable(deps, scopes, changed.document, field);
+      requireEvents(scopes, changed.events, field);
     }
     const headers = fields.headers && sealHeaders(deps.sealer, subscription.id, fields.headers);
     await updateStoredSubscription(
@@ -202,16 +202,25 @@ export async function getLockedSubscription(trx: Queryable, accountId: string, g
   return requireFound('Webhook subscription', await lockWebhookSubscription(trx, accountId, id));
 }
 
-/** @throws InvalidInputError, ForbiddenError */
-function requireDocument(
+/** @throws InvalidInputError */
+function requireDocument({ selections }: Pick<Deps, 'selections'>, document: string | undefined): void {
+  const problem = document === undefined ? undefined : selections.findProblem(document);
+  if (problem !== undefined) throw new InvalidInputError([{ path: ['document'], message: problem }]);
+}
+
+/**
+ * Checks that an author may read what a stored document selects. The scopes for a given document were checked before.
+ * @throws InvalidInputError
+ */
+function requireReadable(
   { selections }: Pick<Deps, 'selections'>,
   scopes: ReadonlySet<Scope>,
-  document: string | undefined,
+  document: string | null,
+  field: string,
 ): void {
-  if (document === undefined) return;
-  const problem = selections.findProblem(document);
-  if (problem !== undefined) throw new InvalidInputError([{ path: ['document'], message: problem }]);
-  selections.requireScopes(document, scopes);
+  if (document === null || selections.isReadable(document, scopes)) return;
+  const message = 'This credential lacks a scope for what the document of this subscription selects.';
+  throw new InvalidInputError([{ path: [field], message }]);
 }
 
 /**

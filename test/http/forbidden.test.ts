@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Scope } from '../../src/domain/entities.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { openSocket } from '../helpers/sockets.ts';
+import { openRawSocket } from '../helpers/raw-sockets.ts';
+import { errorCodesOf } from '../helpers/sockets.ts';
 import { SECRET_KEY, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutation } from '../schema/support.ts';
 
@@ -17,6 +18,13 @@ let subscriptionId: string;
 const runOperation = (query: string, variables: object = {}, key = manageKey) => gateway.graphql(query, variables, key);
 const codesOf = ({ errors }: Awaited<ReturnType<typeof runOperation>>) =>
   errors?.map(({ extensions }) => extensions.code);
+
+/** The rows that a mutation of a conversation can change. */
+async function readTables(): Promise<unknown[]> {
+  const { read } = gateway.deps.db;
+  const tables = ['conversations', 'messages', 'conversation_events', 'webhook_deliveries'] as const;
+  return Promise.all(tables.map((table) => read.selectFrom(table).selectAll().orderBy('id').execute()));
+}
 
 beforeAll(async () => {
   gateway = await startGateway({ env: { SECRET_KEY } });
@@ -66,12 +74,13 @@ describe('a key with MANAGE only', () => {
     const updated = await runOperation(mutation('updateWebhookSubscription'), {
       input: { id: subscriptionId, document },
     });
-    for (const answer of [dryRun, created, updated]) {
+    const answers = Object.entries({ dryRunWebhook: dryRun, createWebhookSubscription: created });
+    for (const [field, answer] of [...answers, ['updateWebhookSubscription', updated] as const]) {
       expect(answer.status).toBe(403);
       expect(answer.errors?.[0]?.extensions).toEqual({
         code: 'FORBIDDEN',
-        requiredScopes: ['READ'],
-        path: ['event', 'conversation'],
+        requiredScopes: ['READ', 'MANAGE'],
+        path: [field],
       });
       expect(JSON.stringify(answer)).not.toContain(SECRET);
     }
@@ -101,6 +110,12 @@ describe('a key with MANAGE only', () => {
     const input = { ...elsewhere, events: ['QUOTA_WARNING', 'WEBHOOK_DISABLED'] };
     const { data } = await runOperation(mutation('createWebhookSubscription'), { input });
     expect(data).toMatchObject({ createWebhookSubscription: { __typename: 'CreateWebhookSubscriptionPayload' } });
+    const { id } = await subscribe(gateway, {
+      document: 'subscription { event { chatbot { id } } }',
+      events: ['QUOTA_WARNING'],
+    });
+    const redirected = await runOperation(mutation('updateWebhookSubscription'), { input: { id, ...elsewhere } });
+    expect(redirected.data).toMatchObject({ updateWebhookSubscription: { code: 'INVALID_INPUT' } });
     const updated = await runOperation(mutation('updateWebhookSubscription'), {
       input: { id: subscriptionId, description: 'a' },
     });
@@ -130,7 +145,7 @@ describe('FORBIDDEN', () => {
     message: 'This credential lacks the scope that Conversation.messages needs.',
     extensions: {
       code: 'FORBIDDEN',
-      requiredScopes: ['READ', 'CHAT'],
+      requiredScopes: ['CHAT'],
       path: ['escalateConversation', 'c', 'messages'],
     },
   };
@@ -144,12 +159,57 @@ describe('FORBIDDEN', () => {
     expect([response.status, await response.json()]).toEqual([403, { errors: [ERROR] }]);
   });
 
-  it('is an error of the operation on a socket, which stays open', async () => {
-    const socket = openSocket(gateway, { 'x-api-key': manageKey });
-    const answer = await socket.execute(QUERY, { id: conversationId });
-    expect(answer).toEqual({ errors: [ERROR] });
+  it.each<[what: string, payload: { query: string; variables?: object }, code: string]>([
+    ['a mutation', { query: QUERY, variables: { id: '1' } }, 'FORBIDDEN'],
+    ['a query', { query: '{ search(chatbotId: "1", query: "a") { query } }' }, 'FORBIDDEN'],
+    ['a subscription', { query: 'subscription { conversationEvents(conversationId: "1") { at } }' }, 'FORBIDDEN'],
+    ['invalid variables, before scopes', { query: QUERY, variables: { id: {} } }, 'BAD_USER_INPUT'],
+    ['a query that is too complex', { query: `{ ${'viewer { kind } '.repeat(21)} }` }, 'QUERY_TOO_COMPLEX'],
+  ])('is, like every refusal, an `error` message on a socket, which stays open: %s', async (_what, payload, code) => {
+    const socket = openRawSocket(gateway);
+    await socket.init({ 'x-api-key': manageKey });
+    socket.send({ type: 'subscribe', id: '1', payload });
+    const { type, payload: errors } = await socket.waitForFrame(({ id }) => id === '1');
+    expect([type, errorCodesOf({ errors: errors as [] })]).toEqual(['error', [code]]);
     expect(await socket.execute('{ viewer { kind } }')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
     socket.close();
+  });
+
+  it('is an event of a stream of server-sent events, which ends', async () => {
+    const response = await gateway.fetch('/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': manageKey, accept: 'text/event-stream' },
+      body: JSON.stringify({
+        query: 'subscription ($id: ID!) { conversationEvents(conversationId: $id) { at } }',
+        variables: { id: conversationId },
+      }),
+    });
+    const text = await response.text();
+    expect(text).toContain('"code":"FORBIDDEN","requiredScopes":["READ"],"path":["conversationEvents"]');
+    expect(text).toMatch(/event: complete/);
+  });
+
+  it('comes after the check of variables, before any field of the mutation runs', async () => {
+    const chatKey = await gateway.createKey(gateway.accountId, ['CHAT']);
+    const stored = await readTables();
+    const query = `mutation ($content: String!, $isAgent: Boolean!) {
+      sendMessage(input: { conversationId: "${conversationId}", content: $content }) { __typename }
+      setTyping(input: { conversationId: "${conversationId}", isTyping: true, role: AGENT }) @include(if: $isAgent) {
+        ... on SetTypingPayload { conversation { messages { nodes { content } } } }
+      }
+    }`;
+    const invalid = await runOperation(query, { content: 1, isAgent: true }, chatKey);
+    expect(codesOf(invalid)).toEqual(['BAD_USER_INPUT']);
+    const { status, data, errors } = await runOperation(query, { content: 'Hello', isAgent: true }, chatKey);
+    expect([status, data, errors?.[0]?.extensions]).toEqual([
+      403,
+      undefined,
+      { code: 'FORBIDDEN', requiredScopes: ['CHAT', 'MANAGE'], path: ['setTyping'] },
+    ]);
+    expect(await readTables()).toEqual(stored);
+    const skipped = await runOperation(query, { content: 'Hello', isAgent: false }, chatKey);
+    expect([skipped.status, skipped.errors]).toEqual([200, undefined]);
+    expect(await readTables()).not.toEqual(stored);
   });
 
   it.each<[Scope[], string]>([

@@ -10,6 +10,7 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
+import { scopesOf } from '../../schema/scopes.ts';
 
 /** A schema element, with its description. */
 interface Element {
@@ -67,6 +68,22 @@ describe('the schema', () => {
       /^(What|Who|Whose|Whom|Whether|Where|When|Why|How)\b/.test(description ?? ''),
     );
     expect(odd.map(({ name, description }) => `${name}: ${description}`)).toEqual([]);
+  });
+
+  it('names, in the description of a field, the scopes of which it needs one', () => {
+    const fields = types
+      .filter((type) => isObjectType(type) || isInterfaceType(type))
+      // Webhook documents, which always run with `READ`, are the only ones that select these types.
+      .filter(({ name }) => !/(Event|WebhookPayload)$/.test(name))
+      .flatMap((type) =>
+        Object.values(type.getFields()).map((field) => ({ name: `${type.name}.${field.name}`, field })),
+      );
+    const unnamed = fields.filter(({ field }) => {
+      const [, named = ''] = /\bNeeds ((?:`\w+`(?:, | or )?)*)/.exec(field.description ?? '') ?? [];
+      const scopes = [...named.matchAll(/\w+(?=`)/g)].map(String);
+      return scopes.toSorted().join() !== scopesOf(field).toSorted().join();
+    });
+    expect(unnamed.map(({ name, field }) => `${name}: ${scopesOf(field).join(' or ')}`)).toEqual([]);
   });
 
   it('names the specification of every custom scalar', () => {

@@ -12,11 +12,11 @@ import { createKeyWith } from './support.ts';
 /** For each root field, its scopes, of which one is enough, and an operation. `$id` is the id of a chatbot. */
 const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly operation: string }> = {
   viewer: { scopes: SCOPES, operation: '{ viewer { kind } }' },
-  node: { scopes: ['READ'], operation: '{ node(id: "$id") { id } }' },
-  nodes: { scopes: ['READ'], operation: '{ nodes(ids: ["$id"]) { id } }' },
-  chatbot: { scopes: ['READ'], operation: '{ chatbot(id: "$id") { id } }' },
-  chatbots: { scopes: ['READ'], operation: '{ chatbots { nodes { id } } }' },
-  conversation: { scopes: ['READ'], operation: '{ conversation(id: "1") { id } }' },
+  node: { scopes: ['READ', 'CHAT'], operation: '{ node(id: "$id") { id } }' },
+  nodes: { scopes: ['READ', 'CHAT'], operation: '{ nodes(ids: ["$id"]) { id } }' },
+  chatbot: { scopes: ['READ', 'CHAT'], operation: '{ chatbot(id: "$id") { id } }' },
+  chatbots: { scopes: ['READ', 'CHAT'], operation: '{ chatbots { nodes { id } } }' },
+  conversation: { scopes: ['READ', 'CHAT'], operation: '{ conversation(id: "1") { id } }' },
   search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { hits { score } } }' },
   estimateMessage: {
     scopes: ['READ', 'MANAGE'],
