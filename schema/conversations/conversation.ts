@@ -9,6 +9,7 @@ import type {
 } from '../../src/domain/entities.ts';
 import { requireFound } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
+import { countBranchMessages, listBranchMessages } from '../../src/store/branches.ts';
 import { listMessages } from '../../src/store/messages.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
@@ -118,6 +119,9 @@ ConversationRef.implement({
   }),
 });
 
+/** The functions that list and count nothing. */
+const EMPTY = [async () => [], async () => 0] as const;
+
 /** A page of messages. */
 export const MessageConnection = defineConnection(MessageRef);
 
@@ -127,16 +131,38 @@ builder.objectField(ConversationRef, 'messages', (t) =>
       type: MessageRef,
       authScopes: CONTENT_SCOPES,
       description:
-        'The messages of the selected branch, oldest first. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
+        'The messages of one branch, oldest first, and the private notes among them. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
+      args: {
+        branch: t.arg.id({
+          description:
+            'The id of any message: its branch is listed as `selectBranch` would show it, without being selected. An id that is not of a message of this conversation gives an empty list. If absent, the selected branch is listed.',
+        }),
+        includeNotes: t.arg.boolean({ defaultValue: true, description: 'False leaves private notes out.' }),
+      },
       extensions: pageExtensions,
-      resolve: (conversation, args, { deps, viewer, loaders }) => {
-        const withNotes = canSeePrivateNotes(viewer);
+      async resolve(conversation, { branch: branchId, includeNotes, ...args }, { deps, viewer, loaders }) {
+        const { id: conversationId } = conversation;
+        const { accountId } = viewer;
+        const { read: db } = deps.db;
+        const withNotes = includeNotes !== false && canSeePrivateNotes(viewer);
+        const messageId = branchId == null ? undefined : parseId('message', branchId);
+        const message = messageId === undefined ? undefined : await loaders.message.load(messageId);
+        if (branchId != null && message?.conversationId !== conversationId) return paginate('message', args, ...EMPTY);
+        if (message !== undefined && !message.isShown) {
+          const branch = { message, withNotes };
+          return paginate(
+            'message',
+            args,
+            (page) => listBranchMessages(db, accountId, branch, page),
+            () => countBranchMessages(db, accountId, branch),
+          );
+        }
         const values = { is_shown: 1, is_private: withNotes ? undefined : 0 };
         return paginate(
           'message',
           args,
-          (page) => listMessages(deps.db.read, viewer.accountId, { conversationId: conversation.id, withNotes }, page),
-          () => loaders.rowCount.load({ table: 'messages', values, ownerId: conversation.id }),
+          (page) => listMessages(db, accountId, { conversationId, withNotes }, page),
+          () => loaders.rowCount.load({ table: 'messages', values, ownerId: conversationId }),
         );
       },
     },

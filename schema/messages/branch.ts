@@ -2,9 +2,35 @@ import { NotFoundError } from '../../src/domain/errors.ts';
 import { editMessage } from '../../src/messages/edit-message.ts';
 import { regenerateMessage } from '../../src/messages/regenerate-message.ts';
 import { selectBranch } from '../../src/messages/select-branch.ts';
+import { pageOf } from '../../src/store/pages.ts';
 import { builder } from '../builder.ts';
+import { pageExtensions, paginate } from '../connection.ts';
+import { MessageConnection, MessageRef } from '../conversations/conversation.ts';
 import { conversationPayload, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
 import { messageContent, REPLY_ERRORS, whenBusy } from './message.ts';
+
+builder.objectField(MessageRef, 'replies', (t) =>
+  t.connection(
+    {
+      type: MessageRef,
+      authScopes: CONTENT_SCOPES,
+      description:
+        "The messages whose `parent` is this message, oldest first, shown or not: to a visitor's message the versions of its reply, to a reply the versions of the visitor's next message. Needs `READ` or `CHAT`.",
+      extensions: pageExtensions,
+      resolve(message, args, { loaders }) {
+        const listAll = () => loaders.childMessages.load(message.id);
+        return paginate(
+          'message',
+          args,
+          async (page) => pageOf(await listAll(), page),
+          async () => (await listAll()).length,
+        );
+      },
+    },
+    MessageConnection,
+  ),
+);
 
 const clientMessageId = {
   description:

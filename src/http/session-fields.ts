@@ -70,7 +70,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   MessageEdge: ['cursor', 'node'],
   Message: [
     ...['authorName', 'citations', 'completedAt', 'content', 'conversation', 'createdAt', 'error', 'finishReason'],
-    ...['followUps', 'id', 'isPrivate', 'isShown', 'parent', 'rating', 'role', 'siblings', 'status'],
+    ...['followUps', 'id', 'isPrivate', 'isShown', 'parent', 'rating', 'replies', 'role', 'siblings', 'status'],
   ],
   MessageError: ['code', 'message'],
   Citation: ['end', 'passage', 'quote', 'start', 'title', 'url'],

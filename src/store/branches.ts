@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Message } from '../domain/entities.ts';
-import { toMessage } from './messages.ts';
-import { padIds } from './pages.ts';
+import { findMessages, listMessages, toMessage } from './messages.ts';
+import { type Page, padIds, pageOf, prepareList } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
 /** The maximum number of messages that `listHistory` reads per requested message. It omits some of these messages. */
@@ -146,3 +146,97 @@ export async function setShownBranch(
       .execute();
   }
 }
+
+/** A branch that its conversation does not show, by one of its messages. */
+export interface HiddenBranch {
+  /** The message, which is not shown. */
+  readonly message: Pick<Message, 'id' | 'conversationId'>;
+  readonly withNotes: boolean;
+}
+
+/**
+ * The messages of a branch that its conversation does not show, oldest first, with or without private notes: the
+ * message, its ancestors, and its descendants along the newest message wherever the branch forks. Reads the hidden part
+ * of the branch by its primary keys, however long it is; the part that the conversation shows too, and the notes, are
+ * read by page. Uses `messages_shown` and `messages_private`.
+ */
+export async function listBranchMessages(
+  db: Queryable,
+  accountId: string,
+  { message, withNotes }: HiddenBranch,
+  page: Page,
+): Promise<Message[]> {
+  const { conversationId } = message;
+  const path = await listPath(db, accountId, message);
+  const [first] = path;
+  const ids = pageOf(path, page).map(({ id }) => id);
+  const hiddenMessages = ids.length === 0 ? [] : await findMessages(db, accountId, ids);
+  const shown = { conversationId, withNotes: false };
+  const shownMessages = first?.isShown
+    ? await listMessages(db, accountId, shown, { ...page, before: lowerOf(page.before, first.id) })
+    : [];
+  const notes = withNotes ? (await LIST_NOTES(db, [conversationId, accountId], page)).map(toMessage) : [];
+  return pageOf([...shownMessages, ...hiddenMessages, ...notes], page);
+}
+
+/** Counts the messages that `listBranchMessages` lists. Uses `messages_shown` and `messages_private`. */
+export async function countBranchMessages(
+  db: Queryable,
+  accountId: string,
+  { message, withNotes }: HiddenBranch,
+): Promise<number> {
+  const path = await listPath(db, accountId, message);
+  const [first] = path;
+  const select = db
+    .selectFrom('messages')
+    .select((row) => row.fn.countAll().as('count'))
+    .where('conversation_id', '=', message.conversationId)
+    .where('account_id', '=', accountId);
+  const shown = select
+    .where('is_shown', '=', 1)
+    .where('is_private', '=', 0)
+    .where('id', '<', first?.id ?? '');
+  const notes = select.where(sql<boolean>`is_private = 1`);
+  const counts = await Promise.all([
+    ...(first?.isShown ? [shown.executeTakeFirstOrThrow()] : []),
+    ...(withNotes ? [notes.executeTakeFirstOrThrow()] : []),
+  ]);
+  return counts.reduce((sum, { count }) => sum + Number(count), path.length);
+}
+
+/**
+ * The messages of a hidden branch from its newest shown ancestor on, oldest first; from its first message on, if no
+ * ancestor is shown. All messages before a shown message are shown.
+ */
+async function listPath(db: Queryable, accountId: string, { id, conversationId }: HiddenBranch['message']) {
+  const { rows } = await sql<{ id: string; is_shown: number }>`
+    with recursive ancestors(id, parent_id, is_shown) as (
+      select id, parent_id, is_shown from messages
+      where id = ${id} and conversation_id = ${conversationId} and account_id = ${accountId}
+      union all
+      select parent.id, parent.parent_id, parent.is_shown
+      from ancestors join messages as parent on parent.id = ancestors.parent_id
+      where ancestors.is_shown = 0
+    ), descendants(id) as (
+      select id from ancestors where id = ${id}
+      union all
+      select (select max(child.id) from messages as child where child.parent_id = descendants.id)
+      from descendants where descendants.id is not null
+    )
+    select id, is_shown from ancestors
+    union
+    select id, 0 from descendants where id is not null
+    order by id`.execute(db);
+  return rows.map((row) => ({ id: row.id, isShown: row.is_shown === 1 }));
+}
+
+const lowerOf = (before: string | undefined, id: string) => (before !== undefined && before < id ? before : id);
+
+const LIST_NOTES = prepareList('asc', (db) =>
+  db
+    .selectFrom('messages')
+    .selectAll()
+    .where('conversation_id', '=', '')
+    .where('account_id', '=', '')
+    .where(sql<boolean>`is_private = 1`),
+);

@@ -55,6 +55,17 @@ export function prepareLists<TB extends keyof Tables, O>(
   };
 }
 
+/** Reads a page of rows in memory, in any order; returns them ordered by id. */
+export function pageOf<T extends { readonly id: string }>(
+  rows: readonly T[],
+  { limit, after, before, fromEnd }: Page,
+): T[] {
+  const range = rows
+    .filter(({ id }) => (after === undefined || id > after) && (before === undefined || id < before))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  return fromEnd ? range.slice(Math.max(0, range.length - limit)) : range.slice(0, limit);
+}
+
 /** Restores the list's order for a page that was read from the end. */
 const toListOrder = <O>({ fromEnd }: Page, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
 

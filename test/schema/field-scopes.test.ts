@@ -42,7 +42,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...['citations', 'confidence', 'content', 'followUps', 'metadata', 'outcome', 'parent', 'rating'].map(
       (name) => `Message.${name}`,
     ),
-    ...['reasoning', 'siblings'].map((name) => `Message.${name}`),
+    ...['reasoning', 'replies', 'siblings'].map((name) => `Message.${name}`),
     ...['customData', 'email', 'name', 'phone'].map((name) => `Lead.${name}`),
     'Passage.text',
     ...['Subscription.conversationEvents', 'Subscription.messageStream'],
