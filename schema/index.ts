@@ -10,6 +10,7 @@ import './messages/estimate.ts';
 import './sources/source.ts';
 import './sources/search.ts';
 import './conversations/conversation.ts';
+import './conversations/attention.ts';
 import './messages/generation.ts';
 import './messages/message.ts';
 import './messages/branch.ts';

@@ -96,10 +96,6 @@ ConversationRef.implement({
       authScopes: CONTENT_SCOPES,
       description: 'The reason of the last escalation; null if none was given. Needs `READ` or `CHAT`.',
     }),
-    unreadCount: t.exposeInt('unreadCount', {
-      description:
-        'The number of visitor messages since a person last answered or `markConversationRead` was last called.',
-    }),
     metadata: t.field({
       type: 'JSON',
       authScopes: CONTENT_SCOPES,
@@ -115,7 +111,6 @@ ConversationRef.implement({
       resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of the first message.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last message or escalation.' }),
   }),
 });
 

@@ -1,6 +1,5 @@
-import type { ProviderModel } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
-import { isProvider, PROVIDERS } from '../../src/domain/providers.ts';
+import { isProvider, PROVIDERS, type ProviderModel } from '../../src/domain/providers.ts';
 import { FAMILIES, type ModelFamily } from '../../src/models/families.ts';
 import { deleteProviderKey, setProviderKey } from '../../src/models/provider-keys.ts';
 import { describeFailure, getProvider, listProviders, type ProviderStatus } from '../../src/models/providers.ts';

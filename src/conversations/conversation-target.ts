@@ -14,6 +14,7 @@ import {
 } from '../store/conversations.ts';
 import { findNewestId } from '../store/newest-ids.ts';
 import type { Queryable } from '../store/tables.ts';
+import { reopen } from './handoff.ts';
 
 /** The target of a message: exactly one of `chatbotId` and `conversationId`. */
 export interface TargetInput {
@@ -73,17 +74,17 @@ export async function resolveTarget(
   return { chatbot, conversation };
 }
 
-/** Counts a new unread message of the visitor, and reopens the conversation if it is closed. */
+/** Counts a new message of the visitor as unread, and reopens the conversation if it is closed. */
 export async function countVisitorMessage(
   trx: Queryable,
   conversation: Conversation,
   at: Timestamp,
 ): Promise<Conversation> {
-  const { status, unreadCount } = conversation;
   const updated: Conversation = {
-    ...conversation,
-    status: status === 'CLOSED' ? 'OPEN' : status,
-    unreadCount: unreadCount + 1,
+    ...reopen(conversation),
+    unreadCount: conversation.unreadCount + 1,
+    unreadSince: conversation.unreadSince ?? at,
+    lastMessageAt: at,
     updatedAt: at,
   };
   await updateConversation(trx, updated);
@@ -120,6 +121,14 @@ export async function startConversation(
     escalatedAt: null,
     escalationReason: null,
     unreadCount: 1,
+    unreadSince: fields.at,
+    readUntil: '',
+    lastMessageAt: fields.at,
+    closedAt: null,
+    firstAgentReplyAt: null,
+    labels: [],
+    priority: 'NORMAL',
+    snoozedUntil: null,
     metadata: fields.metadata ?? toJson({}),
     createdAt: fields.at,
     updatedAt: fields.at,

@@ -8,6 +8,7 @@ import { parseId } from '../domain/ids.ts';
 import { parseInput, singleLine, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
+import { findNewestMessageId } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { diffEvents } from './outbox-events.ts';
@@ -19,6 +20,20 @@ type Actor = Pick<Viewer, 'accountId' | 'keyName'>;
 /** Returns who answers the visitor: a person while the chatbot is silent, otherwise the AI. */
 export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
   return silentUntil !== null && silentUntil > toTimestamp(now) ? 'PERSON' : 'AI';
+}
+
+/**
+ * Returns since when the visitor waits for a person: the time of the oldest unread message while a person answers or
+ * was requested; null otherwise.
+ */
+export function waitingSinceOf(conversation: Conversation, now: number): Timestamp | null {
+  const expectsPerson = conversation.status === 'ESCALATED' || answererOf(conversation, now) === 'PERSON';
+  return expectsPerson ? conversation.unreadSince : null;
+}
+
+/** Returns a conversation with a new message: a closed conversation becomes open. */
+export function reopen(conversation: Conversation): Conversation {
+  return conversation.status === 'CLOSED' ? { ...conversation, status: 'OPEN', closedAt: null } : conversation;
 }
 
 /**
@@ -35,7 +50,7 @@ export async function escalateConversation(
   return changeConversation(deps, viewer, input.conversationId, (conversation, at) => {
     if (conversation.status === 'ESCALATED') return conversation;
     const escalatedAt = conversation.escalatedAt ?? at;
-    return { ...conversation, status: 'ESCALATED', escalatedAt, escalationReason: reason, updatedAt: at };
+    return { ...conversation, status: 'ESCALATED', closedAt: null, escalatedAt, escalationReason: reason };
   });
 }
 
@@ -79,7 +94,10 @@ export async function closeConversation(
   viewer: Viewer,
   input: { conversationId: string },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.conversationId, (conversation) => endHandoff(conversation, 'CLOSED'));
+  return changeConversation(deps, viewer, input.conversationId, (conversation, at) => {
+    const closed = endHandoff(conversation, 'CLOSED');
+    return conversation.status === 'CLOSED' ? closed : { ...closed, closedAt: at };
+  });
 }
 
 /**
@@ -91,9 +109,11 @@ export async function markConversationRead(
   viewer: Viewer,
   input: { conversationId: string },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.conversationId, (conversation) =>
-    conversation.unreadCount === 0 ? conversation : { ...conversation, unreadCount: 0 },
-  );
+  return changeConversation(deps, viewer, input.conversationId, async (conversation, _at, trx) => {
+    if (conversation.unreadCount === 0) return conversation;
+    const readUntil = (await findNewestMessageId(trx, conversation.accountId, conversation.id)) ?? '';
+    return { ...conversation, unreadCount: 0, unreadSince: null, readUntil };
+  });
 }
 
 /**
@@ -129,13 +149,14 @@ async function changeConversation(
   deps: HandoffDeps,
   { accountId, keyName }: Actor,
   conversationId: string,
-  apply: (conversation: Conversation, at: Timestamp) => Conversation,
+  apply: (conversation: Conversation, at: Timestamp, trx: Queryable) => Conversation | Promise<Conversation>,
 ): Promise<Conversation> {
   const at = toTimestamp(deps.clock.now());
   const { changed, events } = await deps.db.transaction(async (trx) => {
     const current = await getLockedConversation(trx, accountId, conversationId);
-    const changed = apply(current, at);
-    if (changed === current) return { changed, events: [] };
+    const applied = await apply(current, at, trx);
+    if (applied === current) return { changed: current, events: [] };
+    const changed = { ...applied, updatedAt: at };
     await updateConversation(trx, changed);
     const eventContext = { accountId, chatbotId: current.chatbotId, at };
     await enqueueEvents(trx, eventContext, diffEvents(current, changed));

@@ -4,9 +4,8 @@
  */
 
 import type { Answering } from './answering.ts';
-import type { FailureCode, MessageFailure } from './failures.ts';
+import type { MessageFailure } from './failures.ts';
 import type { JsonText } from './json.ts';
-import type { Provider } from './providers.ts';
 import type { Timestamp } from './time.ts';
 import type { Generation, TokenUsage } from './usage.ts';
 
@@ -42,6 +41,10 @@ export const CONVERSATION_CHANGES = [
 ] as const;
 /** One of `CONVERSATION_CHANGES`. */
 export type ConversationChange = (typeof CONVERSATION_CHANGES)[number];
+/** How urgent a conversation is, the least urgent first. */
+export const CONVERSATION_PRIORITIES = ['LOW', 'NORMAL', 'HIGH', 'URGENT'] as const;
+/** One of `CONVERSATION_PRIORITIES`. */
+export type ConversationPriority = (typeof CONVERSATION_PRIORITIES)[number];
 
 /** The channels through which a conversation starts. */
 export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE', 'WIDGET'] as const;
@@ -117,29 +120,6 @@ export interface Chatbot {
   readonly updatedAt: Timestamp;
 }
 
-/** An account's own key for a model provider, without its secret. */
-export interface ProviderKey {
-  readonly accountId: string;
-  readonly provider: Provider;
-  /** The last four characters of the key; null without a key, or if the key is too short. */
-  readonly keyEnding: string | null;
-  /** The base URL of the models' API; null for the provider's own base URL. */
-  readonly baseUrl: string | null;
-  readonly updatedAt: Timestamp;
-}
-
-/** The outcomes of the latest calls to a model that an account has used. */
-export interface ProviderModel {
-  readonly provider: string;
-  readonly model: string;
-  /** When a call last succeeded; null if none has succeeded. */
-  readonly workedAt: Timestamp | null;
-  /** When a call last failed; null if none has failed. */
-  readonly failedAt: Timestamp | null;
-  /** Why the last call failed; null if it succeeded. */
-  readonly failure: FailureCode | null;
-}
-
 /** The form for visitors who ask to be contacted. */
 export interface LeadForm {
   readonly title: string;
@@ -197,8 +177,22 @@ export interface Conversation {
   /** When a person was first requested. */
   readonly escalatedAt: Timestamp | null;
   readonly escalationReason: string | null;
-  /** The number of the visitor's messages that nobody in the account has read. */
+  /** The visitor's messages on the selected branch that neither the chatbot nor a person has answered or read. */
   readonly unreadCount: number;
+  /** When the oldest of them was written; null without any. */
+  readonly unreadSince: Timestamp | null;
+  /** The id of the newest message that is answered or read, as are all before it; empty if none is. */
+  readonly readUntil: string;
+  /** When the last message that is no private note was written; `createdAt` in an empty conversation. */
+  readonly lastMessageAt: Timestamp;
+  /** When the conversation was closed; null unless its status is CLOSED. */
+  readonly closedAt: Timestamp | null;
+  /** When a person first wrote to the visitor. */
+  readonly firstAgentReplyAt: Timestamp | null;
+  readonly labels: readonly string[];
+  readonly priority: ConversationPriority;
+  /** Until when people have put the conversation aside; null or past if they have not. */
+  readonly snoozedUntil: Timestamp | null;
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;

@@ -15,6 +15,7 @@ import {
 } from '../replies/enqueue-reply.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
 import { updateConversation } from '../store/conversations.ts';
+import { recountUnread } from '../store/inbox/unread.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { type ForkPoint, findForkPoint, requireForkable, showBranchBefore } from './fork.ts';
@@ -101,13 +102,14 @@ async function writeNewVersion(
   }: { enqueued: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string },
 ): Promise<Omit<CommittedEdit, 'enqueued'>> {
   const { message: original, conversation, chatbot } = fork;
-  const { accountId, chatbotId, unreadCount } = conversation;
+  const { accountId, chatbotId } = conversation;
   const at = toTimestamp(now);
-  await updateConversation(trx, { ...conversation, unreadCount: unreadCount + 1, updatedAt: at });
+  await updateConversation(trx, { ...conversation, lastMessageAt: at, updatedAt: at });
   const branchEvents = await showBranchBefore(trx, fork, at);
   const { parentId, id: replacesId } = original;
   const fields = { role: 'USER', status: 'COMPLETED', parentId, replacesId, content, metadata } as const;
   const { message, event } = await writeMessage(trx, conversation, at, fields);
+  await recountUnread(trx, conversation);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
   const reply = enqueued && (await writeReply(trx, conversation, { userMessage: message, enqueued, now, ...origin }));
   return {

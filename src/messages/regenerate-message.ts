@@ -66,8 +66,9 @@ export async function regenerateMessage(
     const userMessage = requireFound('Message', await findMessage(trx, accountId, original.parentId ?? ''));
     const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
     if (enqueued === undefined) throw createForkError('A person has taken over the conversation; hand it back first.');
-    await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
-    const branchEvents = await showBranchBefore(trx, fork, toTimestamp(now));
+    const at = toTimestamp(now);
+    await updateConversation(trx, { ...conversation, lastMessageAt: at, updatedAt: at });
+    const branchEvents = await showBranchBefore(trx, fork, at);
     const origin = { nodeId: nodeForNewReplies(deps), apiKeyId, replacesId: original.id };
     const { message: reply, event } = await writeReply(trx, conversation, { userMessage, enqueued, now, ...origin });
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, reply.id);

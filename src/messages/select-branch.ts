@@ -6,6 +6,7 @@ import type { Conversation } from '../domain/entities.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findBranchEnd, setShownBranch } from '../store/branches.ts';
 import { appendEvent } from '../store/events.ts';
+import { recountUnread } from '../store/inbox/unread.ts';
 
 /**
  * Makes a conversation show the branch of a message: the messages before it, the message, and the newest version of
@@ -24,10 +25,8 @@ export async function selectBranch(
     if (message.isShown) return { conversation, events: [] };
     await setShownBranch(trx, accountId, conversationId, await findBranchEnd(trx, accountId, id));
     const selected = { type: 'BranchSelected', messageId: id, conversationId, status: message.status } as const;
-    return {
-      conversation,
-      events: [await appendEvent(trx, accountId, { ...selected, at: toTimestamp(deps.clock.now()) })],
-    };
+    const event = await appendEvent(trx, accountId, { ...selected, at: toTimestamp(deps.clock.now()) });
+    return { conversation: (await recountUnread(trx, conversation)) ?? conversation, events: [event] };
   });
   publishEvents(deps.bus, events);
   return conversation;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { getLockedConversation } from '../conversations/handoff.ts';
+import { getLockedConversation, reopen } from '../conversations/handoff.ts';
 import { listChanges, recordChanges } from '../conversations/record-changes.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import { publishEvents } from '../coordination/topics.ts';
@@ -99,9 +99,15 @@ async function writeNote(
   parsed: ParsedInput,
   now: number,
 ): Promise<CommittedMessage> {
+  const at = toTimestamp(now);
   const fields = { ...agentFieldsOf(parsed), parentId: null, isPrivate: true };
-  const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), fields);
-  return { agentMessage: message, conversation, events: [event], repliesToStop: [] };
+  const { message, event } = await writeMessage(trx, conversation, at, fields);
+  return {
+    agentMessage: message,
+    conversation: { ...conversation, updatedAt: at },
+    events: [event],
+    repliesToStop: [],
+  };
 }
 
 async function takeOver(
@@ -110,14 +116,22 @@ async function takeOver(
   parsed: ParsedInput,
   { now, silentUntil, actor }: { now: number; silentUntil: Timestamp; actor: string | null },
 ): Promise<CommittedMessage> {
-  const { id, accountId, status } = conversation;
+  const { id, accountId } = conversation;
   const at = toTimestamp(now);
   const stopRequest = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);
-  const takenOver: Conversation = { ...conversation, status: status === 'CLOSED' ? 'OPEN' : status, silentUntil };
-  const changed: Conversation = { ...takenOver, unreadCount: 0, updatedAt: at };
-  await updateConversation(trx, changed);
   const parentId = (await findShownBranchEnd(trx, accountId, id)) ?? null;
-  const { message, event } = await writeMessage(trx, changed, at, { ...agentFieldsOf(parsed), parentId });
+  const { message, event } = await writeMessage(trx, conversation, at, { ...agentFieldsOf(parsed), parentId });
+  const takenOver: Conversation = { ...reopen(conversation), silentUntil };
+  const changed: Conversation = {
+    ...takenOver,
+    unreadCount: 0,
+    unreadSince: null,
+    readUntil: message.id,
+    lastMessageAt: at,
+    firstAgentReplyAt: conversation.firstAgentReplyAt ?? at,
+    updatedAt: at,
+  };
+  await updateConversation(trx, changed);
   const events = [...stopRequest.events, event];
   // Answering visitors is not reading for its own sake: an answer alone is no change.
   const changes = listChanges(conversation, takenOver, at);

@@ -1,7 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { ProviderKey, ProviderModel } from '../domain/entities.ts';
 import { FAILURES, type FailureCode, type MessageFailure } from '../domain/failures.ts';
-import { BUILTIN, PROVIDERS, type Provider } from '../domain/providers.ts';
+import { BUILTIN, PROVIDERS, type Provider, type ProviderKey, type ProviderModel } from '../domain/providers.ts';
 import type { Database } from '../store/database.ts';
 import { listProviderKeys } from '../store/provider-keys.ts';
 import { listProviderModels } from '../store/provider-models.ts';

@@ -5,6 +5,7 @@ import { FINAL_EVENT_TYPES } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
+import { recountUnread } from '../store/inbox/unread.ts';
 import { listOpenReplies, type ReplyEnd, startReply, writeReplyEnd } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { isChatbotActive } from '../store/unowned-replies.ts';
@@ -34,6 +35,8 @@ export async function storeReplyEnd(
     status,
     at,
   });
+  const isAnswer = status === 'COMPLETED' && end.outcome !== 'FALLBACK';
+  if (isAnswer) await recountUnread(trx, { id: conversationId, accountId }, messageId);
   const { usage, generation } = end;
   if (usage !== null || end.content !== '') {
     const priceNano = generation?.priceNano ?? null;

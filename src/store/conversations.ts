@@ -1,9 +1,11 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
+import { fromJson, toJson } from '../domain/json.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
+import type { ConversationRow } from './inbox/conversation-row.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
-import type { ConversationRow, Queryable } from './tables.ts';
+import type { Queryable } from './tables.ts';
 
 /** Inserts a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */
 export async function insertConversation(trx: Queryable, conversation: Conversation): Promise<void> {
@@ -160,11 +162,24 @@ function toChangeableColumns(conversation: Conversation) {
     escalated_at: conversation.escalatedAt,
     escalation_reason: conversation.escalationReason,
     unread_count: conversation.unreadCount,
+    unread_since: conversation.unreadSince,
+    waiting_since: expectsPerson(conversation) ? conversation.unreadSince : null,
+    read_until: conversation.readUntil,
+    last_message_at: conversation.lastMessageAt,
+    closed_at: conversation.closedAt,
+    first_agent_reply_at: conversation.firstAgentReplyAt,
+    labels: toJson(conversation.labels),
+    priority: conversation.priority,
+    snoozed_until: conversation.snoozedUntil,
     updated_at: conversation.updatedAt,
   };
 }
 
-function toConversation(row: Selectable<ConversationRow>): Conversation {
+/** Whether a person is expected to answer, unless the silence of the chatbot has ended since. */
+const expectsPerson = ({ status, silentUntil }: Conversation) => status === 'ESCALATED' || silentUntil !== null;
+
+/** Converts a row to a conversation. */
+export function toConversation(row: Selectable<ConversationRow>): Conversation {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -177,6 +192,14 @@ function toConversation(row: Selectable<ConversationRow>): Conversation {
     escalatedAt: row.escalated_at,
     escalationReason: row.escalation_reason,
     unreadCount: row.unread_count,
+    unreadSince: row.unread_since,
+    readUntil: row.read_until,
+    lastMessageAt: row.last_message_at || row.created_at,
+    closedAt: row.closed_at,
+    firstAgentReplyAt: row.first_agent_reply_at,
+    labels: fromJson<string[]>(row.labels),
+    priority: row.priority,
+    snoozedUntil: row.snoozed_until,
     metadata: row.metadata,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -7,7 +7,7 @@ type Row = Readonly<Record<string, unknown>>;
  * including columns that are added later.
  */
 const SHORT_COLUMNS =
-  /(^|_)(id|at|until|since|by)$|^(name|slug|provider|model|title|type|status|channel|role|rating|operation|fingerprint|prefix|hash|scopes|month|day|key|key_ending|channel|assignee|author_name|finish_reason|outcome|disabled_reason|schedule|seq|position)$/;
+  /(^|_)(id|at|until|since|by)$|^(name|slug|provider|model|title|type|status|channel|priority|role|rating|operation|fingerprint|prefix|hash|scopes|month|day|key|key_ending|channel|assignee|author_name|finish_reason|outcome|disabled_reason|schedule|seq|position)$/;
 
 /** The columns of rows that may contain long texts; undefined without rows. */
 export function findLongColumns([row]: readonly unknown[]): string[] | undefined {

@@ -31,7 +31,8 @@ export interface LoggedEvent {
 }
 
 /**
- * Appends an event to the log of a conversation, in the transaction of the change. Both numbers are in the order of the
+ * Appends an event to the log of a conversation, in the transaction of the change; `updated_at` of the conversation is
+ * the time of its last event. Both numbers are in the order of the
  * commits, because the transaction locks both counters until it ends. Waits for a transaction that deletes the chatbot.
  * @throws NotFoundError when the chatbot is deleted: its conversations accept no more events.
  */
@@ -41,7 +42,7 @@ export async function appendEvent(
   event: Pick<LoggedEvent, 'conversationId' | 'type' | 'at'> &
     Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId' | 'activityId'>>,
 ): Promise<LoggedEvent> {
-  const [conversation] = await incrementConversationNumber(trx, [1, event.conversationId, accountId]);
+  const [conversation] = await incrementConversationNumber(trx, [1, event.at, event.conversationId, accountId]);
   const [chatbot] = conversation ? await incrementChatbotNumber(trx, [1, conversation.chatbot_id]) : [];
   if (conversation === undefined || chatbot === undefined) throw new NotFoundError('Conversation');
   const row = {
@@ -144,7 +145,7 @@ export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chat
 const incrementConversationNumber = prepareQuery((db) =>
   db
     .updateTable('conversations')
-    .set((row) => ({ last_event: row('last_event', '+', 1) }))
+    .set((row) => ({ last_event: row('last_event', '+', 1), updated_at: '' as Timestamp }))
     .where('id', '=', '')
     .where('account_id', '=', '')
     .returning(['last_event', 'chatbot_id']),

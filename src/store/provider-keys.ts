@@ -1,6 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { ProviderKey } from '../domain/entities.ts';
-import type { Provider } from '../domain/providers.ts';
+import type { Provider, ProviderKey } from '../domain/providers.ts';
 import type { ProviderKeyRow, Queryable } from './tables.ts';
 
 /** An account's key for a provider with its sealed secret, which is null for a server that needs no key. */

@@ -1,7 +1,6 @@
 import type { ModelName } from '../domain/answering.ts';
-import type { ProviderModel } from '../domain/entities.ts';
 import type { FailureCode } from '../domain/failures.ts';
-import type { Provider } from '../domain/providers.ts';
+import type { Provider, ProviderModel } from '../domain/providers.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { lockAccount } from './accounts.ts';
 import type { Queryable } from './tables.ts';

@@ -4,8 +4,6 @@
  */
 import type { Generated, Kysely } from 'kysely';
 import type {
-  Channel,
-  ConversationStatus,
   FinishReason,
   MessageRole,
   MessageStatus,
@@ -17,6 +15,7 @@ import type {
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
+import type { ConversationRow } from './inbox/conversation-row.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -96,26 +95,6 @@ export interface PassageRow {
   position: number;
   heading_path: JsonText;
   text: string;
-}
-
-/** A row of conversations. */
-export interface ConversationRow {
-  id: string;
-  account_id: string;
-  chatbot_id: string;
-  session_id: string;
-  channel: Channel;
-  status: ConversationStatus;
-  silent_until: Timestamp | null;
-  assignee: string | null;
-  escalated_at: Timestamp | null;
-  escalation_reason: string | null;
-  unread_count: number;
-  metadata: JsonText;
-  created_at: Timestamp;
-  updated_at: Timestamp;
-  /** The number of the conversation's last event; only events change it. */
-  last_event: Generated<number>;
 }
 
 /** A row of messages: `citations`, `follow_ups`, `metadata` and `error` are JSON. */

@@ -286,20 +286,6 @@ describe('a conversation in handoff', () => {
     expect(await changeConversation('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
   });
 
-  it("counts the visitor's messages that no agent has read", async () => {
-    const { changeConversation, sendAsVisitor, sendAsAgent, readConversation } = await open();
-    expect((await readConversation()).unreadCount).toBe(1);
-    await sendAsVisitor('Two', { whenBusy: 'ENQUEUE' });
-    expect((await readConversation()).unreadCount).toBe(2);
-    expect(await changeConversation('markConversationRead')).toMatchObject({ unreadCount: 0 });
-    await sendAsVisitor('Three');
-    expect((await readConversation()).unreadCount).toBe(1);
-    await sendAsAgent('A note', { isPrivate: true });
-    expect((await readConversation()).unreadCount).toBe(1);
-    await sendAsAgent('Here');
-    expect((await readConversation()).unreadCount).toBe(0);
-  });
-
   it.each(TRANSPORTS)(
     'streams its changes over $name to an inbox, which resumes after a reconnect',
     async ({ subscribe }) => {

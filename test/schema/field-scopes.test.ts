@@ -27,7 +27,8 @@ const WEBHOOK_EVENTS = [
 const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['Query.search', 'Subscription.chatbotEvents'],
-    ...['Chatbot.conversations', 'Conversation.activities', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
+    ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
+    ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
     ...WEBHOOK_EVENTS.flatMap((type) => [`${type}.chatbot`, `${type}.data`]),
     ...WEBHOOK_EVENTS.filter((type) => /^(Conversation|Handoff|Lead|Message)/.test(type)).map(

@@ -13,6 +13,7 @@ import { addAttempts } from './0011-attempts.ts';
 import { addUncleanEnds } from './0012-unclean-ends.ts';
 import { adoptPublicNames } from './0013-public-names.ts';
 import { addActivities } from './0015-activities.ts';
+import { addListColumns } from './0016-lists-for-people.ts';
 import { addReplacementsAndChanges } from './0017-versions-and-notes.ts';
 import { explainReplies } from './0018-replies.ts';
 
@@ -32,6 +33,7 @@ export const migrations: Record<string, Migration> = {
   '0012-unclean-ends': { up: addUncleanEnds },
   '0013-public-names': { up: adoptPublicNames },
   '0015-activities': { up: addActivities },
+  '0016-lists-for-people': { up: addListColumns },
   '0017-versions-and-notes': { up: addReplacementsAndChanges },
   '0018-replies': { up: explainReplies },
 };

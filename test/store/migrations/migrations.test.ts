@@ -1,27 +1,9 @@
-import SQLite from 'better-sqlite3';
-import { Kysely, PostgresDialect, SqliteDialect } from 'kysely';
-import { Migrator } from 'kysely/migration';
-import { Pool } from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../../src/domain/ids.ts';
 import { openDatabase } from '../../../src/store/database.ts';
-import { migrations } from '../../../src/store/migrations/migrations.ts';
 import type { Tables } from '../../../src/store/tables.ts';
-import { describeDatabases, type TestEngine } from '../../helpers/databases.ts';
-
-/** Creates a database, and runs the migrations up to the one called `name`. */
-async function openAtMigration(engine: TestEngine, name: string) {
-  const { url, drop } = await engine.createEmpty();
-  onTestFinished(drop);
-  const dialect =
-    engine.name === 'SQLite'
-      ? new SqliteDialect({ database: new SQLite(url.slice('sqlite:'.length)) })
-      : new PostgresDialect({ pool: new Pool({ connectionString: url }) });
-  const db = new Kysely<Tables>({ dialect });
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  expect((await migrator.migrateTo(name)).error).toBeUndefined();
-  return { db, url };
-}
+import { describeDatabases } from '../../helpers/databases.ts';
+import { openAtMigration } from './support.ts';
 
 const at = '2026-01-01T00:00:00.000000+00:00' as Tables['messages']['created_at'];
 const emptyJson = '{}' as Tables['messages']['metadata'];
