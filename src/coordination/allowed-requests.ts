@@ -14,6 +14,8 @@ export interface AllowedLog {
   add(key: string, allowed: AllowedRequests): void;
   /** The requests of one key, oldest first. */
   list(key: string, now: number): readonly AllowedRequests[];
+  /** Removes the newest request of a key, and returns its number; undefined when the log has none. */
+  removeNewest(key: string): number | undefined;
   /** The keys that may have requests in the window. */
   keys(): Iterable<string>;
 }
@@ -42,6 +44,12 @@ export function createAllowedLog(windowMs: number): AllowedLog {
       for (const otherKey of log.keys()) trim(otherKey, allowed.at);
     },
     list: trim,
+    removeNewest(key) {
+      const newest = log.get(key)?.pop();
+      if (newest === undefined) return undefined;
+      if (newest.count > 1) log.get(key)?.push({ ...newest, count: newest.count - 1 });
+      return newest.firstNumber + newest.count - 1;
+    },
     keys: () => log.keys(),
   };
 }

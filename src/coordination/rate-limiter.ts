@@ -18,6 +18,8 @@ export interface RateLimiter {
   consume(key: string, limit: number, cost?: number): RateLimitResult | Promise<RateLimitResult>;
   /** The status of `key`, without consuming a request. */
   peek(key: string, limit: number): RateLimitResult | Promise<RateLimitResult>;
+  /** Gives back one request that this process has consumed, which turned out to count against another limit. */
+  giveBack(key: string): void;
 }
 
 /** The window of every limit. */
@@ -56,7 +58,11 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
     };
   }
 
-  return { consume, peek: (key, limit) => consume(key, limit, 0) };
+  return {
+    consume,
+    peek: (key, limit) => consume(key, limit, 0),
+    giveBack: (key) => logs.get(key)?.removeNewest(),
+  };
 }
 
 /** The times of allowed requests, oldest first, in a ring buffer that doubles when full. */
@@ -80,6 +86,10 @@ class TimestampLog {
       this.#timestamps[(this.#head + this.#count) % this.#timestamps.length] = now;
       this.#count++;
     }
+  }
+
+  removeNewest(): void {
+    if (this.#count > 0) this.#count--;
   }
 
   /** Milliseconds until the `n` oldest entries have left the window that started at `since`; 0 without entries. */

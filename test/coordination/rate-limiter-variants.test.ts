@@ -98,6 +98,20 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
     });
   });
 
+  it.runIf(canRun)('allows another request for each one that is given back', async () => {
+    const limiter = await open();
+    await limiter.consume('key', 3, 2);
+    await limiter.consume('key', 3);
+    for (const remaining of [1, 2, 3, 3]) {
+      limiter.giveBack('key');
+      expect(await limiter.peek('key', 3)).toMatchObject({ remaining });
+    }
+    expect(await limiter.consume('key', 3, 3)).toMatchObject({ isAllowed: true, remaining: 0 });
+    limiter.giveBack('other');
+    expect(await limiter.consume('other', 1)).toMatchObject({ isAllowed: true });
+    expect(await limiter.consume('other', 1)).toMatchObject({ isAllowed: false });
+  });
+
   it.runIf(canRun)('enforces a large limit', async () => {
     const limiter = await open();
     expect(await limiter.consume('key', 1_000_000, 2_999)).toMatchObject({ isAllowed: true, remaining: 997_001 });

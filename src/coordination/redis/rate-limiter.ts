@@ -146,6 +146,13 @@ export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimite
   return {
     consume: (key, limit, cost = 1) => consumeOrPeek(limiter, key, limit, cost),
     peek: (key, limit) => consumeOrPeek(limiter, key, limit, 0),
+    giveBack(key) {
+      limiter.shareLimiter.giveBack(key);
+      const number = limiter.allowedLog.removeNewest(key);
+      if (number === undefined || !link.isUp) return;
+      // If Redis does not receive this, the request stays counted until it leaves the window.
+      link.commands.zrem(link.nameOf(`rate:${key}`), `${limiter.processId}:${number}`).catch(() => {});
+    },
   };
 }
 
