@@ -175,7 +175,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Sends `TypingChanged` to the subscribers of the conversation. The state is not stored, and ends 6 seconds after it was last set. Needs `CHAT` or `MANAGE`.',
+      'Sends `TypingChanged` to the subscribers of the conversation. The state is not stored, and ends 6 seconds after it was last set. A mutation of `setTyping` alone costs no request: typing indicators have a limit of their own, ten times that of requests. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     argumentScopes: ({ input: { role } }) => (role === 'AGENT' ? { MANAGE: true } : { CHAT: true }),
     errors: { types: [NotFoundError] },

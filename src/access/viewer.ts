@@ -1,4 +1,4 @@
-import type { RateLimiter, RateLimitResult } from '../coordination/rate-limiter.ts';
+import { MAX_LIMIT, type RateLimiter, type RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
@@ -23,7 +23,7 @@ export interface Viewer {
 /** The dependencies of authentication and rate limits. */
 export interface AuthDeps {
   readonly keyring: Pick<Keyring, 'find'>;
-  readonly limiter: Pick<RateLimiter, 'consume'>;
+  readonly limiter: Pick<RateLimiter, 'consume' | 'giveBack'>;
   /** The limits for each key and for each network; 0 disables a limit for networks. */
   readonly config: {
     readonly rateLimitPerMinute: number;
@@ -88,26 +88,84 @@ async function countFailure(
  * @throws RateLimitedError when the limit is reached; the request is then not counted. QueryTooComplexError when `cost`
  * alone exceeds the limit.
  */
-export async function consumeRateLimit(
-  deps: Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>,
-  viewer: Viewer,
-  cost = 1,
-): Promise<RateLimitResult> {
-  const limit = deps.config.rateLimitPerMinute;
-  if (cost > limit) {
-    const message = `Each field of a mutation counts as a request. Max ${limit} requests per minute.`;
-    throw new QueryTooComplexError(message, { cost, limit });
+export async function consumeRateLimit(deps: LimitDeps, viewer: Viewer, cost = 1): Promise<RateLimitResult> {
+  return consumeLimit(deps, requestLimitOf(deps, viewer), cost);
+}
+
+/**
+ * Counts fields that set typing indicators against the limit of their own that each key has: clients send them every few
+ * seconds, and nothing is stored.
+ * @throws RateLimitedError, QueryTooComplexError, like `consumeRateLimit`.
+ */
+export async function consumeTypingLimit(deps: LimitDeps, viewer: Viewer, count: number): Promise<RateLimitResult> {
+  return consumeLimit(deps, typingLimitOf(deps, viewer), count);
+}
+
+/** The result of counting an operation whose content is not known yet. */
+export interface OperationLimit {
+  readonly rateLimit: RateLimitResult;
+  /** The refusal of any operation that does not only set typing indicators; absent for an allowed operation. */
+  readonly refusal?: RateLimitedError;
+}
+
+/**
+ * Counts one operation of the viewer before its content is read. When the requests of the key are used up, the operation
+ * counts against the limit for typing indicators, and is read to find out whether it sets only these.
+ * @throws RateLimitedError when both limits are reached; the operation is then not counted.
+ */
+export async function consumeOperation(deps: LimitDeps, viewer: Viewer): Promise<OperationLimit> {
+  const requests = requestLimitOf(deps, viewer);
+  const rateLimit = await deps.limiter.consume(requests.key, requests.max);
+  if (rateLimit.isAllowed) return { rateLimit };
+  const refusal = createRefusal(requests, rateLimit);
+  const typing = typingLimitOf(deps, viewer);
+  if ((await deps.limiter.consume(typing.key, typing.max)).isAllowed) return { rateLimit, refusal };
+  deps.metrics.rateLimited.inc();
+  throw refusal;
+}
+
+/** Gives back the request of an operation that counts against the limit for typing indicators instead. */
+export function giveRequestBack(deps: LimitDeps, viewer: Viewer): void {
+  deps.limiter.giveBack(requestLimitOf(deps, viewer).key);
+}
+
+type LimitDeps = Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>;
+
+/** A limit of a key in any 60 seconds. */
+interface Limit {
+  readonly key: string;
+  readonly max: number;
+  readonly noun: 'requests' | 'typing indicators';
+}
+
+const TYPING_PER_REQUEST = 10;
+
+const requestLimitOf = ({ config }: LimitDeps, { apiKeyId }: Viewer): Limit => ({
+  key: `key:${apiKeyId}`,
+  max: config.rateLimitPerMinute,
+  noun: 'requests',
+});
+const typingLimitOf = ({ config }: LimitDeps, { apiKeyId }: Viewer): Limit => ({
+  key: `typing:${apiKeyId}`,
+  max: Math.min(TYPING_PER_REQUEST * config.rateLimitPerMinute, MAX_LIMIT),
+  noun: 'typing indicators',
+});
+
+async function consumeLimit(deps: LimitDeps, limit: Limit, cost: number): Promise<RateLimitResult> {
+  const { key, max, noun } = limit;
+  if (cost > max) {
+    const message = `Each field of a mutation counts as a request. Max ${max} ${noun} per minute.`;
+    throw new QueryTooComplexError(message, { cost, limit: max });
   }
-  const result = await deps.limiter.consume(`key:${viewer.apiKeyId}`, limit, cost);
-  if (!result.isAllowed) {
-    deps.metrics.rateLimited.inc();
-    throw new RateLimitedError(
-      `API rate limit exceeded. Max ${limit} requests per minute.`,
-      result.retryAfterMs,
-      result,
-    );
-  }
-  return result;
+  const result = await deps.limiter.consume(key, max, cost);
+  if (result.isAllowed) return result;
+  deps.metrics.rateLimited.inc();
+  throw createRefusal(limit, result);
+}
+
+function createRefusal({ max, noun }: Limit, result: RateLimitResult): RateLimitedError {
+  const message = `API rate limit exceeded. Max ${max} ${noun} per minute.`;
+  return new RateLimitedError(message, result.retryAfterMs, result);
 }
 
 /**

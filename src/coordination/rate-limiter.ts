@@ -12,7 +12,7 @@ export interface RateLimitResult extends RateLimitStatus {
 export interface RateLimiter {
   /**
    * Consumes `cost` requests together, all or none. A refused request does not count.
-   * @param limit 1 to 1,000,000; it may differ from call to call.
+   * @param limit 1 to `MAX_LIMIT`; it may differ from call to call.
    * @param cost at most `limit`.
    */
   consume(key: string, limit: number, cost?: number): RateLimitResult | Promise<RateLimitResult>;
@@ -21,6 +21,9 @@ export interface RateLimiter {
   /** Gives back one request that this process has consumed, which turned out to count against another limit. */
   giveBack(key: string): void;
 }
+
+/** The largest limit. */
+export const MAX_LIMIT = 1_000_000;
 
 /** The window of every limit. */
 export const RATE_WINDOW_MS = 60_000;

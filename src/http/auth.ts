@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionArgs, OperationDefinitionNode } from 'graphql';
 import proxyAddr from 'proxy-addr';
 import { createLoadersFor, type GraphContext } from '../../schema/context.ts';
 import {
@@ -6,20 +7,31 @@ import {
   type Credential,
   consumeAnonymousRateLimit,
   consumeRateLimit,
+  consumeTypingLimit,
+  giveRequestBack,
   hasCredential,
   type Viewer,
 } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel } from '../domain/entities.ts';
-import type { RateLimitStatus } from '../domain/errors.ts';
+import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Client } from './pending-bytes.ts';
+import { rootFieldNamesOf } from './query-limits.ts';
 
 /** The result of an authentication; `viewer` is undefined if the request has no credential. */
 export interface AuthResult {
   readonly viewer: Viewer | undefined;
   readonly rateLimit: RateLimitStatus;
+  /** The refusal of an operation, unless it sets only typing indicators: see `consumeOperation`. */
+  readonly refusal?: RateLimitedError | undefined;
 }
+
+/** Counts a request of a viewer: `consumeOperation` for GraphQL, `consumeRateLimit` for all others. */
+export type CountRequest = (deps: Deps, viewer: Viewer) => Promise<Omit<AuthResult, 'viewer'>>;
+
+/** Counts a request that is refused as soon as the requests of its key are used up. */
+export const countRequest: CountRequest = async (deps, viewer) => ({ rateLimit: await consumeRateLimit(deps, viewer) });
 
 /** The data about a request that the transport passes with each operation. */
 export interface TransportContext extends AuthResult {
@@ -56,13 +68,66 @@ export const ANONYMOUS: AuthResult = { viewer: undefined, rateLimit: { limit: 0,
 export async function authenticateRequest(
   deps: Deps,
   { credential, address }: PresentedCredential,
+  count: CountRequest,
 ): Promise<AuthResult> {
   if (!hasCredential(credential)) {
     await consumeAnonymousRateLimit(deps, address);
     return ANONYMOUS;
   }
   const viewer = await authenticate(deps, credential, address);
-  return { viewer, rateLimit: await consumeRateLimit(deps, viewer) };
+  return { viewer, ...(await count(deps, viewer)) };
+}
+
+type CountDeps = Pick<Deps, 'limiter' | 'config' | 'metrics'>;
+type CountedArgs = Pick<ExecutionArgs, 'document' | 'contextValue'>;
+
+/** The fields that have a limit of their own, because clients send them every few seconds. */
+const TYPING_FIELD = 'setTyping';
+
+/**
+ * Refuses an operation of a key whose requests are used up, unless it only sets typing indicators.
+ * @throws RateLimitedError
+ */
+export function requireRequestsLeft(deps: CountDeps, args: CountedArgs, operation: OperationDefinitionNode): void {
+  const { refusal, reportRateLimit } = args.contextValue as TransportContext;
+  if (refusal === undefined || setsOnlyTyping(args, operation)) return;
+  deps.metrics.rateLimited.inc();
+  if (refusal.rateLimit) reportRateLimit(refusal.rateLimit, refusal.retryAfterMs);
+  throw refusal;
+}
+
+/**
+ * Counts the fields of a mutation. Authentication has counted one request, or one typing indicator if the requests of
+ * the key are used up; each further field counts one more. A mutation that only sets typing indicators costs no request.
+ * @throws RateLimitedError, QueryTooComplexError
+ */
+export async function countMutationFields(
+  deps: CountDeps,
+  args: CountedArgs,
+  operation: OperationDefinitionNode,
+  viewer: Viewer,
+): Promise<void> {
+  const { rateLimit, refusal, reportRateLimit } = args.contextValue as TransportContext;
+  const fieldCount = rootFieldNamesOf(args.document, operation).length;
+  const isTyping = setsOnlyTyping(args, operation);
+  const isCounted = !isTyping || refusal !== undefined;
+  const count = isCounted ? fieldCount - 1 : fieldCount;
+  if (count === 0) return;
+  try {
+    if (!isTyping) return reportRateLimit(await consumeRateLimit(deps, viewer, count));
+    await consumeTypingLimit(deps, viewer, count);
+  } catch (error) {
+    if (error instanceof RateLimitedError && error.rateLimit) reportRateLimit(error.rateLimit, error.retryAfterMs);
+    throw error;
+  }
+  if (isCounted) return;
+  giveRequestBack(deps, viewer);
+  reportRateLimit({ ...rateLimit, remaining: rateLimit.remaining + 1 });
+}
+
+function setsOnlyTyping({ document }: CountedArgs, operation: OperationDefinitionNode): boolean {
+  if (operation.operation !== 'mutation') return false;
+  return rootFieldNamesOf(document, operation).every((name) => name === TYPING_FIELD);
 }
 
 /**

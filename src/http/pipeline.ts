@@ -12,17 +12,15 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type GraphContext, renewLoaders } from '../../schema/context.ts';
-import { consumeRateLimit, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
   ForbiddenError,
   OperationTimeoutError,
-  RateLimitedError,
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
-import type { TransportContext } from './auth.ts';
+import { countMutationFields, requireRequestsLeft, type TransportContext } from './auth.ts';
 import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
@@ -126,6 +124,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     const operation = getOperationAST(document, args.operationName);
     if (operation == null) throw new BadUserInputError('Name one of the operations in the document.');
     const { viewer } = args.contextValue as TransportContext;
+    requireRequestsLeft(deps, args, operation);
     const variables = coerceVariables(args, operation);
     measureOperation(schema, document, operation, variables);
     // Without a viewer only introspection runs.
@@ -134,7 +133,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     if (viewer.session) {
       await requireSessionFields(deps, { ...viewer, session: viewer.session }, args, operation, variables);
     }
-    if (operation.operation === 'mutation') await countFurtherFields(args, operation, viewer);
+    if (operation.operation === 'mutation') await countMutationFields(deps, args, operation, viewer);
   }
 
   async function run(args: ExecutionArgs): Promise<ExecutionResult | SubscriptionResults> {
@@ -151,19 +150,6 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
       default:
         // A mutation cannot be undone, so `measureOperation` has already bounded its response.
         return execute(args);
-    }
-  }
-
-  /** Authentication has counted one request; each further field of a mutation counts one more. */
-  async function countFurtherFields(args: ExecutionArgs, operation: OperationDefinitionNode, viewer: Viewer) {
-    const { reportRateLimit } = args.contextValue as TransportContext;
-    const furtherCount = rootFieldNamesOf(args.document, operation).length - 1;
-    if (furtherCount === 0) return;
-    try {
-      reportRateLimit(await consumeRateLimit(deps, viewer, furtherCount));
-    } catch (error) {
-      if (error instanceof RateLimitedError && error.rateLimit) reportRateLimit(error.rateLimit, error.retryAfterMs);
-      throw error;
     }
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { type ExecutionArgs, getOperationAST, getVariableValues } from 'graphql';
 import { schema } from '../../schema/index.ts';
-import { consumeAnonymousRateLimit, type Viewer } from '../access/viewer.ts';
+import { consumeAnonymousRateLimit, consumeOperation, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
 import { createGraphClient, type GraphExecutor } from '../dialects/rest/graph-client.ts';
@@ -15,6 +15,8 @@ import {
   type AuthResult,
   addressOf,
   authenticateRequest,
+  type CountRequest,
+  countRequest,
   createContext,
   createRateLimitReporter,
   readCredential,
@@ -123,7 +125,7 @@ async function handleGraphQL(
   const reportRateLimit = createRateLimitReporter(response);
   let authResult: AuthResult;
   try {
-    authResult = await authenticateExchange(deps, exchange);
+    authResult = await authenticateExchange(deps, exchange, consumeOperation);
   } catch (error) {
     const { message, extensions } = createErrorMask(deps.logger)(error);
     const { http, ...visible } = extensions;
@@ -215,10 +217,14 @@ function countStream(streams: StreamCounts, viewer: Viewer, { response, signal }
 }
 
 /** Authenticates an exchange, and sets the headers with the rate limit status, even when it refuses the request. */
-async function authenticateExchange(deps: Deps, { request, response, onAuthenticated }: Exchange): Promise<AuthResult> {
+async function authenticateExchange(
+  deps: Deps,
+  { request, response, onAuthenticated }: Exchange,
+  count: CountRequest = countRequest,
+): Promise<AuthResult> {
   const reportRateLimit = createRateLimitReporter(response);
   try {
-    const authResult = await authenticateRequest(deps, readCredential(deps, request));
+    const authResult = await authenticateRequest(deps, readCredential(deps, request), count);
     if (authResult.viewer !== undefined) {
       onAuthenticated(authResult.viewer);
       reportRateLimit(authResult.rateLimit);

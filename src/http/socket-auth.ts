@@ -6,7 +6,7 @@ import {
   authenticate,
   type Credential,
   consumeAnonymousRateLimit,
-  consumeRateLimit,
+  consumeOperation,
   hasCredential,
   type Viewer,
 } from '../access/viewer.ts';
@@ -111,10 +111,9 @@ export function createSocketAuth(deps: Deps): SocketAuth {
     },
 
     async authenticate({ extra }, payload) {
-      if (extra.viewer !== undefined)
-        return { viewer: extra.viewer, rateLimit: await consumeRateLimit(deps, extra.viewer) };
+      if (extra.viewer !== undefined) return { viewer: extra.viewer, ...(await consumeOperation(deps, extra.viewer)) };
       const credential = credentialIn(payload.extensions ?? undefined);
-      return authenticateRequest(deps, { credential, address: addressOf(deps, extra.request) });
+      return authenticateRequest(deps, { credential, address: addressOf(deps, extra.request) }, consumeOperation);
     },
   };
 }

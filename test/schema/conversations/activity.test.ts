@@ -110,7 +110,7 @@ describe('Conversation.activities', () => {
     const document =
       'mutation ($input: CloseConversationInput!) { closeConversation(input: $input) { ... on CloseConversationPayload { conversation { activities { nodes { id } } } } } }';
     const { errors } = await gateway.graphql(document, { input: { conversationId } }, key);
-    expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', requiredScopes: ['READ'] });
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', requiredScopes: ['READ', 'CHAT'] });
   });
 });
 
