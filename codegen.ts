@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { generate } from '@graphql-codegen/cli';
-import { lexicographicSortSchema, printSchema } from 'graphql';
-import { schema } from './schema/index.ts';
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import { schema, webhookSchema } from './schema/index.ts';
 
 /** A generated file. */
 export interface GeneratedFile {
@@ -11,16 +11,22 @@ export interface GeneratedFile {
   readonly content: string;
 }
 
-/** Generates the committed files: the printed schema, and the typed documents of the REST API and the chat page. */
+/**
+ * Generates the committed files: the printed schemas, and the typed documents of the REST API and the chat page.
+ */
 export async function generateFiles(): Promise<GeneratedFile[]> {
-  const sdl = `${printSchema(lexicographicSortSchema(schema))}\n`;
+  const sorted = lexicographicSortSchema(schema);
+  const sdl = printSdl(sorted);
   return [
     { path: 'schema/schema.graphql', content: sdl },
+    { path: 'schema/webhooks.graphql', content: printSdl(lexicographicSortSchema(webhookSchema)) },
     { path: 'src/dialects/rest/documents.ts', content: await generateDocuments(sdl, 'src/dialects/rest') },
     // The chat page sends its documents as text, and needs no syntax trees.
     { path: 'src/web/chat/documents.ts', content: await generateDocuments(sdl, 'src/web/chat', 'string') },
   ];
 }
+
+const printSdl = (graph: GraphQLSchema): string => `${printSchema(graph)}\n`;
 
 async function generateDocuments(sdl: string, folder: string, documentMode?: 'string'): Promise<string> {
   const files: { content: string }[] = await generate(

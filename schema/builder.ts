@@ -14,9 +14,9 @@ export type FieldExtensions = {
   readonly listSize?: (args: Readonly<Record<string, unknown>>) => number;
   /** An extra cost for the given arguments, whatever the selection; for fields that do more than read their items. */
   readonly fixedCost?: (args: Readonly<Record<string, unknown>>) => number;
-  /** The document that the field executes, whose cost is added to the field's; absent or null for none. */
+  /** The webhook document that the field executes, whose cost is added to the field's; absent or null for none. */
   readonly executedDocument?: (args: Readonly<Record<string, unknown>>) => unknown;
-  /** The document that the field stores for later executions; absent or null for none. */
+  /** The webhook document that the field stores for later executions; absent or null for none. */
   readonly storedDocument?: (args: Readonly<Record<string, unknown>>) => unknown;
 };
 

@@ -28,10 +28,17 @@ import './webhooks/sending.ts';
 import './webhooks/dry-run.ts';
 import { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
+import { createWebhookSchema, isWebhookType } from './webhooks/webhook-schema.ts';
+
+const { types, ...config } = builder.toSchema().toConfig();
 
 /** The GraphQL schema. Loading it needs neither a database nor a configuration. */
 export const schema = new GraphQLSchema({
-  ...builder.toSchema().toConfig(),
+  ...config,
+  types: types.filter((type) => !isWebhookType(type)),
   description:
     'The API of a ChatGraph gateway: chatbots with their sources, conversations, leads and webhooks. Descriptions state the scopes that a field needs.',
 });
+
+/** The schema of the documents of webhook subscriptions. */
+export const webhookSchema = createWebhookSchema(types);

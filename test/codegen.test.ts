@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { buildSchema } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type GeneratedFile, generateFiles } from '../codegen.ts';
 
@@ -8,16 +9,27 @@ describe('codegen', () => {
     files = await generateFiles();
   });
 
-  it.each(['schema/schema.graphql', 'src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'])(
-    'has %s up to date',
-    async (path) => {
-      const committed = await readFile(new URL(`../${path}`, import.meta.url), 'utf8');
-      expect(files.find((file) => file.path === path)?.content).toBe(committed);
-    },
-  );
+  const contentOf = (path: string) => files.find((file) => file.path === path)?.content ?? '';
+
+  it.each([
+    ...['schema/schema.graphql', 'schema/webhooks.graphql'],
+    ...['src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'],
+  ])('has %s up to date', async (path) => {
+    expect(contentOf(path)).toBe(await readFile(new URL(`../${path}`, import.meta.url), 'utf8'));
+  });
+
+  it('prints what webhook documents select from as a schema of its own', () => {
+    const [published, webhooks] = ['schema/schema.graphql', 'schema/webhooks.graphql'].map(contentOf);
+    const sdl = buildSchema(webhooks ?? '');
+    expect(String(sdl.getSubscriptionType()?.getFields().event?.type)).toBe('WebhookPayload!');
+    expect(webhooks).toContain('type MessageCompletedWebhook implements WebhookPayload {');
+    expect(webhooks).not.toMatch(/^type (Account|Mutation|WebhookSubscription) /m);
+    expect(published).toContain('enum WebhookEventType {');
+    expect(published).not.toMatch(/\bWebhookPayload|Webhook implements/);
+  });
 
   it('prints a sorted schema with descriptions and one newline at the end', () => {
-    const sdl = files[0]?.content ?? '';
+    const sdl = contentOf('schema/schema.graphql');
     expect(sdl).toMatch(/"""The credential of this request\."""\ntype Viewer \{/);
     expect(sdl).toMatch(/[^\n]\n$/);
     const types = [...sdl.matchAll(/^(?:type|enum|input|interface|scalar|union) (\w+)/gm)].map(([, name]) => name);

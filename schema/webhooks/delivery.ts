@@ -10,7 +10,7 @@ import { signForForwarding } from '../../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
-import { WebhookEvent } from './event.ts';
+import { WebhookEventType } from './event.ts';
 import { WebhookSubscriptionRef } from './subscription.ts';
 
 /** The maximum number of attempts that a delivery shows: more than any schedule makes. */
@@ -56,7 +56,7 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
       resolve: async ({ subscriptionId }, _args, { loaders }) =>
         requireFound('Webhook subscription', await loaders.webhookSubscription.load(subscriptionId)),
     }),
-    event: t.expose('name', { type: WebhookEvent, description: 'The type of the event.' }),
+    event: t.expose('name', { type: WebhookEventType, description: 'The type of the event.' }),
     eventId: t.exposeID('eventId', {
       description: 'The id of the event, sent as the header `webhook-id`. It is the same in all attempts and replays.',
     }),

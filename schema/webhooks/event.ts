@@ -7,7 +7,7 @@ import { builder, type FieldExtensions } from '../builder.ts';
 const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
 /** The types of events that endpoints can receive. */
-export const WebhookEvent = builder.enumType('WebhookEvent', {
+export const WebhookEventType = builder.enumType('WebhookEventType', {
   description: 'An event that webhooks send. In bodies and in REST, `LEAD_CAPTURED` is `lead.captured`.',
   values: Object.fromEntries(NAMES.map((name) => [name, { description: WEBHOOK_SAMPLES[name].description }])) as Record<
     WebhookEventName,
@@ -18,7 +18,7 @@ export const WebhookEvent = builder.enumType('WebhookEvent', {
 const WebhookEventDescriptionRef = builder.objectRef<WebhookEventName>('WebhookEventDescription').implement({
   description: 'A webhook event with a sample body.',
   fields: (t) => ({
-    event: t.field({ type: WebhookEvent, description: 'The name in GraphQL.', resolve: (name) => name }),
+    event: t.field({ type: WebhookEventType, description: 'The name in GraphQL.', resolve: (name) => name }),
     wireName: t.string({
       description: 'The name in bodies and in REST, such as `lead.captured`.',
       resolve: (name) => WEBHOOK_EVENTS[name],

@@ -1,4 +1,3 @@
-import { ForbiddenError } from '../../src/domain/errors.ts';
 import type { WebhookEvent as WebhookEventData, WebhookEventName } from '../../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 import { builder } from '../builder.ts';
@@ -7,27 +6,27 @@ import { LeadRef } from '../chatbots/lead.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { parseForResponse } from '../scalars.ts';
 import { SourceRef } from '../sources/source.ts';
-import { WebhookEvent } from './event.ts';
+import { WebhookEventType } from './event.ts';
 
 type PayloadRef = ReturnType<typeof builder.objectRef<WebhookEventData>>;
 type ObjectKind = 'conversation' | 'message' | 'lead' | 'source';
 
 /** The GraphQL type of each event, and the kinds of the objects it refers to. */
 const EVENT_TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...objectKinds: ObjectKind[]]>> = {
-  LEAD_CAPTURED: ['LeadCapturedEvent', 'lead', 'conversation'],
-  CONVERSATION_STARTED: ['ConversationStartedEvent', 'conversation'],
-  MESSAGE_RECEIVED: ['MessageReceivedEvent', 'message', 'conversation'],
-  CONVERSATION_ESCALATED: ['ConversationEscalatedEvent', 'conversation'],
-  MESSAGE_COMPLETED: ['MessageCompletedEvent', 'message', 'conversation'],
-  MESSAGE_FAILED: ['MessageFailedEvent', 'message', 'conversation'],
-  MESSAGE_RATED: ['MessageRatedEvent', 'message', 'conversation'],
-  CONVERSATION_ASSIGNED: ['ConversationAssignedEvent', 'conversation'],
-  CONVERSATION_CLOSED: ['ConversationClosedEvent', 'conversation'],
-  HANDOFF_ENDED: ['HandoffEndedEvent', 'conversation'],
-  SOURCE_DONE: ['SourceDoneEvent', 'source'],
-  SOURCE_FAILED: ['SourceFailedEvent', 'source'],
-  QUOTA_WARNING: ['QuotaWarningEvent'],
-  WEBHOOK_DISABLED: ['WebhookDisabledEvent'],
+  LEAD_CAPTURED: ['LeadCapturedWebhook', 'lead', 'conversation'],
+  CONVERSATION_STARTED: ['ConversationStartedWebhook', 'conversation'],
+  MESSAGE_RECEIVED: ['MessageReceivedWebhook', 'message', 'conversation'],
+  CONVERSATION_ESCALATED: ['ConversationEscalatedWebhook', 'conversation'],
+  MESSAGE_COMPLETED: ['MessageCompletedWebhook', 'message', 'conversation'],
+  MESSAGE_FAILED: ['MessageFailedWebhook', 'message', 'conversation'],
+  MESSAGE_RATED: ['MessageRatedWebhook', 'message', 'conversation'],
+  CONVERSATION_ASSIGNED: ['ConversationAssignedWebhook', 'conversation'],
+  CONVERSATION_CLOSED: ['ConversationClosedWebhook', 'conversation'],
+  HANDOFF_ENDED: ['HandoffEndedWebhook', 'conversation'],
+  SOURCE_DONE: ['SourceDoneWebhook', 'source'],
+  SOURCE_FAILED: ['SourceFailedWebhook', 'source'],
+  QUOTA_WARNING: ['QuotaWarningWebhook'],
+  WEBHOOK_DISABLED: ['WebhookDisabledWebhook'],
 };
 
 /**
@@ -41,24 +40,25 @@ const loadOrNull = async <T>(loader: { load(id: string): Promise<T | undefined> 
   (id !== null && (await loader.load(id))) || null;
 
 const WebhookPayload = builder.interfaceRef<WebhookEventData>('WebhookPayload').implement({
-  description:
-    'A webhook event, for the documents of webhook subscriptions. Its objects are read when the body is built, directly before the first attempt.',
+  description: 'A webhook event. Its objects are read when the body is built, directly before the first attempt.',
   resolveType: ({ name }) => EVENT_TYPES[name][0],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id of the event, sent as the header `webhook-id`.' }),
-    name: t.expose('name', { type: WebhookEvent, description: 'The type of the event.' }),
+    type: t.expose('name', { type: WebhookEventType, description: 'The type of the event.' }),
     at: t.expose('at', { type: 'DateTime', description: 'The time of the event.' }),
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
       authScopes: READ_SCOPE,
-      description: 'The chatbot of the event; null if it has been deleted, and for events of the account.',
+      description:
+        'The chatbot of the event; null if it has been deleted, and for events of the account. Needs `READ`.',
       resolve: ({ chatbotId }, _args, { loaders }) => loadOrNull(loaders.chatbot, chatbotId),
     }),
     data: t.field({
       type: 'JSON',
       authScopes: READ_SCOPE,
-      description: 'The `data` of the default body, recorded at the time of the event: see `webhookEvents`.',
+      description:
+        'The `data` of the default body, recorded at the time of the event: see `webhookEvents` of the public schema. Needs `READ`.',
       resolve: ({ data }) => parseForResponse(data),
     }),
   }),
@@ -71,7 +71,8 @@ const OBJECT_FIELDS = {
         type: ConversationRef,
         nullable: true,
         authScopes: READ_SCOPE,
-        description: 'The conversation in its current state; null if it has been deleted, and in samples.',
+        description:
+          'The conversation in its current state; null if it has been deleted, and in samples. Needs `READ`.',
         resolve: ({ conversationId }, _args, { loaders }) => loadOrNull(loaders.conversation, conversationId),
       }),
     ),
@@ -81,7 +82,7 @@ const OBJECT_FIELDS = {
         type: MessageRef,
         nullable: true,
         authScopes: READ_SCOPE,
-        description: 'The message in its current state; null if it has been deleted, and in samples.',
+        description: 'The message in its current state; null if it has been deleted, and in samples. Needs `READ`.',
         resolve: ({ messageId }, _args, { loaders }) => loadOrNull(loaders.message, messageId),
       }),
     ),
@@ -91,7 +92,7 @@ const OBJECT_FIELDS = {
         type: LeadRef,
         nullable: true,
         authScopes: READ_SCOPE,
-        description: 'The lead; null if it has been deleted, and in samples.',
+        description: 'The lead; null if it has been deleted, and in samples. Needs `READ`.',
         resolve: ({ leadId }, _args, { loaders }) => loadOrNull(loaders.lead, leadId),
       }),
     ),
@@ -101,7 +102,7 @@ const OBJECT_FIELDS = {
         type: SourceRef,
         nullable: true,
         authScopes: READ_SCOPE,
-        description: 'The source in its current state; null if it has been deleted, and in samples.',
+        description: 'The source in its current state; null if it has been deleted, and in samples. Needs `READ`.',
         resolve: ({ sourceId }, _args, { loaders }) => loadOrNull(loaders.source, sourceId),
       }),
     ),
@@ -115,15 +116,3 @@ for (const [event, [name, ...objectKinds]] of Object.entries(EVENT_TYPES)) {
   });
   for (const kind of objectKinds) OBJECT_FIELDS[kind](ref);
 }
-
-builder.subscriptionField('event', (t) =>
-  t.field({
-    type: WebhookPayload,
-    description:
-      'The webhook event: the only root field of the document of a webhook subscription. A client that subscribes to it gets `FORBIDDEN`.',
-    subscribe: (): AsyncIterable<WebhookEventData> => {
-      throw new ForbiddenError('Subscription.event', [], ['event']);
-    },
-    resolve: (event) => event,
-  }),
-);

@@ -5,7 +5,7 @@ import { MAX_REPLAYED_EVENTS, replayWebhooks } from '../../src/webhooks/replay.t
 import { sendTestWebhook } from '../../src/webhooks/send-test.ts';
 import { builder, type ObjectFields } from '../builder.ts';
 import { WebhookDeliveryRef } from './delivery.ts';
-import { WebhookEvent } from './event.ts';
+import { WebhookEventType } from './event.ts';
 import { WebhookSubscriptionRef } from './subscription.ts';
 
 const errors = { types: [NotFoundError, InvalidInputError] };
@@ -28,7 +28,7 @@ builder.relayMutationField(
     inputFields: (t) => ({
       subscriptionId: t.id({ required: true, description: 'The id of the subscription.' }),
       event: t.field({
-        type: WebhookEvent,
+        type: WebhookEventType,
         required: true,
         description: 'The type of the sample event, which the subscription need not list.',
       }),
@@ -74,7 +74,7 @@ builder.relayMutationField(
         description: 'The time of the earliest event, at most 30 days ago.',
       }),
       events: t.field({
-        type: [WebhookEvent],
+        type: [WebhookEventType],
         required: false,
         description: 'The event types to replay, which the subscription must list; if absent, all that it lists.',
       }),

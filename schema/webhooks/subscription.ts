@@ -10,7 +10,7 @@ import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Channel } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
-import { WebhookEvent } from './event.ts';
+import { WebhookEventType } from './event.ts';
 
 /** The retry schedule of failed deliveries. */
 export const WebhookSchedule = builder.enumType('WebhookSchedule', {
@@ -36,7 +36,7 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
     url: t.exposeString('url', { description: 'The URL of the endpoint.' }),
     description: t.exposeString('description', { description: 'The description given by its creator; may be empty.' }),
     events: t.field({
-      type: [WebhookEvent],
+      type: [WebhookEventType],
       description: 'The events that are sent, at least one.',
       extensions: { listSize: () => 14 } satisfies FieldExtensions,
       resolve: ({ events }) => [...events],
@@ -53,7 +53,13 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
     document: t.exposeString('document', {
       nullable: true,
       description:
-        'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies; null means the default bodies.',
+        'A GraphQL document of the schema of webhooks, `subscription { event { … } }`, whose result is the `data` of the bodies; null means the default bodies.',
+    }),
+    documentProblem: t.string({
+      nullable: true,
+      description:
+        'The reason why `document` no longer fits the schema of webhooks, so that default bodies are sent; null while it fits, and without a document.',
+      resolve: ({ document }, _args, { deps }) => (document !== null && deps.selections.findProblem(document)) || null,
     }),
     headerNames: t.field({
       type: ['String'],

@@ -9,7 +9,7 @@ import {
 } from '../../src/webhooks/subscriptions.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { Channel } from '../conversations/conversation.ts';
-import { WebhookEvent } from './event.ts';
+import { WebhookEventType } from './event.ts';
 import { WebhookSchedule, WebhookSubscriptionRef } from './subscription.ts';
 
 const WebhookHeaderInput = builder.inputType('WebhookHeaderInput', {
@@ -35,7 +35,7 @@ const descriptions = {
   channels: 'The channels of the conversations whose events are sent; an empty list means all channels.',
   schedule: 'The delays between delivery attempts; SHORT by default.',
   document:
-    'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent.',
+    'A GraphQL document of the schema of webhooks, served at `/graphql/webhooks.graphql`: `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent.',
   headers: `Custom headers, at most ${MAX_HEADERS}.`,
 };
 const storedDocument = ({ input }: Readonly<Record<string, unknown>>) => (input as { document?: unknown }).document;
@@ -51,7 +51,7 @@ builder.relayMutationField(
           'The id of the chatbot whose events are sent; if absent, the events of all chatbots and of the account.',
       }),
       url: t.string({ required: true, description: descriptions.url }),
-      events: t.field({ type: [WebhookEvent], required: true, description: descriptions.events }),
+      events: t.field({ type: [WebhookEventType], required: true, description: descriptions.events }),
       description: t.string({ description: descriptions.description }),
       channels: t.field({ type: [Channel], required: false, description: descriptions.channels }),
       schedule: t.field({ type: WebhookSchedule, required: false, description: descriptions.schedule }),
@@ -88,7 +88,7 @@ builder.relayMutationField(
     inputFields: (t) => ({
       id: t.id(subscriptionId),
       url: t.string({ description: descriptions.url }),
-      events: t.field({ type: [WebhookEvent], required: false, description: descriptions.events }),
+      events: t.field({ type: [WebhookEventType], required: false, description: descriptions.events }),
       description: t.string({ description: descriptions.description }),
       channels: t.field({ type: [Channel], required: false, description: descriptions.channels }),
       schedule: t.field({

@@ -101,6 +101,17 @@ query Search($chatbotId: ID!, $query: String!) {
 }
 `;
 
+const WEBHOOK_QUERY = `# See what a webhook would send for an event.
+# Documents have a schema of their own, which is at
+# /graphql/webhooks.graphql.
+query WebhookBody($document: String) {
+  dryRunWebhook(document: $document, sample: LEAD_CAPTURED) {
+    payload
+    payloadProblem
+  }
+}
+`;
+
 const QUESTION = 'How do I follow an answer while it is written?';
 
 /** The options of the GraphiQL page, whose initial tabs are a tour of the schema. */
@@ -121,6 +132,7 @@ export const graphiqlOptions: GraphiQLOptions = {
     tab(ASK_MUTATION, { input: { chatbotId: DEMO_CHATBOT_ID, content: QUESTION } }),
     tab(FOLLOW_SUBSCRIPTION, { messageId: '' }),
     tab(SEARCH_QUERY, { chatbotId: DEMO_CHATBOT_ID, query: QUESTION }),
+    tab(WEBHOOK_QUERY, { document: 'subscription { event { type at data } }' }),
   ],
 };
 

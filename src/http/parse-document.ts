@@ -8,6 +8,7 @@ import {
   parse,
   type Source,
 } from 'graphql';
+import { webhookSchema } from '../../schema/index.ts';
 import { QueryTooComplexError, RefusalError } from '../domain/errors.ts';
 
 /** The limits of an operation. They protect the gateway: a query of 300 bytes can select billions of items. */
@@ -40,25 +41,25 @@ export function parseWithinLimits(source: string | Source): DocumentNode {
   }
 }
 
-/** An operation of a document that is an argument of a field, with the schema against which it runs. */
-export interface EmbeddedOperation {
+/** An operation of a webhook document, with the schema against which it runs. */
+interface WebhookOperation {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
 }
 
 /**
- * Parses a document that is an argument of a field: the document of a webhook. Returns its subscriptions; none for an
- * invalid document, because the resolver will refuse it, as it refuses queries and mutations.
+ * Parses a webhook document that is an argument of a field. Returns its subscriptions; none for an invalid document,
+ * because the resolver will refuse it, as it refuses queries and mutations.
  */
-export function parseEmbeddedDocument(schema: GraphQLSchema, text: unknown): EmbeddedOperation[] {
+export function parseWebhookDocument(text: unknown): WebhookOperation[] {
   if (typeof text !== 'string') return [];
   try {
     const document = parseWithinLimits(text);
     return document.definitions
       .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
       .filter(({ operation }) => operation === OperationTypeNode.SUBSCRIPTION)
-      .map((operation) => ({ schema, document, operation }));
+      .map((operation) => ({ schema: webhookSchema, document, operation }));
   } catch (error) {
     if (error instanceof RefusalError || error instanceof GraphQLError) return [];
     throw error;

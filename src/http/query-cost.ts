@@ -3,7 +3,6 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
-  GraphQLError,
   type GraphQLField,
   type GraphQLSchema,
   getArgumentValues,
@@ -14,14 +13,12 @@ import {
   isListType,
   isObjectType,
   Kind,
-  type OperationDefinitionNode,
   SchemaMetaFieldDef,
   type SelectionSetNode,
   TypeMetaFieldDef,
 } from 'graphql';
-import { RefusalError } from '../domain/errors.ts';
 import { isLarge, maxBytesOf } from './field-sizes.ts';
-import { parseWithinLimits } from './parse-document.ts';
+import { parseWebhookDocument } from './parse-document.ts';
 
 /** The measured size of a selection. */
 export interface SelectionSize {
@@ -102,7 +99,7 @@ export function createSelectionMeter(
     const type = getNamedType(field.type);
     if (node.selectionSet === undefined || !isCompositeType(type)) {
       const large = isLarge(field) ? new Map([[`${parent.name}.${field.name}`, new Set([key])]]) : NO_LARGE_FIELDS;
-      const { fixed } = declaredCost(schema, field, node, variables);
+      const { fixed } = declaredCost(field, node, variables);
       return { ...EMPTY_SIZE, depth: 1, aliases, cost: fixed, bytes: key.length + maxBytesOf(field), large };
     }
     const inner = measure(node.selectionSet, type);
@@ -120,7 +117,7 @@ export function createSelectionMeter(
     inner: SelectionSize,
     keyBytes: number,
   ) {
-    const { listSize, fixed } = declaredCost(schema, field, node, variables);
+    const { listSize, fixed } = declaredCost(field, node, variables);
     const own = { cost: 1 + inner.cost + countExtraAliases(inner), bytes: OBJECT_BYTES + inner.bytes };
     if (!isListType(getNullableType(field.type))) {
       // A connection, or a single object.
@@ -138,7 +135,6 @@ export function createSelectionMeter(
 
 /** The list size and the fixed cost that the schema declares for a field with these arguments. */
 function declaredCost(
-  schema: GraphQLSchema,
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
   variables: Readonly<Record<string, unknown>>,
@@ -148,7 +144,7 @@ function declaredCost(
   const args = readsArgs ? getArgumentValues(field, node, variables) : {};
   const fixed =
     (typeof fixedCost === 'function' ? fixedCost(args) : 0) +
-    (typeof executedDocument === 'function' ? costOfDocument(schema, executedDocument(args)) : 0);
+    (typeof executedDocument === 'function' ? costOfWebhookDocument(executedDocument(args)) : 0);
   return { listSize: typeof listSize === 'function' ? Math.max(0, listSize(args)) : undefined, fixed };
 }
 
@@ -205,21 +201,12 @@ function countExtraAliases({ large }: SelectionSize): number {
   return extra;
 }
 
-/** The cost of a document that a field executes; 0 for an invalid document, because the resolver will refuse it. */
-function costOfDocument(schema: GraphQLSchema, text: unknown): number {
-  if (typeof text !== 'string') return 0;
-  try {
-    const document = parseWithinLimits(text);
-    const meter = createSelectionMeter(schema, document, {});
-    const operations = document.definitions.filter(
-      (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
-    );
-    return operations.reduce((sum, { operation, selectionSet }) => {
-      const root = schema.getRootType(operation);
-      return root == null ? sum : sum + meter.measure(selectionSet, root).cost;
-    }, 0);
-  } catch (error) {
-    if (error instanceof RefusalError || error instanceof GraphQLError) return 0;
-    throw error;
-  }
+/** The cost of a webhook document; 0 for an invalid one. */
+function costOfWebhookDocument(text: unknown): number {
+  return parseWebhookDocument(text).reduce((sum, { schema, document, operation }) => {
+    const root = schema.getSubscriptionType();
+    return root == null
+      ? sum
+      : sum + createSelectionMeter(schema, document, {}).measure(operation.selectionSet, root).cost;
+  }, 0);
 }

@@ -10,6 +10,7 @@ import { createOpenApiDocument, OPENAPI_PATH } from '../dialects/rest/openapi.ts
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { prepareGraphiql } from '../web/graphiql-page.ts';
 import { prepareReference } from '../web/reference-page.ts';
+import { SCHEMA_FILES } from '../web/schema-files.ts';
 import { prepareStaticDocument } from '../web/static-resources.ts';
 import {
   type AuthResult,
@@ -32,7 +33,7 @@ import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** The kinds of paths; also the labels in the metrics. */
-export type Route = 'graphql' | 'rest' | 'docs' | 'chat' | 'assets' | 'operator' | 'other';
+export type Route = 'graphql' | 'schema' | 'rest' | 'docs' | 'chat' | 'assets' | 'operator' | 'other';
 
 /** An HTTP request and its response. */
 export interface Exchange {
@@ -54,6 +55,7 @@ export interface Exchange {
 /** The kind of a path. */
 export function routeOf(path: string): Route {
   if (path === '/graphql' || path === '/graphql/') return 'graphql';
+  if (path.startsWith('/graphql/')) return 'schema';
   if (/^\/(api\/)?v1(\/|$)/.test(path)) return 'rest';
   if (/^\/docs(\/|$)/.test(path)) return 'docs';
   if (/^\/chat(\/|$)/.test(path)) return 'chat';
@@ -72,6 +74,7 @@ export function createRoutes(
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
   const chat = createChatRoute(deps);
+  const schemaFiles = new Map(SCHEMA_FILES.map(({ path, prepare }) => [path, createDocumentRoute(prepare)]));
   const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
   return {
     async graphql(exchange) {
@@ -79,6 +82,13 @@ export function createRoutes(
       // A browser cannot send a credential when it opens the page.
       await countAnonymousRequest(exchange);
       return graphiql.sendPage(exchange);
+    },
+    async schema(exchange) {
+      const { viewer } = await authenticateExchange(deps, exchange);
+      // These files reveal as much as introspection: see `useCredentialCheck`.
+      if (viewer === undefined && deps.config.isProduction) throw new UnauthenticatedError();
+      const send = schemaFiles.get(exchange.path);
+      return send === undefined ? sendRestError(exchange.response, 'NOT_FOUND') : send(exchange);
     },
     rest: createRestRoute(deps, executor, streams, countAnonymousRequest),
     async docs(exchange) {

@@ -19,7 +19,7 @@ import {
 import { argumentScopesOf, scopesOf } from '../../schema/scopes.ts';
 import { SCOPES, type Scope } from '../domain/entities.ts';
 import { ForbiddenError } from '../domain/errors.ts';
-import { parseEmbeddedDocument } from './parse-document.ts';
+import { parseWebhookDocument } from './parse-document.ts';
 
 type Variables = Readonly<Record<string, unknown>>;
 
@@ -178,7 +178,7 @@ class SelectionCollector {
     if (scopes.length > 0 && !this.#selections.has(key)) {
       this.#selections.set(key, { field: name, path, listNeeds: () => [scopes] });
     }
-    const listNeeds = createArgumentNeeds(this.#target.schema, field, node);
+    const listNeeds = createArgumentNeeds(field, node);
     if (listNeeds) this.#selections.set(`${name} ${path.join('.')}`, { field: name, path, listNeeds });
   }
 
@@ -215,7 +215,6 @@ class SelectionCollector {
 
 /** The function that lists the scopes that the arguments of a selected field need; undefined if none ever does. */
 function createArgumentNeeds(
-  schema: GraphQLSchema,
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
 ): ScopedSelection['listNeeds'] | undefined {
@@ -226,7 +225,7 @@ function createArgumentNeeds(
   return (variables) => {
     const args = getArgumentValues(field, node, variables);
     const own = listOwn?.(args) ?? [];
-    const operations = typeof getDocument === 'function' ? parseEmbeddedDocument(schema, getDocument(args)) : [];
+    const operations = typeof getDocument === 'function' ? parseWebhookDocument(getDocument(args)) : [];
     const needs = operations.flatMap((target) => findSelections(target).flatMap(({ listNeeds }) => listNeeds({})));
     return own.length > 0 ? [own, ...needs] : needs;
   };

@@ -8,7 +8,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { schema } from '../../schema/index.ts';
+import { webhookSchema as schema } from '../../schema/index.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/entities.ts';
@@ -105,13 +105,14 @@ function prepare(text: string): PreparedDocument {
 
 /** @throws QueryTooComplexError */
 function findProblemIn(document: DocumentNode): string | undefined {
-  const errors = validateWithErrorLimit(schema, document);
-  if (errors.length > 0) return errors.map(({ message }) => message).join(' ');
   const [operation, ...others] = document.definitions.filter(
     (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
   );
+  // Checked before the fields: an author who confuses the two schemas would only learn that a field is unknown.
   if (operation?.operation !== 'subscription' || others.length > 0) return SHAPE_RULE;
   if (rootFieldNamesOf(document, operation).some((name) => name !== 'event')) return SHAPE_RULE;
+  const errors = validateWithErrorLimit(schema, document);
+  if (errors.length > 0) return errors.map(({ message }) => message).join(' ');
   if (operation.variableDefinitions?.length) return 'Must have no variables: write the values in place.';
   measureOperation(schema, document, operation, {});
   return undefined;

@@ -130,7 +130,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
       conversationId: plainTexts.conversationId,
     });
     const document =
-      'subscription{event{...on ConversationStartedEvent{conversation{messages(first:30){nodes{content}}}}}}';
+      'subscription{event{...on ConversationStartedWebhook{conversation{messages(first:30){nodes{content}}}}}}';
     const { data, errors } = await gateway.graphql<{ dryRunWebhook: { payloadProblem: string } }>(
       'query($id:ID!,$document:String!){dryRunWebhook(eventId:$id,document:$document){payload payloadProblem}}',
       { id, document },

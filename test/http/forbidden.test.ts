@@ -61,7 +61,7 @@ describe('a key with MANAGE only', () => {
   });
 
   it.each(READS)('cannot test or save a webhook document that selects %s', async (selection) => {
-    const document = `subscription { event { ... on MessageReceivedEvent { conversation ${selection} } } }`;
+    const document = `subscription { event { ... on MessageReceivedWebhook { conversation ${selection} } } }`;
     const dryRun = await runOperation(
       'query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }',
       {

@@ -9,7 +9,7 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { schema } from '../../schema/index.ts';
+import { schema, webhookSchema } from '../../schema/index.ts';
 import { scopesOf } from '../../schema/scopes.ts';
 
 /** A schema element, with its description. */
@@ -34,10 +34,11 @@ function elementsOf(type: GraphQLNamedType): Element[] {
   return [type, ...inner.map(({ name, description }) => ({ name: `${type.name}.${name}`, description }))];
 }
 
-const types = Object.values(schema.getTypeMap()).filter(
+const SCHEMAS = [schema, webhookSchema];
+const types = [...new Set(SCHEMAS.flatMap((each) => Object.values(each.getTypeMap())))].filter(
   (type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type),
 );
-const elements = [{ name: 'schema', description: schema.description }, ...types.flatMap(elementsOf)];
+const elements = [...SCHEMAS.map(({ description }) => ({ name: 'schema', description })), ...types.flatMap(elementsOf)];
 
 describe('the schema', () => {
   it('describes itself and every type, field, argument, input field and enum value', () => {
@@ -48,6 +49,7 @@ describe('the schema', () => {
     expect(elements.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'Query.chatbots(first)',
+        'MessageCompletedWebhook.message',
         'schema',
         'CreateChatbotInput.slug',
         'Scope.READ',

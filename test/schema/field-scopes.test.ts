@@ -1,6 +1,7 @@
 import {
   type GraphQLNamedType,
   type GraphQLObjectType,
+  type GraphQLSchema,
   getNamedType,
   getOperationAST,
   getVariableValues,
@@ -10,17 +11,23 @@ import {
   parse,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { schema } from '../../schema/index.ts';
+import { schema, webhookSchema } from '../../schema/index.ts';
 import { scopesOf } from '../../schema/scopes.ts';
 import { SCOPES, type Scope } from '../../src/domain/entities.ts';
 import { ForbiddenError } from '../../src/domain/errors.ts';
 import { hasScopes, requireScopes } from '../../src/http/scopes.ts';
 
-const WEBHOOK_EVENTS = [
-  ...['LeadCapturedEvent', 'ConversationStartedEvent', 'MessageReceivedEvent', 'ConversationEscalatedEvent'],
-  ...['MessageCompletedEvent', 'MessageFailedEvent', 'MessageRatedEvent', 'ConversationAssignedEvent'],
-  ...['ConversationClosedEvent', 'HandoffEndedEvent', 'SourceDoneEvent', 'SourceFailedEvent', 'QuotaWarningEvent'],
-  ...['WebhookDisabledEvent', 'WebhookPayload'],
+const WEBHOOK_TYPES = [
+  ...['LeadCapturedWebhook', 'ConversationStartedWebhook', 'MessageReceivedWebhook', 'ConversationEscalatedWebhook'],
+  ...['MessageCompletedWebhook', 'MessageFailedWebhook', 'MessageRatedWebhook', 'ConversationAssignedWebhook'],
+  ...[
+    'ConversationClosedWebhook',
+    'HandoffEndedWebhook',
+    'SourceDoneWebhook',
+    'SourceFailedWebhook',
+    'QuotaWarningWebhook',
+  ],
+  ...['WebhookDisabledWebhook', 'WebhookPayload'],
 ];
 
 /** The fields by required scopes. If there are several scopes, one of them is enough. All other fields require none. */
@@ -30,12 +37,12 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
-    ...WEBHOOK_EVENTS.flatMap((type) => [`${type}.chatbot`, `${type}.data`]),
-    ...WEBHOOK_EVENTS.filter((type) => /^(Conversation|Handoff|Lead|Message)/.test(type)).map(
+    ...WEBHOOK_TYPES.flatMap((type) => [`${type}.chatbot`, `${type}.data`]),
+    ...WEBHOOK_TYPES.filter((type) => /^(Conversation|Handoff|Lead|Message)/.test(type)).map(
       (type) => `${type}.conversation`,
     ),
-    ...WEBHOOK_EVENTS.filter((type) => /^Message/.test(type)).map((type) => `${type}.message`),
-    ...['LeadCapturedEvent.lead', 'SourceDoneEvent.source', 'SourceFailedEvent.source'],
+    ...WEBHOOK_TYPES.filter((type) => /^Message/.test(type)).map((type) => `${type}.message`),
+    ...['LeadCapturedWebhook.lead', 'SourceDoneWebhook.source', 'SourceFailedWebhook.source'],
   ],
   'READ CHAT': [
     ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation'].map((name) => `Query.${name}`),
@@ -102,10 +109,16 @@ const ARGUMENTS: Readonly<Record<string, { readonly text: string; readonly scope
   updateWebhookSubscription: { text: '(input: { id: "1" })', scopes: SCOPES },
 };
 
-type OperationKind = 'query' | 'mutation' | 'subscription';
+/** A field of a root type of one of the two schemas. */
+interface RootField {
+  readonly graph: GraphQLSchema;
+  readonly kind: 'query' | 'mutation' | 'subscription';
+  readonly type: GraphQLObjectType;
+  readonly name: string;
+}
 
 /** Yields the shortest path to every field of every type that can be reached from a root field. */
-function* pathsFrom(kind: OperationKind, root: GraphQLObjectType, name: string): Generator<FieldPath> {
+function* pathsFrom({ graph, kind, type: root, name }: RootField): Generator<FieldPath> {
   type Position = { type: GraphQLNamedType; fields: string[]; open: string; close: string };
   const rootField = root.getFields()[name];
   if (rootField === undefined) throw new Error(`There is no ${name}.`);
@@ -123,7 +136,7 @@ function* pathsFrom(kind: OperationKind, root: GraphQLObjectType, name: string):
   for (let position = queue.shift(); position !== undefined; position = queue.shift()) {
     const { type, fields, open, close } = position;
     if (isAbstractType(type)) {
-      for (const member of schema.getPossibleTypes(type)) {
+      for (const member of graph.getPossibleTypes(type)) {
         enter({ type: member, fields, open: `${open} ... on ${member.name} {`, close: `} ${close}` });
       }
     }
@@ -146,15 +159,19 @@ function isSmallestSufficient(scopes: readonly Scope[], operation: Parameters<ty
 
 const ROOTS = (
   [
-    ['query', schema.getQueryType()],
-    ['mutation', schema.getMutationType()],
-    ['subscription', schema.getSubscriptionType()],
+    [schema, 'query', schema.getQueryType()],
+    [schema, 'mutation', schema.getMutationType()],
+    [schema, 'subscription', schema.getSubscriptionType()],
+    [webhookSchema, 'subscription', webhookSchema.getSubscriptionType()],
   ] as const
-).flatMap(([kind, type]) => (type ? Object.keys(type.getFields()).map((name) => ({ kind, type, name })) : []));
+).flatMap(([graph, kind, type]): RootField[] =>
+  type ? Object.keys(type.getFields()).map((name) => ({ graph, kind, type, name })) : [],
+);
 
 describe('the table of fields by scopes', () => {
   it('contains the scopes of every field', () => {
-    const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) || isInterfaceType(type));
+    const all = Object.values({ ...webhookSchema.getTypeMap(), ...schema.getTypeMap() });
+    const types = all.filter((type) => isObjectType(type) || isInterfaceType(type));
     const found = types.flatMap((type) =>
       Object.values(type.getFields()).flatMap((field) => {
         const scopes = scopesOf(field);
@@ -165,25 +182,25 @@ describe('the table of fields by scopes', () => {
     expect(found.toSorted()).toEqual(table.toSorted());
   });
 
-  it.each(ROOTS)('is enforced for every field below $kind $name, for any set of scopes', ({ kind, type, name }) => {
+  it.each(ROOTS)('is enforced for every field below $kind $name, for any set of scopes', (root) => {
     const wrong: unknown[] = [];
-    for (const { fields, document } of pathsFrom(kind, type, name)) {
+    for (const { fields, document } of pathsFrom(root)) {
       const parsed = parse(document, { noLocation: true });
       const operation = getOperationAST(parsed);
       if (operation == null) throw new Error(document);
       for (const scopes of SCOPE_SUBSETS) {
-        const needs = [...fields.map((field) => scopesByField.get(field)), ARGUMENTS[name]?.scopes];
+        const needs = [...fields.map((field) => scopesByField.get(field)), ARGUMENTS[root.name]?.scopes];
         const isAllowed = needs.every(
           (alternatives = scopes) =>
             alternatives === scopes || alternatives.some((scope) => scopes.includes(scope as Scope)),
         );
         let isAccepted = true;
         try {
-          requireScopes({ schema, document: parsed, operation }, new Set(scopes));
+          requireScopes({ schema: root.graph, document: parsed, operation }, new Set(scopes));
         } catch (error) {
           if (!(error instanceof ForbiddenError)) throw error;
           isAccepted = false;
-          if (!isSmallestSufficient(error.requiredScopes, { schema, document: parsed, operation })) {
+          if (!isSmallestSufficient(error.requiredScopes, { schema: root.graph, document: parsed, operation })) {
             wrong.push([document, error.requiredScopes]);
           }
         }
@@ -197,11 +214,13 @@ describe('the table of fields by scopes', () => {
     const contentFields =
       /^(Message\.(content|citations|reasoning|metadata)|Lead\.(name|email|phone|customData)|Passage\.text)$/;
     const scopes = new Set<Scope>(['MANAGE']);
-    const allowed = ROOTS.flatMap(({ kind, type, name }) => [...pathsFrom(kind, type, name)]).filter(({ document }) => {
+    const allowed = ROOTS.flatMap((root) =>
+      [...pathsFrom(root)].map((path) => ({ ...path, graph: root.graph })),
+    ).filter(({ graph, document }) => {
       const parsed = parse(document, { noLocation: true });
       const operation = getOperationAST(parsed);
       try {
-        if (operation != null) requireScopes({ schema, document: parsed, operation }, scopes);
+        if (operation != null) requireScopes({ schema: graph, document: parsed, operation }, scopes);
         return true;
       } catch {
         return false;

@@ -149,8 +149,6 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   // This subscription has no event until a delivery changes, so test/webhooks/deliveries.test.ts tests allowed keys.
   webhookDeliveries: { scopes: ['MANAGE'], operation: 'subscription { webhookDeliveries { id } }' },
   dryRunWebhook: { scopes: ['MANAGE'], operation: '{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }' },
-  // Only webhook documents can select this field.
-  event: { scopes: [], operation: 'subscription { event { id } }' },
   messageStream: {
     scopes: ['CHAT', 'READ'],
     operation: 'subscription { messageStream(messageId: "$reply") { __typename } }',

@@ -66,7 +66,7 @@ describe('GraphiQL', () => {
       const { page, hosts, problems } = await openBrowser();
       const user = createUser(page);
       await page.goto(`${gateway.url}/graphql`);
-      const tabs = ['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search'];
+      const tabs = ['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search', 'WebhookBody'];
       await expect.poll(user.readTabs, { timeout: 15_000 }).toEqual(tabs);
 
       // The user enters the key only once.

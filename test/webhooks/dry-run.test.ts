@@ -7,7 +7,7 @@ import { startWebhookGateway } from '../helpers/webhooks/gateway.ts';
 import { storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { runForForeignAndUnknownIds, textOfLength } from '../schema/support.ts';
 
-const DRY_RUN = `query ($document: String, $eventId: ID, $sample: WebhookEvent) {
+const DRY_RUN = `query ($document: String, $eventId: ID, $sample: WebhookEventType) {
   dryRunWebhook(document: $document, eventId: $eventId, sample: $sample) { payload payloadProblem }
 }`;
 
@@ -28,7 +28,7 @@ describe('dryRunWebhook', () => {
     const { read } = gateway.deps.db;
     const [row] = await read.selectFrom('webhook_events').select('id').execute();
     const [event] = await findWebhookEvents(read, gateway.accountId, [row?.id ?? '']);
-    const document = 'subscription { event { id ... on MessageReceivedEvent { message { content } } } }';
+    const document = 'subscription { event { id ... on MessageReceivedWebhook { message { content } } } }';
     const withDocument = await dryRun(gateway, { document, eventId: event?.id });
     expect(JSON.parse(withDocument.payload)).toEqual({
       event: 'message.received',
@@ -43,7 +43,7 @@ describe('dryRunWebhook', () => {
 
   it('returns null for an object that no longer exists', async () => {
     const gateway = await startWebhookGateway();
-    const document = 'subscription { event { ... on ConversationStartedEvent { conversation { id } } } }';
+    const document = 'subscription { event { ... on ConversationStartedWebhook { conversation { id } } } }';
     const event = await storeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: gateway.accountId });
     const { payload } = await dryRun(gateway, { document, eventId: event.id });
     expect(JSON.parse(payload).data).toEqual({ event: { conversation: null } });
@@ -64,12 +64,12 @@ describe('dryRunWebhook', () => {
       '{ webhookEvents { event sample } }',
     );
     for (const { event, sample } of data.webhookEvents) {
-      const document = 'subscription { event { __typename name data } }';
+      const document = 'subscription { event { __typename type data } }';
       const { payload, payloadProblem } = await dryRun(gateway, { document, sample: event });
       expect(payloadProblem).toBeNull();
       expect(JSON.parse(payload)).toEqual({
         ...sample,
-        data: { event: { __typename: expect.stringMatching(/Event$/), name: event, data: sample.data } },
+        data: { event: { __typename: expect.stringMatching(/Webhook$/), type: event, data: sample.data } },
       });
     }
   });

@@ -56,10 +56,10 @@ export type CreateWebhookSubscriptionInput = {
   chatbotId?: string | number | null | undefined;
   /** A description for people; at most 255 characters. */
   description?: string | null | undefined;
-  /** A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent. If absent, default bodies are sent. */
+  /** A GraphQL document of the schema of webhooks, served at `/graphql/webhooks.graphql`: `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent. If absent, default bodies are sent. */
   document?: string | null | undefined;
   /** The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`. */
-  events: Array<WebhookEvent>;
+  events: Array<WebhookEventType>;
   /** Custom headers, at most 10. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
   /** The delays between delivery attempts; SHORT by default. */
@@ -151,7 +151,7 @@ export type SendMessageInput = {
 /** The subscription and the type of the sample event. */
 export type SendTestWebhookInput = {
   /** The type of the sample event, which the subscription need not list. */
-  event: WebhookEvent;
+  event: WebhookEventType;
   /** The id of the subscription. */
   subscriptionId: string | number;
 };
@@ -197,10 +197,10 @@ export type UpdateWebhookSubscriptionInput = {
   channels?: Array<Channel> | null | undefined;
   /** A description for people; at most 255 characters. */
   description?: string | null | undefined;
-  /** A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent. Null removes it. */
+  /** A GraphQL document of the schema of webhooks, served at `/graphql/webhooks.graphql`: `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent. Null removes it. */
   document?: string | null | undefined;
   /** The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`. */
-  events?: Array<WebhookEvent> | null | undefined;
+  events?: Array<WebhookEventType> | null | undefined;
   /** Custom headers, at most 10. They replace all custom headers; an empty list removes them. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
   /** The id of the subscription. */
@@ -214,7 +214,7 @@ export type UpdateWebhookSubscriptionInput = {
 };
 
 /** An event that webhooks send. In bodies and in REST, `LEAD_CAPTURED` is `lead.captured`. */
-export type WebhookEvent =
+export type WebhookEventType =
   /** A conversation was assigned to a person, or unassigned: `assignee` is null then. */
   | 'CONVERSATION_ASSIGNED'
   /** A conversation was closed. */
@@ -376,9 +376,9 @@ export type ConversationEventsSubscription = { conversationEvents:
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, cursor: string, conversationId: string, at: string }
    };
 
-export type WebhookFragment = { id: string, url: string, description: string, events: Array<WebhookEvent>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null };
+export type WebhookFragment = { id: string, url: string, description: string, events: Array<WebhookEventType>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null };
 
-export type DeliveryFragment = { id: string, event: WebhookEvent, eventId: string, occurredAt: string, status: DeliveryStatus, payload: string | null, createdAt: string, nextAttemptAt: string | null, attemptCount: number, subscription: { id: string }, attempts: Array<{ number: number, at: string, durationMs: number, statusCode: number | null, error: string | null, response: string }> };
+export type DeliveryFragment = { id: string, event: WebhookEventType, eventId: string, occurredAt: string, status: DeliveryStatus, payload: string | null, createdAt: string, nextAttemptAt: string | null, attemptCount: number, subscription: { id: string }, attempts: Array<{ number: number, at: string, durationMs: number, statusCode: number | null, error: string | null, response: string }> };
 
 export type ListWebhooksQueryVariables = Exact<{
   first: number;
@@ -386,14 +386,14 @@ export type ListWebhooksQueryVariables = Exact<{
 }>;
 
 
-export type ListWebhooksQuery = { webhookSubscriptions: { nodes: Array<{ id: string, url: string, description: string, events: Array<WebhookEvent>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type ListWebhooksQuery = { webhookSubscriptions: { nodes: Array<{ id: string, url: string, description: string, events: Array<WebhookEventType>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type GetWebhookQueryVariables = Exact<{
   id: string | number;
 }>;
 
 
-export type GetWebhookQuery = { webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEvent>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } | null };
+export type GetWebhookQuery = { webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEventType>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } | null };
 
 export type ListWebhookDeliveriesQueryVariables = Exact<{
   id: string | number;
@@ -403,7 +403,7 @@ export type ListWebhookDeliveriesQueryVariables = Exact<{
 }>;
 
 
-export type ListWebhookDeliveriesQuery = { webhookSubscription: { deliveries: { nodes: Array<{ id: string, event: WebhookEvent, eventId: string, occurredAt: string, status: DeliveryStatus, payload: string | null, createdAt: string, nextAttemptAt: string | null, attemptCount: number, subscription: { id: string }, attempts: Array<{ number: number, at: string, durationMs: number, statusCode: number | null, error: string | null, response: string }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
+export type ListWebhookDeliveriesQuery = { webhookSubscription: { deliveries: { nodes: Array<{ id: string, event: WebhookEventType, eventId: string, occurredAt: string, status: DeliveryStatus, payload: string | null, createdAt: string, nextAttemptAt: string | null, attemptCount: number, subscription: { id: string }, attempts: Array<{ number: number, at: string, durationMs: number, statusCode: number | null, error: string | null, response: string }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CreateWebhookMutationVariables = Exact<{
   input: CreateWebhookSubscriptionInput;
@@ -411,7 +411,7 @@ export type CreateWebhookMutationVariables = Exact<{
 
 
 export type CreateWebhookMutation = { createWebhookSubscription:
-    | { __typename: 'CreateWebhookSubscriptionPayload', secret: string, webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEvent>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } }
+    | { __typename: 'CreateWebhookSubscriptionPayload', secret: string, webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEventType>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } }
     | { __typename: 'InvalidInputError', fields: Array<{ path: Array<string>, message: string }> }
     | { __typename: 'NotFoundError' }
    };
@@ -424,7 +424,7 @@ export type UpdateWebhookMutationVariables = Exact<{
 export type UpdateWebhookMutation = { updateWebhookSubscription:
     | { __typename: 'InvalidInputError', fields: Array<{ path: Array<string>, message: string }> }
     | { __typename: 'NotFoundError' }
-    | { __typename: 'UpdateWebhookSubscriptionPayload', webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEvent>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } }
+    | { __typename: 'UpdateWebhookSubscriptionPayload', webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEventType>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } }
    };
 
 export type DeleteWebhookMutationVariables = Exact<{
@@ -445,7 +445,7 @@ export type RotateWebhookSecretMutationVariables = Exact<{
 export type RotateWebhookSecretMutation = { rotateWebhookSecret:
     | { __typename: 'InvalidInputError', fields: Array<{ path: Array<string>, message: string }> }
     | { __typename: 'NotFoundError' }
-    | { __typename: 'RotateWebhookSecretPayload', secret: string, webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEvent>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } }
+    | { __typename: 'RotateWebhookSecretPayload', secret: string, webhookSubscription: { id: string, url: string, description: string, events: Array<WebhookEventType>, channels: Array<Channel> | null, schedule: WebhookSchedule, headerNames: Array<string>, isActive: boolean, disabledReason: string | null, failingSince: string | null, createdAt: string, updatedAt: string, chatbot: { id: string } | null } }
    };
 
 export type TestWebhookMutationVariables = Exact<{
@@ -456,7 +456,7 @@ export type TestWebhookMutationVariables = Exact<{
 export type TestWebhookMutation = { sendTestWebhook:
     | { __typename: 'InvalidInputError', fields: Array<{ path: Array<string>, message: string }> }
     | { __typename: 'NotFoundError' }
-    | { __typename: 'SendTestWebhookPayload', webhookDelivery: { id: string, event: WebhookEvent, eventId: string, occurredAt: string, status: DeliveryStatus, payload: string | null, createdAt: string, nextAttemptAt: string | null, attemptCount: number, subscription: { id: string }, attempts: Array<{ number: number, at: string, durationMs: number, statusCode: number | null, error: string | null, response: string }> } }
+    | { __typename: 'SendTestWebhookPayload', webhookDelivery: { id: string, event: WebhookEventType, eventId: string, occurredAt: string, status: DeliveryStatus, payload: string | null, createdAt: string, nextAttemptAt: string | null, attemptCount: number, subscription: { id: string }, attempts: Array<{ number: number, at: string, durationMs: number, statusCode: number | null, error: string | null, response: string }> } }
    };
 
 export const ChatbotSummaryFragmentDoc = {"kind":"Document","definitions":[{"kind":"FragmentDefinition","name":{"kind":"Name","value":"ChatbotSummary"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Chatbot"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"slug"}},{"kind":"Field","name":{"kind":"Name","value":"provider"}},{"kind":"Field","name":{"kind":"Name","value":"isActive"}},{"kind":"Field","name":{"kind":"Name","value":"createdAt"}}]}}]} as unknown as DocumentNode<ChatbotSummaryFragment, unknown>;
