@@ -1,7 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { generate } from '@graphql-codegen/cli';
-import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import {
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  isAbstractType,
+  isObjectType,
+  lexicographicSortSchema,
+  printSchema,
+} from 'graphql';
 import { schema, webhookSchema } from './schema/index.ts';
 
 /** A generated file. */
@@ -12,7 +19,8 @@ export interface GeneratedFile {
 }
 
 /**
- * Generates the committed files: the printed schemas, and the typed documents of the REST API and the chat page.
+ * Generates the committed files: the printed schemas, what caches of clients need to know about the public one, and the
+ * typed documents of the REST API and the chat page.
  */
 export async function generateFiles(): Promise<GeneratedFile[]> {
   const sorted = lexicographicSortSchema(schema);
@@ -20,6 +28,8 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
   return [
     { path: 'schema/schema.graphql', content: sdl },
     { path: 'schema/webhooks.graphql', content: printSdl(lexicographicSortSchema(webhookSchema)) },
+    { path: 'schema/possible-types.json', content: printJson(findPossibleTypes(sorted)) },
+    { path: 'schema/graphcache-keys.json', content: printJson(findGraphcacheKeys(sorted)) },
     { path: 'src/dialects/rest/documents.ts', content: await generateDocuments(sdl, 'src/dialects/rest') },
     // The chat page sends its documents as text, and needs no syntax trees.
     { path: 'src/web/chat/documents.ts', content: await generateDocuments(sdl, 'src/web/chat', 'string') },
@@ -27,6 +37,34 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
 }
 
 const printSdl = (graph: GraphQLSchema): string => `${printSchema(graph)}\n`;
+
+const printJson = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** The object types of each interface and union, for `possibleTypes` of Apollo Client. */
+function findPossibleTypes(graph: GraphQLSchema): Record<string, string[]> {
+  const abstractTypes = listTypes(graph).filter(isAbstractType);
+  return Object.fromEntries(
+    abstractTypes.map((type) => [
+      type.name,
+      graph
+        .getPossibleTypes(type)
+        .map(({ name }) => name)
+        .toSorted(),
+    ]),
+  );
+}
+
+/** Null for each object type without an id, which `keys` of urql's Graphcache must name. Roots are no entities. */
+function findGraphcacheKeys(graph: GraphQLSchema): Record<string, null> {
+  const roots = [graph.getQueryType(), graph.getMutationType(), graph.getSubscriptionType()];
+  const types = listTypes(graph).filter((type) => isObjectType(type) && !roots.includes(type) && !type.getFields().id);
+  return Object.fromEntries(types.map(({ name }) => [name, null]));
+}
+
+/** The types, without those of introspection. */
+function listTypes(graph: GraphQLSchema): GraphQLNamedType[] {
+  return Object.values(graph.getTypeMap()).filter(({ name }) => !name.startsWith('__'));
+}
 
 async function generateDocuments(sdl: string, folder: string, documentMode?: 'string'): Promise<string> {
   const files: { content: string }[] = await generate(

@@ -12,8 +12,8 @@ describe('codegen', () => {
   const contentOf = (path: string) => files.find((file) => file.path === path)?.content ?? '';
 
   it.each([
-    ...['schema/schema.graphql', 'schema/webhooks.graphql'],
-    ...['src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'],
+    ...['schema/schema.graphql', 'schema/webhooks.graphql', 'schema/possible-types.json'],
+    ...['schema/graphcache-keys.json', 'src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'],
   ])('has %s up to date', async (path) => {
     expect(contentOf(path)).toBe(await readFile(new URL(`../${path}`, import.meta.url), 'utf8'));
   });
@@ -26,6 +26,17 @@ describe('codegen', () => {
     expect(webhooks).not.toMatch(/^type (Account|Mutation|WebhookSubscription) /m);
     expect(published).toContain('enum WebhookEventType {');
     expect(published).not.toMatch(/\bWebhookPayload|Webhook implements/);
+  });
+
+  it('prints the members of interfaces and unions, and the types without an id', () => {
+    const possibleTypes = JSON.parse(contentOf('schema/possible-types.json'));
+    expect(possibleTypes.SendMessageResult).toContain('SendMessagePayload');
+    expect(possibleTypes.ConversationEvent).toContain('MessageDelta');
+    const keys = JSON.parse(contentOf('schema/graphcache-keys.json'));
+    expect(keys).toMatchObject({ PageInfo: null, SendMessagePayload: null, ConversationConnection: null });
+    for (const type of ['Query', 'Mutation', 'Subscription', 'Message', 'Node', '__Type']) {
+      expect(keys).not.toHaveProperty(type);
+    }
   });
 
   it('prints a sorted schema with descriptions and one newline at the end', () => {

@@ -14,6 +14,8 @@ const SDL_TYPE = 'text/plain; charset=utf-8';
 export const SCHEMA_FILES: readonly SchemaFile[] = [
   createSchemaFile('schema.graphql', SDL_TYPE),
   createSchemaFile('webhooks.graphql', SDL_TYPE),
+  createSchemaFile('possible-types.json', 'application/json'),
+  createSchemaFile('graphcache-keys.json', 'application/json'),
 ];
 
 function createSchemaFile(name: string, type: string): SchemaFile {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createKeyWith } from '../schema/support.ts';
 
-const FILES = ['schema.graphql', 'webhooks.graphql'];
+const FILES = ['schema.graphql', 'webhooks.graphql', 'possible-types.json', 'graphcache-keys.json'];
 
 describe.each(['development', 'production'])('the files for tools, in %s,', (environment) => {
   const isPublic = environment === 'development';
