@@ -163,6 +163,7 @@ async function fillConversation(
       error: null,
       createdAt: at,
       completedAt: at,
+      updatedAt: at,
     });
   }
 }

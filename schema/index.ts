@@ -14,6 +14,7 @@ import './conversations/attention.ts';
 import './messages/generation.ts';
 import './messages/message.ts';
 import './messages/branch.ts';
+import './messages/update.ts';
 import './conversations/activity.ts';
 import './conversations/handoff.ts';
 import './chatbots/lead.ts';

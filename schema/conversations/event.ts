@@ -65,7 +65,7 @@ const MESSAGE_EVENTS: Record<Exclude<MessageEvent['type'], 'MessageCreated'>, st
   MessageFailed: 'A reply has failed. The last event of its `messageStream`.',
   MessageStopped: 'A reply was stopped on request and keeps its text. The last event of its `messageStream`.',
   MessageInterrupted: 'A reply ended because its gateway process ended. The last event of its `messageStream`.',
-  MessageUpdated: 'The rating of a message has changed.',
+  MessageUpdated: 'The rating of a message, or the text of an AGENT message has changed.',
   BranchSelected: 'The branch of this message was selected. Clients read `messages` of the conversation again.',
   FollowUpsSuggested:
     'Suggested next questions are in `followUps` of the reply. The event follows the end of the reply, so `messageStream` does not send it.',

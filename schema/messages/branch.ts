@@ -1,14 +1,27 @@
 import { NotFoundError } from '../../src/domain/errors.ts';
 import { editMessage } from '../../src/messages/edit-message.ts';
+import { MAX_SIBLINGS } from '../../src/messages/fork.ts';
 import { regenerateMessage } from '../../src/messages/regenerate-message.ts';
 import { selectBranch } from '../../src/messages/select-branch.ts';
+import { parentKeyOf } from '../../src/store/loaders.ts';
 import { pageOf } from '../../src/store/pages.ts';
-import { builder } from '../builder.ts';
+import { builder, type FieldExtensions } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { MessageConnection, MessageRef } from '../conversations/conversation.ts';
 import { conversationPayload, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
 import { messageContent, REPLY_ERRORS, whenBusy } from './message.ts';
+
+builder.objectField(MessageRef, 'siblings', (t) =>
+  t.field({
+    type: [MessageRef],
+    authScopes: CONTENT_SCOPES,
+    description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`; a private note alone. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
+    extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
+    resolve: (message, _args, { loaders }) =>
+      message.isPrivate ? [message] : loaders.childMessages.load(parentKeyOf(message)),
+  }),
+);
 
 builder.objectField(MessageRef, 'replies', (t) =>
   t.connection(

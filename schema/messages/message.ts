@@ -14,13 +14,11 @@ import {
   requireFound,
 } from '../../src/domain/errors.ts';
 import { MAX_CITATIONS, MAX_FOLLOW_UPS } from '../../src/domain/shared-limits.ts';
-import { MAX_SIBLINGS } from '../../src/messages/fork.ts';
 import { rateMessage } from '../../src/messages/rate-message.ts';
 import { sendMessage } from '../../src/messages/send-message.ts';
 import { stopMessage } from '../../src/messages/stop-message.ts';
 import { currentTextOf } from '../../src/replies/current-text.ts';
 import type { WhenBusy } from '../../src/replies/enqueue-reply.ts';
-import { parentKeyOf } from '../../src/store/loaders.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
@@ -124,14 +122,6 @@ MessageRef.implement({
       resolve: async (message, _args, { loaders }) =>
         message.parentId === null ? null : ((await loaders.message.load(message.parentId)) ?? null),
     }),
-    siblings: t.field({
-      type: [MessageRef],
-      authScopes: CONTENT_SCOPES,
-      description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`; a private note alone. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
-      extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
-      resolve: (message, _args, { loaders }) =>
-        message.isPrivate ? [message] : loaders.childMessages.load(parentKeyOf(message)),
-    }),
     isShown: t.exposeBoolean('isShown', {
       description: 'True if the message is on the selected branch of its conversation.',
     }),
@@ -163,6 +153,11 @@ MessageRef.implement({
       type: 'DateTime',
       nullable: true,
       description: 'The time when the message was complete; for a reply, when it ended. Null until then.',
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description:
+        'The time of the last change: when the message was stored, when a reply ended, or when its text, rating or follow-ups last changed.',
     }),
   }),
 });

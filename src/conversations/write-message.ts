@@ -60,6 +60,7 @@ export async function writeMessage(
     error: null,
     createdAt: at,
     completedAt: status === 'COMPLETED' ? at : null,
+    updatedAt: at,
   };
   await insertMessage(trx, message, fields.nodeId);
   const created = { type: 'MessageCreated', messageId: message.id, conversationId, status, at } as const;

@@ -286,4 +286,6 @@ export interface Message {
   readonly error: MessageFailure | null;
   readonly createdAt: Timestamp;
   readonly completedAt: Timestamp | null;
+  /** When the message was created, ended, or got another text, rating or follow-ups: the last of these times. */
+  readonly updatedAt: Timestamp;
 }

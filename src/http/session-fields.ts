@@ -71,6 +71,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Message: [
     ...['authorName', 'citations', 'completedAt', 'content', 'conversation', 'createdAt', 'error', 'finishReason'],
     ...['followUps', 'id', 'isPrivate', 'isShown', 'parent', 'rating', 'replies', 'role', 'siblings', 'status'],
+    'updatedAt',
   ],
   MessageError: ['code', 'message'],
   Citation: ['end', 'passage', 'quote', 'start', 'title', 'url'],

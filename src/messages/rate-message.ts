@@ -7,7 +7,7 @@ import type { Message, Rating } from '../domain/entities.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { appendEvent } from '../store/events.ts';
-import { setRating } from '../store/messages.ts';
+import { updateMessage } from '../store/messages.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
@@ -28,11 +28,11 @@ export async function rateMessage(
     const { accountId, chatbotId, id: conversationId } = conversation;
     const { id: messageId, status } = message;
     const at = toTimestamp(deps.clock.now());
-    await setRating(trx, accountId, messageId, rating);
+    await updateMessage(trx, message, { rating }, at);
     await enqueueEvents(trx, { accountId, chatbotId, at }, [messageRated(conversation, messageId, rating)]);
     const updated = { type: 'MessageUpdated', conversationId, messageId, status, at } as const;
     const events = message.rating === rating ? [] : [await appendEvent(trx, accountId, updated)];
-    return { rated: { ...message, rating }, events };
+    return { rated: { ...message, rating, updatedAt: at }, events };
   });
   publishEvents(deps.bus, events);
   return rated;

@@ -10,7 +10,7 @@ import { findChatbot } from '../store/chatbots.ts';
 import { lockConversation } from '../store/conversations.ts';
 import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 import { appendEvent } from '../store/events.ts';
-import { addUsage, findMessage, setFollowUps } from '../store/messages.ts';
+import { addUsage, findMessage, updateMessage } from '../store/messages.ts';
 import { addDailyUsage } from '../store/usage.ts';
 import { recordUsageMetrics } from './generation-state.ts';
 
@@ -94,7 +94,7 @@ async function storeSuggestions(
     if (isCounted || stored.followUps.length > 0) return [];
     const suggested = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
     const events = questions.length === 0 ? [] : [await appendEvent(trx, accountId, suggested)];
-    if (questions.length > 0) await setFollowUps(trx, accountId, messageId, questions);
+    if (questions.length > 0) await updateMessage(trx, reply, { followUps: questions }, at);
     if (usage !== null) {
       await addUsage(trx, reply, usage, priceNano);
       await addDailyUsage(trx, reply, { chatbotId: conversation.chatbotId, messages: 0, usage, priceNano });

@@ -1,7 +1,8 @@
 import type { Selectable } from 'kysely';
-import type { Citation, Message, Rating } from '../domain/entities.ts';
+import type { Citation, Message } from '../domain/entities.ts';
 import type { MessageFailure } from '../domain/failures.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
 import type { Generation, TokenUsage } from '../domain/usage.ts';
 import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
@@ -46,9 +47,19 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
     .execute();
 }
 
-/** Sets the rating of a message. */
-export async function setRating(trx: Queryable, accountId: string, id: string, rating: Rating): Promise<void> {
-  await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
+/** Stores changed fields of a message. */
+export async function updateMessage(
+  trx: Queryable,
+  { id, accountId }: Pick<Message, 'id' | 'accountId'>,
+  { followUps, ...fields }: Partial<Pick<Message, 'content' | 'rating' | 'followUps'>>,
+  at: Timestamp,
+): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ ...fields, ...(followUps && { follow_ups: toJson(followUps) }), updated_at: at })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
 }
 
 /** Adds to the usage and the price of a finished reply. If either price is unknown, the total price is unknown. */
@@ -67,22 +78,6 @@ export async function addUsage(
       reasoning_tokens: row('reasoning_tokens', '+', usage.reasoningTokens),
       price_nano: priceNano === null ? null : row('price_nano', '+', priceNano),
     }))
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .execute();
-}
-
-/** Stores the follow-up questions suggested after a reply. */
-export async function setFollowUps(
-  trx: Queryable,
-  accountId: string,
-  id: string,
-  questions: readonly string[],
-): Promise<void> {
-  const follow_ups = toJson(questions);
-  await trx
-    .updateTable('messages')
-    .set({ follow_ups })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .execute();
@@ -252,6 +247,7 @@ export function toMessage(row: Selectable<MessageRow>): Message {
     error: row.error && fromJson<MessageFailure>(row.error),
     createdAt: row.created_at,
     completedAt: row.completed_at,
+    updatedAt: latestOf(row.completed_at ?? row.created_at, row.updated_at),
   };
 }
 
@@ -270,6 +266,9 @@ export function toUsageColumns(usage: TokenUsage | null, generation: Generation 
     model_attempts: generation?.attempts ?? null,
   } satisfies Partial<MessageRow>;
 }
+
+/** The end of a reply does not write `updated_at`, which may be the time of an earlier change. */
+const latestOf = (at: Timestamp, other: Timestamp | null) => (other !== null && other > at ? other : at);
 
 function toUsage(row: Selectable<MessageRow>): TokenUsage | null {
   if (row.input_tokens === null || row.output_tokens === null) return null;

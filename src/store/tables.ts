@@ -131,6 +131,8 @@ export interface MessageRow {
   api_key_id: string | null;
   rating: Rating | null;
   parent_id: string | null;
+  /** When the text, the rating or the follow-ups last changed; null if they have not changed. */
+  updated_at: Timestamp | null;
   /** The earlier version that the message replaced on the branch that its conversation showed. */
   replaces_id: string | null;
   /** Whether the message is on the branch that its conversation shows. */

@@ -97,6 +97,7 @@ export async function insertLargeConversation(
         error: null,
         createdAt: at,
         completedAt: at,
+        updatedAt: at,
       });
     }
   });

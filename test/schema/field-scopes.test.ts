@@ -73,7 +73,13 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   'CHAT MANAGE': ['Mutation.closeConversation', 'Mutation.escalateConversation', 'Mutation.setTyping'],
   MANAGE: [
     ...[
-      ...['assignConversation', 'handBackConversation', 'markConversationRead', 'sendAgentMessage'],
+      ...[
+        'assignConversation',
+        'handBackConversation',
+        'markConversationRead',
+        'sendAgentMessage',
+        'updateAgentMessage',
+      ],
       ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],

@@ -82,6 +82,10 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['MANAGE'],
     operation: 'mutation { sendAgentMessage(input: { conversationId: "1", content: "a" }) { __typename } }',
   },
+  updateAgentMessage: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { updateAgentMessage(input: { id: "1", content: "a" }) { __typename } }',
+  },
   handBackConversation: {
     scopes: ['MANAGE'],
     operation: 'mutation { handBackConversation(input: { conversationId: "1" }) { __typename } }',
