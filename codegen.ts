@@ -77,7 +77,7 @@ async function generateDocuments(sdl: string, folder: string, documentMode?: 'st
         [`${folder}/documents.ts`]: {
           plugins: ['typescript-operations', 'typed-document-node'],
           config: {
-            scalars: { DateTime: 'string', JSON: 'unknown' },
+            scalars: { DateTime: 'string', Date: 'string', BigInt: 'number | string', JSON: 'unknown' },
             strictScalars: true,
             useTypeImports: true,
             ...(documentMode && { documentMode, pureMagicComment: true }),

@@ -29,6 +29,8 @@ interface SchemaTypes {
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Timestamp; Output: Timestamp };
+    Date: { Input: string; Output: string };
+    BigInt: { Input: bigint; Output: bigint };
     JSON: { Input: unknown; Output: unknown };
   };
 }

@@ -22,6 +22,33 @@ builder.scalarType('DateTime', {
   },
 });
 
+builder.scalarType('Date', {
+  description: 'A day of the calendar, `YYYY-MM-DD`, such as `2026-03-15`.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339#section-5.6',
+  serialize: (value) => value,
+  parseValue: (value) => {
+    // `Date.parse` accepts the 30th of February.
+    const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) ? Date.parse(value) : Number.NaN;
+    if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== value) {
+      throw new GraphQLError('Date must be a day of the form YYYY-MM-DD.');
+    }
+    return value;
+  },
+});
+
+builder.scalarType('BigInt', {
+  description:
+    'An integer of any size: a JSON number up to 9,007,199,254,740,991 in either direction, which programs read exactly, and beyond that a string of digits.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-6',
+  serialize: (value) => {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  },
+  parseValue: () => {
+    throw new GraphQLError('BigInt is not an input.');
+  },
+});
+
 builder.scalarType('JSON', {
   description: 'Any JSON value, nested at most 32 levels deep.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',

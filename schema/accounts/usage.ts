@@ -4,6 +4,7 @@ import { BadUserInputError } from '../../src/domain/errors.ts';
 import { type IdKind, parseId } from '../../src/domain/ids.ts';
 import { monthOf } from '../../src/domain/time.ts';
 import type { UsageCounts } from '../../src/domain/usage.ts';
+import { MAX_PERIOD_DAYS, periodOfDays, periodOfMonth, type UsagePeriod } from '../../src/domain/usage-period.ts';
 import { countReservedReplies } from '../../src/store/usage.ts';
 import {
   listUsageDays,
@@ -22,68 +23,58 @@ import { ApiKeyRef } from './api-key.ts';
 import { QuotaWarningRef } from './quota-warning.ts';
 import { AccountRef } from './viewer.ts';
 
-/** One month's usage by the replies that match `filter`. Resolvers read its days, shares and warnings on demand. */
+/** The usage in a period by the replies that match `filter`. Resolvers read its days, shares and warnings on demand. */
 interface Usage extends UsageCounts {
   readonly accountId: string;
   readonly filter: UsageFilter;
-  /** The number of replies that count against the quota; null if `filter` selects only a part of the account. */
-  readonly reservedReplies: number | null;
+  /** The number of replies that count against the quota; null if `filter` selects less than a month of the account. */
+  readonly reservedReplies: bigint | null;
 }
 
-const MAX_DAYS = 31;
 const DEFAULT_SHARES = 20;
 const MAX_SHARES = 100;
 /** The cost of reading all messages of a chatbot in a month: two such reads in one operation exceed the limit. */
 const VISITORS_COST = 5_000;
-
-/** The maximum of a GraphQL `Int`. A busy account may use more tokens, and its query must not fail. */
-const MAX_INT = 2 ** 31 - 1;
-const toInt = (count: number): number => Math.min(count, MAX_INT);
-const CAP_NOTE = `Capped at ${MAX_INT.toLocaleString('en')}; the counts of each of the \`days\` are capped separately.`;
+const MAX_VISITOR_DAYS = 31;
 
 const ENDED_REPLIES = 'The number of replies that have ended, including those that failed after they began.';
 
 const UsageCountsRef = builder.interfaceRef<UsageCounts>('UsageCounts').implement({
   description: 'The usage of a set of replies.',
-  fields: (t) => ({
-    messages: t.int({ description: ENDED_REPLIES, resolve: ({ messages }) => toInt(messages) }),
-    inputTokens: t.int({
-      description: `The tokens of prompts. ${CAP_NOTE}`,
-      resolve: ({ inputTokens }) => toInt(inputTokens),
-    }),
-    cachedTokens: t.int({
-      description: `The part of \`inputTokens\` that came from a provider's cache. ${CAP_NOTE}`,
-      resolve: ({ cachedTokens }) => toInt(cachedTokens),
-    }),
-    outputTokens: t.int({
-      description: `The tokens that models wrote. ${CAP_NOTE}`,
-      resolve: ({ outputTokens }) => toInt(outputTokens),
-    }),
-    reasoningTokens: t.int({
-      description: `The part of \`outputTokens\` that was reasoning. ${CAP_NOTE}`,
-      resolve: ({ reasoningTokens }) => toInt(reasoningTokens),
-    }),
-    priceUsd: t.float({
-      nullable: true,
-      authScopes: { $any: { READ: true, MANAGE: true } },
-      description:
-        'The price in US dollars of the replies with a known price; null if there are replies and none has a known price. Needs `READ` or `MANAGE`.',
-      resolve: ({ messages, priceNano, unpricedMessages }) =>
-        messages > 0 && messages === unpricedMessages ? null : toUsd(priceNano),
-    }),
-    unpricedMessages: t.int({
-      description: 'The number of replies without a known price.',
-      resolve: ({ unpricedMessages }) => toInt(unpricedMessages),
-    }),
-  }),
+  fields: (t) => {
+    const count = (name: Exclude<keyof UsageCounts, 'priceNano'>, description: string) =>
+      t.field({ type: 'BigInt', description, resolve: (counts) => counts[name] });
+    return {
+      messages: count('messages', ENDED_REPLIES),
+      inputTokens: count('inputTokens', 'The tokens of prompts.'),
+      cachedTokens: count('cachedTokens', "The part of `inputTokens` that came from a provider's cache."),
+      outputTokens: count('outputTokens', 'The tokens that models wrote, reasoning included.'),
+      reasoningTokens: count('reasoningTokens', 'The part of `outputTokens` that was reasoning.'),
+      priceUsd: t.float({
+        nullable: true,
+        authScopes: { $any: { READ: true, MANAGE: true } },
+        description:
+          'The price in US dollars of the replies with a known price; null if there are replies and none has a known price. Needs `READ` or `MANAGE`.',
+        resolve: ({ messages, priceNano, unpricedMessages }) =>
+          messages > 0n && messages === unpricedMessages ? null : toUsd(Number(priceNano)),
+      }),
+      unpricedMessages: count('unpricedMessages', 'The number of replies without a known price.'),
+      answered: count('answered', 'The number of completed replies whose `outcome` is ANSWERED.'),
+      unsure: count('unsure', 'The number of completed replies whose `outcome` is UNSURE.'),
+      fallbacks: count('fallbacks', 'The number of completed replies whose `outcome` is FALLBACK.'),
+      ratedUp: count('ratedUp', 'The number of replies whose current rating is UP, whenever they were rated.'),
+      ratedDown: count('ratedDown', 'The number of replies whose current rating is DOWN, whenever they were rated.'),
+    };
+  },
 });
 
 const UsageDay = builder.objectRef<UsageShare>('UsageDay').implement({
   description: 'The usage of one day.',
   interfaces: [UsageCountsRef],
   fields: (t) => ({
-    day: t.exposeString('key', {
-      description: 'The day in UTC, `YYYY-MM-DD`, on which the replies were requested.',
+    day: t.expose('key', {
+      type: 'Date',
+      description: 'The day on which the replies were requested, in the time zone of the range, or in UTC.',
     }),
   }),
 });
@@ -123,13 +114,18 @@ const UsageDimension = builder.enumType('UsageDimension', {
 });
 
 const UsageRef = builder.objectRef<Usage>('Usage').implement({
-  description: 'The usage of an account in one month.',
+  description: 'The usage of an account in one month or in a range of days.',
   interfaces: [UsageCountsRef],
   fields: (t) => ({
-    month: t.string({ description: 'The month in UTC, `YYYY-MM`.', resolve: ({ filter }) => filter.month }),
-    messages: t.int({
-      description: `The number of replies that count against the quota, unfinished ones included. With a filter by chatbot, API key or visitor: ${ENDED_REPLIES.charAt(0).toLowerCase()}${ENDED_REPLIES.slice(1)}`,
-      resolve: ({ reservedReplies, messages }) => toInt(reservedReplies ?? messages),
+    month: t.string({
+      nullable: true,
+      description: 'The month in UTC, `YYYY-MM`; null for a range of days.',
+      resolve: ({ filter }) => filter.period.month,
+    }),
+    messages: t.field({
+      type: 'BigInt',
+      description: `The number of replies that count against the quota, unfinished ones included. For a range of days, and with a filter by chatbot, API key or visitor: ${ENDED_REPLIES.charAt(0).toLowerCase()}${ENDED_REPLIES.slice(1)}`,
+      resolve: ({ reservedReplies, messages }) => reservedReplies ?? messages,
     }),
     limit: t.int({
       nullable: true,
@@ -139,15 +135,16 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
     warnings: t.field({
       type: [QuotaWarningRef],
       authScopes: { MANAGE: true },
-      description: `The quota warnings of this month, oldest first; at most ${WARNING_PERCENTAGES.length}. Needs \`MANAGE\`.`,
+      description: `The quota warnings of this month, oldest first; at most ${WARNING_PERCENTAGES.length}. Empty for a range of days. Needs \`MANAGE\`.`,
       extensions: { listSize: () => WARNING_PERCENTAGES.length } satisfies FieldExtensions,
-      resolve: ({ accountId, filter }, _args, { deps }) => listWarningEvents(deps, accountId, filter.month),
+      resolve: ({ accountId, filter: { period } }, _args, { deps }) =>
+        period.month === null ? [] : listWarningEvents(deps, accountId, period.month),
     }),
     days: t.field({
       type: [UsageDay],
       authScopes: { $any: { READ: true, MANAGE: true } },
-      description: `The usage of each day with a reply; at most ${MAX_DAYS}. Needs \`READ\` or \`MANAGE\`.`,
-      extensions: { listSize: () => MAX_DAYS } satisfies FieldExtensions,
+      description: `The usage of each day with a reply; at most ${MAX_PERIOD_DAYS}. Needs \`READ\` or \`MANAGE\`.`,
+      extensions: { listSize: () => MAX_PERIOD_DAYS } satisfies FieldExtensions,
       resolve: ({ accountId, filter }, _args, { deps }) => listUsageDays(deps.db.read, accountId, filter),
     }),
     top: t.field({
@@ -160,7 +157,7 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
           type: UsageDimension,
           required: true,
           defaultValue: 'chatbot_id',
-          description: 'The dimension; VISITOR needs a `chatbotId` in `usage`.',
+          description: `The dimension; VISITOR needs a \`chatbotId\` in \`usage\`, and a month or at most ${MAX_VISITOR_DAYS} days.`,
         }),
         first: t.arg.int({
           defaultValue: DEFAULT_SHARES,
@@ -177,6 +174,9 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
           throw new BadUserInputError(`\`first\` must be between 0 and ${MAX_SHARES}.`);
         }
         if (by === 'visitor') requireChatbot(filter);
+        if (by === 'visitor' && filter.period.dayCount > MAX_VISITOR_DAYS) {
+          throw new BadUserInputError(`Shares by visitor need a range of at most ${MAX_VISITOR_DAYS} days.`);
+        }
         const shares = await listUsageShares(deps.db.read, accountId, filter, { by, limit });
         return shares.map((share) => ({ ...share, by }));
       },
@@ -188,24 +188,32 @@ builder.objectField(AccountRef, 'usage', (t) =>
   t.field({
     type: UsageRef,
     description:
-      'The usage of one month, of the whole account or of one chatbot, API key or visitor. An unknown id has no usage.',
+      'The usage of one month, or of a range of days, of the whole account or of one chatbot, API key or visitor. An unknown id has no usage.',
     args: {
-      month: t.arg.string({ description: 'The month in UTC, `YYYY-MM`; by default the current month.' }),
+      month: t.arg.string({
+        description: 'The month in UTC, `YYYY-MM`; by default the current month. Not with `from` and `to`.',
+      }),
+      from: t.arg({ type: 'Date', description: 'The first day of a range. Only with `to`.' }),
+      to: t.arg({
+        type: 'Date',
+        description: `The last day of the range, inclusive; the range has at most ${MAX_PERIOD_DAYS} days. Only with \`from\`.`,
+      }),
+      timeZone: t.arg.string({
+        description:
+          'The time zone of the days, by its IANA name, such as `Europe/Berlin`; by default UTC. Only with `from` and `to`.',
+      }),
       chatbotId: t.arg.id({ description: 'The id of a chatbot, possibly deleted: only its replies count.' }),
       apiKeyId: t.arg.id({ description: 'The id of an API key: only replies requested with it count.' }),
       visitor: t.arg.string({
         description: 'The `sessionId` of a conversation: only its replies count. Only with `chatbotId`.',
       }),
     },
-    resolve: (account, { month, ...filterArgs }, context) => {
-      if (month != null && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
-        throw new BadUserInputError('`month` must be of the form YYYY-MM.');
-      }
+    resolve: (account, args, context) => {
       const filter = {
-        month: month ?? monthOf(context.deps.clock.now()),
-        chatbotId: readId('chatbot', filterArgs.chatbotId),
-        apiKeyId: readId('apiKey', filterArgs.apiKeyId),
-        visitor: filterArgs.visitor ?? undefined,
+        period: readPeriod(args, context.deps.clock.now()),
+        chatbotId: readId('chatbot', args.chatbotId),
+        apiKeyId: readId('apiKey', args.apiKeyId),
+        visitor: args.visitor ?? undefined,
       };
       if (filter.visitor !== undefined) requireChatbot(filter);
       return readUsage(context, account, filter);
@@ -213,12 +221,29 @@ builder.objectField(AccountRef, 'usage', (t) =>
   }),
 );
 
+/** The arguments that choose a period. */
+type PeriodArgs = Partial<Record<'month' | 'from' | 'to' | 'timeZone', string | null | undefined>>;
+
+/** @throws BadUserInputError */
+function readPeriod({ month, from, to, timeZone }: PeriodArgs, now: number): UsagePeriod {
+  if (from != null && to != null && month == null) return periodOfDays({ from, to, timeZone: timeZone ?? 'UTC' });
+  if (from != null || to != null) {
+    throw new BadUserInputError('A period is a `month`, or the days `from` and `to`.');
+  }
+  if (timeZone != null) throw new BadUserInputError('`timeZone` needs `from` and `to`: a month is a month in UTC.');
+  if (month != null && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
+    throw new BadUserInputError('`month` must be of the form YYYY-MM.');
+  }
+  return periodOfMonth(month ?? monthOf(now));
+}
+
 async function readUsage({ deps }: GraphContext, account: Account, filter: UsageFilter): Promise<Usage> {
   const { id: accountId } = account;
-  const isWholeAccount = filter.chatbotId === undefined && filter.apiKeyId === undefined;
+  const { month } = filter.period;
+  const isWholeMonth = month !== null && filter.chatbotId === undefined && filter.apiKeyId === undefined;
   return {
     ...(await sumUsage(deps.db.read, accountId, filter)),
-    reservedReplies: isWholeAccount ? await countReservedReplies(deps.db.read, accountId, filter.month) : null,
+    reservedReplies: isWholeMonth ? BigInt(await countReservedReplies(deps.db.read, accountId, month)) : null,
     accountId,
     filter,
   };

@@ -37,13 +37,27 @@ export interface ModelAttempt extends ModelName {
   readonly durationMs: number;
 }
 
-/** The usage of finished replies, including failed replies, because a failed reply may have a price. */
-export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
-  readonly messages: number;
+/**
+ * The usage of finished replies, including failed replies, because a failed reply may have a price. The counts are
+ * `bigint`, because the tokens of an account may exceed the integers that a number represents exactly.
+ */
+export interface UsageCounts {
+  readonly messages: bigint;
+  readonly inputTokens: bigint;
+  readonly cachedTokens: bigint;
+  readonly outputTokens: bigint;
+  readonly reasoningTokens: bigint;
   /** The total price in billionths of a US dollar, of the replies whose price is known. */
-  readonly priceNano: number;
+  readonly priceNano: bigint;
   /** The number of replies without a known price. */
-  readonly unpricedMessages: number;
+  readonly unpricedMessages: bigint;
+  /** The numbers of replies by their outcome. */
+  readonly answered: bigint;
+  readonly unsure: bigint;
+  readonly fallbacks: bigint;
+  /** The numbers of replies by their current rating. */
+  readonly ratedUp: bigint;
+  readonly ratedDown: bigint;
 }
 
 /** An account has used a percentage of its month's quota; sent once per month and percentage. */

@@ -47,6 +47,7 @@ const MAX_BYTES: Readonly<Record<string, number>> = {
   response: 1_024,
   description: 1_000,
   message: 1_000,
+  detail: 1_000,
   error: 1_000,
   reason: 1_000,
   query: 32_000,

@@ -8,6 +8,7 @@ import { InvalidInputError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { appendEvent } from '../store/events.ts';
 import { updateMessage } from '../store/messages.ts';
+import { countRating } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
@@ -32,6 +33,7 @@ export async function rateMessage(
     await enqueueEvents(trx, { accountId, chatbotId, at }, [messageRated(conversation, messageId, rating)]);
     const updated = { type: 'MessageUpdated', conversationId, messageId, status, at } as const;
     const events = message.rating === rating ? [] : [await appendEvent(trx, accountId, updated)];
+    await countRating(trx, message, chatbotId, rating);
     return { rated: { ...message, rating, updatedAt: at }, events };
   });
   publishEvents(deps.bus, events);

@@ -9,7 +9,7 @@ import { recountUnread } from '../store/inbox/unread.ts';
 import { listOpenReplies, type ReplyEnd, startReply, writeReplyEnd } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { isChatbotActive } from '../store/unowned-replies.ts';
-import { addDailyUsage, releaseReply } from '../store/usage.ts';
+import { addUsageCounts, releaseReply, toUsageCounts } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
@@ -40,7 +40,10 @@ export async function storeReplyEnd(
   const { usage, generation } = end;
   if (usage !== null || end.content !== '') {
     const priceNano = generation?.priceNano ?? null;
-    await addDailyUsage(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
+    await addUsageCounts(trx, reply, event.chatbotId, {
+      ...toUsageCounts(usage ?? UNKNOWN_USAGE, { messages: 1, priceNano }),
+      ...(end.outcome && { [OUTCOME_COLUMNS[end.outcome]]: 1 }),
+    });
   }
   const readConversation = async () =>
     requireFound('Conversation', await findConversation(trx, accountId, conversationId));
@@ -52,10 +55,13 @@ export async function storeReplyEnd(
     await enqueueEvents(trx, { accountId, chatbotId: event.chatbotId, at }, outboxEvents[status]);
   }
   for (const discarded of end.discardedUsage ?? []) {
-    await addDailyUsage(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...discarded });
+    const counts = toUsageCounts(discarded.usage, { messages: 0, priceNano: discarded.priceNano });
+    await addUsageCounts(trx, reply, event.chatbotId, counts);
   }
   return [event];
 }
+
+const OUTCOME_COLUMNS = { ANSWERED: 'answered', UNSURE: 'unsure', FALLBACK: 'fallbacks' } as const;
 
 /** The counted usage of a reply with text whose real usage is unknown, because its process died. */
 const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };

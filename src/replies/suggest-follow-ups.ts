@@ -11,7 +11,7 @@ import { lockConversation } from '../store/conversations.ts';
 import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
 import { appendEvent } from '../store/events.ts';
 import { addUsage, findMessage, updateMessage } from '../store/messages.ts';
-import { addDailyUsage } from '../store/usage.ts';
+import { addUsageCounts, toUsageCounts } from '../store/usage.ts';
 import { recordUsageMetrics } from './generation-state.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -97,7 +97,7 @@ async function storeSuggestions(
     if (questions.length > 0) await updateMessage(trx, reply, { followUps: questions }, at);
     if (usage !== null) {
       await addUsage(trx, reply, usage, priceNano);
-      await addDailyUsage(trx, reply, { chatbotId: conversation.chatbotId, messages: 0, usage, priceNano });
+      await addUsageCounts(trx, reply, conversation.chatbotId, toUsageCounts(usage, { messages: 0, priceNano }));
     }
     return events;
   });

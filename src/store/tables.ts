@@ -191,24 +191,44 @@ export interface UsageRow {
   messages: number;
 }
 
+/** The columns that count the usage of finished replies. */
+export const USAGE_COUNT_COLUMNS = [
+  'messages',
+  'input_tokens',
+  'cached_tokens',
+  'output_tokens',
+  'reasoning_tokens',
+  /** In billionths of a US dollar, for the replies whose price is known. */
+  'price_nano',
+  /** The number of replies without a known price. */
+  'unpriced_messages',
+  'answered',
+  'unsure',
+  'fallbacks',
+  'rated_up',
+  'rated_down',
+] as const;
+
+/** The usage of finished replies. */
+export type UsageCountColumns = Record<(typeof USAGE_COUNT_COLUMNS)[number], number>;
+
 /**
- * A row of usage_days: the usage of finished replies, by UTC day. It remains after the deletion of the chatbot. The ids
- * of the chatbot and the API key are `''` when unknown.
+ * A row of usage_days: the usage of the replies that were requested on a UTC day. It remains after the deletion of the
+ * chatbot. The ids of the chatbot and the API key are `''` when unknown.
  */
-export interface UsageDayRow {
+export interface UsageDayRow extends UsageCountColumns {
   account_id: string;
   day: string;
   chatbot_id: string;
   api_key_id: string;
-  messages: number;
-  input_tokens: number;
-  cached_tokens: number;
-  output_tokens: number;
-  reasoning_tokens: number;
-  /** In billionths of a US dollar, for the replies whose price is known. */
-  price_nano: number;
-  /** The number of replies without a known price. */
-  unpriced_messages: number;
+}
+
+/**
+ * A row of usage_quarter_hours: the same usage by the quarter-hour in UTC, `YYYY-MM-DDTHH:MM`, for the days of time
+ * zones. There are at most as many rows as replies.
+ */
+export interface UsageQuarterHourRow extends Omit<UsageDayRow, 'day'> {
+  quarter_hour: string;
 }
 
 /** A row of quota_warnings, one per month and percentage of the quota. `number` counts within the account. */
@@ -268,6 +288,7 @@ export interface Tables {
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;
   usage_days: UsageDayRow;
+  usage_quarter_hours: UsageQuarterHourRow;
   quota_warnings: QuotaWarningRow;
   provider_keys: ProviderKeyRow;
   provider_models: ProviderModelRow;

@@ -1,13 +1,13 @@
 import { type AliasedSelectQueryBuilder, sql } from 'kysely';
 import type { Timestamp } from '../domain/time.ts';
 import type { UsageCounts } from '../domain/usage.ts';
+import type { LocalDay, UsagePeriod } from '../domain/usage-period.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
-import type { Queryable } from './tables.ts';
+import { type Queryable, USAGE_COUNT_COLUMNS, type UsageCountColumns } from './tables.ts';
 
-/** Selects the replies of a month; an absent field selects all. */
+/** Selects the replies that were requested in a period; an absent field selects all. */
 export interface UsageFilter {
-  /** In UTC, `YYYY-MM`. */
-  readonly month: string;
+  readonly period: UsagePeriod;
   readonly chatbotId?: string | undefined;
   readonly apiKeyId?: string | undefined;
   /** A session id; only with `chatbotId`. */
@@ -15,14 +15,14 @@ export interface UsageFilter {
 }
 
 /** The columns by which usage can be grouped. */
-export type UsageColumn = 'day' | 'chatbot_id' | 'api_key_id' | 'visitor';
+export type UsageColumn = 'chatbot_id' | 'api_key_id' | 'visitor';
 
 /** The usage of one day, chatbot, API key or visitor. `key` is the day, the id, or the session id of the visitor. */
 export interface UsageShare extends UsageCounts {
   readonly key: string;
 }
 
-/** The total usage of a month's replies. */
+/** The total usage of a period's replies. */
 export async function sumUsage(db: Queryable, accountId: string, filter: UsageFilter): Promise<UsageCounts> {
   const sums = await db
     .selectFrom(selectUsage(db, accountId, filter))
@@ -33,12 +33,24 @@ export async function sumUsage(db: Queryable, accountId: string, filter: UsageFi
 
 /** The usage by day, in order; omits days without replies. */
 export async function listUsageDays(db: Queryable, accountId: string, filter: UsageFilter): Promise<UsageShare[]> {
-  const rows = await groupUsageBy(db, accountId, filter, 'day').orderBy('day').execute();
-  return rows.map(toShare);
+  const { localDays } = filter.period;
+  // The hours of most time zones begin with those of UTC, so that far fewer rows are read than there are quarter-hours.
+  const hasWholeHours = localDays?.every(({ start }) => start.endsWith(':00')) ?? true;
+  const length = localDays === null ? DAY_LENGTH : hasWholeHours ? HOUR_LENGTH : QUARTER_HOUR_LENGTH;
+  const time = sql<string>`substr(counted.at, 1, ${sql.lit(length)})`;
+  const rows = await db
+    .selectFrom(selectUsage(db, accountId, filter))
+    .select(time.as('key'))
+    .select(SUMS)
+    .groupBy(time)
+    .orderBy(time)
+    .execute();
+  const shares = rows.map(toShare);
+  return localDays === null ? shares : sumByLocalDay(shares, localDays);
 }
 
 /**
- * The largest shares of a month's usage: the most expensive first, at equal prices those with the most replies first.
+ * The largest shares of a period's usage: the most expensive first, at equal prices those with the most replies first.
  * @param by the column to group by; `visitor` requires a chatbot in the filter.
  */
 export async function listUsageShares(
@@ -47,53 +59,56 @@ export async function listUsageShares(
   filter: UsageFilter,
   { by, limit }: { by: UsageColumn; limit: number },
 ): Promise<UsageShare[]> {
-  const rows = await groupUsageBy(db, accountId, filter, by)
-    .orderBy('price_nano', 'desc')
-    .orderBy('messages', 'desc')
-    .orderBy(by)
+  const rows = await db
+    .selectFrom(selectUsage(db, accountId, filter, by))
+    .select(`counted.${by} as key`)
+    .select(SUMS)
+    .groupBy(`counted.${by}`)
+    .orderBy(sql`sum(counted.price_nano)`, 'desc')
+    .orderBy(sql`sum(counted.messages)`, 'desc')
+    .orderBy(`counted.${by}`)
     .limit(limit)
     .execute();
   return rows.map(toShare);
 }
 
-const COUNT_COLUMNS = [
-  'messages',
-  'input_tokens',
-  'cached_tokens',
-  'output_tokens',
-  'reasoning_tokens',
-  'price_nano',
-  'unpriced_messages',
-] as const;
+const DAY_LENGTH = 'YYYY-MM-DD'.length;
+const HOUR_LENGTH = 'YYYY-MM-DDTHH'.length;
+const QUARTER_HOUR_LENGTH = 'YYYY-MM-DDTHH:MM'.length;
 
-/** The usage of one reply, or of several replies of a day. */
-type UsageCountsRow = Readonly<Record<UsageColumn, string> & Record<(typeof COUNT_COLUMNS)[number], number>>;
+/** The usage of one reply, or of several replies of a day or a quarter-hour, with the beginning of its time. */
+type UsageCountsRow = Readonly<Record<UsageColumn | 'at', string> & UsageCountColumns>;
 type UsageSubquery = AliasedSelectQueryBuilder<UsageCountsRow, 'counted'>;
-type Sums = Readonly<Record<(typeof COUNT_COLUMNS)[number], number>>;
+type Sums = Readonly<Record<(typeof USAGE_COUNT_COLUMNS)[number], string>>;
 
-const SUMS = COUNT_COLUMNS.map((column) => sql<number>`coalesce(sum(${sql.ref(`counted.${column}`)}), 0)`.as(column));
+/** Sums as texts, because drivers round numbers beyond 2^53. */
+const SUMS = USAGE_COUNT_COLUMNS.map((column) =>
+  sql<string>`cast(coalesce(sum(${sql.ref(`counted.${column}`)}), 0) as text)`.as(column),
+);
 
-function groupUsageBy(db: Queryable, accountId: string, filter: UsageFilter, by: UsageColumn) {
-  const counted = selectUsage(db, accountId, filter, by);
-  return db.selectFrom(counted).select(`counted.${by} as key`).select(SUMS).groupBy(`counted.${by}`);
-}
-
-/** Usage by visitor comes from the messages, because `usage_days` has no visitors. */
+/** Usage by visitor comes from the messages, because the tables of usage have no visitors. */
 function selectUsage(db: Queryable, accountId: string, filter: UsageFilter, by?: UsageColumn): UsageSubquery {
   const isByVisitor = filter.visitor !== undefined || by === 'visitor';
-  return isByVisitor ? selectMessageUsage(db, accountId, filter) : selectUsageDays(db, accountId, filter);
+  return isByVisitor ? selectMessageUsage(db, accountId, filter) : selectStoredUsage(db, accountId, filter);
 }
 
-/** Selects the daily usage of a month. Uses the primary key. */
-function selectUsageDays(db: Queryable, accountId: string, { month, chatbotId, apiKeyId }: UsageFilter): UsageSubquery {
+/** Selects the usage by day, or by quarter-hour for days of a time zone. Uses the primary key. */
+function selectStoredUsage(
+  db: Queryable,
+  accountId: string,
+  { period, chatbotId, apiKeyId }: UsageFilter,
+): UsageSubquery {
+  const [table, column] =
+    period.localDays === null ? (['usage_days', 'day'] as const) : (['usage_quarter_hours', 'quarter_hour'] as const);
+  const at = sql.ref<string>(column);
   return db
-    .selectFrom('usage_days')
-    .select(['day', 'chatbot_id', 'api_key_id', sql<string>`''`.as('visitor'), ...COUNT_COLUMNS])
+    .selectFrom(table)
+    .select([at.as('at'), 'chatbot_id', 'api_key_id', sql<string>`''`.as('visitor'), ...USAGE_COUNT_COLUMNS])
     .where('account_id', '=', accountId)
-    .where('day', '>=', month)
-    .where('day', '<', upperBoundOf(month))
-    .$if(chatbotId !== undefined, (days) => days.where('chatbot_id', '=', chatbotId ?? ''))
-    .$if(apiKeyId !== undefined, (days) => days.where('api_key_id', '=', apiKeyId ?? ''))
+    .where(at, '>=', period.start)
+    .where(at, '<', period.end)
+    .$if(chatbotId !== undefined, (rows) => rows.where('chatbot_id', '=', chatbotId ?? ''))
+    .$if(apiKeyId !== undefined, (rows) => rows.where('api_key_id', '=', apiKeyId ?? ''))
     .as('counted');
 }
 
@@ -101,16 +116,18 @@ function selectUsageDays(db: Queryable, accountId: string, { month, chatbotId, a
 function selectMessageUsage(
   db: Queryable,
   accountId: string,
-  { month, chatbotId = '', apiKeyId, visitor }: UsageFilter,
+  { period, chatbotId = '', apiKeyId, visitor }: UsageFilter,
 ): UsageSubquery {
   const orZero = (column: 'input_tokens' | 'cached_tokens' | 'output_tokens' | 'reasoning_tokens' | 'price_nano') =>
     sql<number>`coalesce(${sql.ref(`m.${column}`)}, 0)`.as(column);
+  const countIf = (column: 'outcome' | 'rating', value: string) =>
+    sql<number>`case when ${sql.ref(`m.${column}`)} = ${sql.lit(value)} then 1 else 0 end`;
   return (
     db
       .selectFrom('conversations as c')
       .innerJoin('messages as m', 'm.conversation_id', 'c.id')
       .select([
-        sql<string>`substr(m.created_at, 1, 10)`.as('day'),
+        'm.created_at as at',
         'c.chatbot_id',
         sql<string>`coalesce(m.api_key_id, '')`.as('api_key_id'),
         'c.session_id as visitor',
@@ -121,17 +138,22 @@ function selectMessageUsage(
         orZero('reasoning_tokens'),
         orZero('price_nano'),
         sql<number>`case when m.price_nano is null then 1 else 0 end`.as('unpriced_messages'),
+        countIf('outcome', 'ANSWERED').as('answered'),
+        countIf('outcome', 'UNSURE').as('unsure'),
+        countIf('outcome', 'FALLBACK').as('fallbacks'),
+        countIf('rating', 'UP').as('rated_up'),
+        countIf('rating', 'DOWN').as('rated_down'),
       ])
       .where('c.chatbot_id', '=', chatbotId)
       .where('c.account_id', '=', accountId)
       .where(CHATBOT_NOT_DELETED)
-      // Skips conversations without a message since the start of the month.
-      .where('c.updated_at', '>=', sql<Timestamp>`${month}`)
-      .where('m.created_at', '>=', sql<Timestamp>`${month}`)
-      .where('m.created_at', '<', sql<Timestamp>`${upperBoundOf(month)}`)
+      // Skips conversations without a message since the start of the period.
+      .where('c.updated_at', '>=', sql<Timestamp>`${period.start}`)
+      .where('m.created_at', '>=', sql<Timestamp>`${period.start}`)
+      .where('m.created_at', '<', sql<Timestamp>`${period.end}`)
       .where('m.role', '=', 'ASSISTANT')
       .where('m.completed_at', 'is not', null)
-      // Like `usage_days`, omits a reply that has no usage and no text.
+      // Like the tables of usage, omits a reply that has no usage and no text.
       .where((eb) => eb.or([eb('m.input_tokens', 'is not', null), eb('m.content', '!=', '')]))
       .$if(visitor !== undefined, (replies) => replies.where('c.session_id', '=', visitor ?? ''))
       .$if(apiKeyId !== undefined, (replies) => replies.where('m.api_key_id', '=', apiKeyId ?? ''))
@@ -139,18 +161,40 @@ function selectMessageUsage(
   );
 }
 
-/** Returns a text that sorts after every day and time of a month; the month itself sorts before them. */
-const upperBoundOf = (month: string): string => `${month}-32`;
+/** Sums shares of hours or quarter-hours, in order, by the local day in which they begin. */
+function sumByLocalDay(shares: readonly UsageShare[], localDays: readonly LocalDay[]): UsageShare[] {
+  const sums: UsageShare[] = [];
+  let index = 0;
+  for (const share of shares) {
+    const at = share.key.padEnd(QUARTER_HOUR_LENGTH, ':00');
+    while ((localDays[index + 1]?.start ?? '~') <= at) index++;
+    const key = localDays[index]?.day ?? '';
+    const last = sums.at(-1);
+    if (last?.key === key) sums[sums.length - 1] = addCounts(last, share);
+    else sums.push({ ...share, key });
+  }
+  return sums;
+}
+
+function addCounts(sum: UsageShare, share: UsageShare): UsageShare {
+  const names = Object.keys(sum).filter((name) => name !== 'key') as (keyof UsageCounts)[];
+  return { ...sum, ...Object.fromEntries(names.map((name) => [name, sum[name] + share[name]])) };
+}
 
 function toCounts(sums: Sums): UsageCounts {
   return {
-    messages: Number(sums.messages),
-    inputTokens: Number(sums.input_tokens),
-    cachedTokens: Number(sums.cached_tokens),
-    outputTokens: Number(sums.output_tokens),
-    reasoningTokens: Number(sums.reasoning_tokens),
-    priceNano: Number(sums.price_nano),
-    unpricedMessages: Number(sums.unpriced_messages),
+    messages: BigInt(sums.messages),
+    inputTokens: BigInt(sums.input_tokens),
+    cachedTokens: BigInt(sums.cached_tokens),
+    outputTokens: BigInt(sums.output_tokens),
+    reasoningTokens: BigInt(sums.reasoning_tokens),
+    priceNano: BigInt(sums.price_nano),
+    unpricedMessages: BigInt(sums.unpriced_messages),
+    answered: BigInt(sums.answered),
+    unsure: BigInt(sums.unsure),
+    fallbacks: BigInt(sums.fallbacks),
+    ratedUp: BigInt(sums.rated_up),
+    ratedDown: BigInt(sums.rated_down),
   };
 }
 

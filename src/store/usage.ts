@@ -1,6 +1,9 @@
-import type { Message } from '../domain/entities.ts';
+import { sql } from 'kysely';
+import type { Message, Rating } from '../domain/entities.ts';
 import type { TokenUsage } from '../domain/usage.ts';
-import type { Queryable } from './tables.ts';
+import { formatQuarterHour } from '../domain/usage-period.ts';
+import { prepareQuery } from './engines/prepared.ts';
+import { type Queryable, USAGE_COUNT_COLUMNS, type UsageCountColumns } from './tables.ts';
 
 /**
  * Reserves one AI reply of the account's monthly quota, in the transaction of the message, and locks the row of the
@@ -41,20 +44,27 @@ export async function releaseReply(trx: Queryable, accountId: string, month: str
 }
 
 /**
- * Adds the usage of a reply to the day of its request.
- * @param messages 1, the default, for a finished reply; 0 to add usage to a reply that is already counted.
+ * Adds to the usage of the day and of the quarter-hour in which a reply was requested. The caller has locked its
+ * conversation and, if it appends an event, the chatbot: all callers lock the rows of the usage last.
  */
-export async function addDailyUsage(
+export async function addUsageCounts(
   trx: Queryable,
   { accountId, createdAt, apiKeyId }: Pick<Message, 'accountId' | 'createdAt' | 'apiKeyId'>,
-  {
-    chatbotId,
-    messages = 1,
-    usage,
-    priceNano,
-  }: { chatbotId: string; messages?: 0 | 1; usage: Omit<TokenUsage, 'isEstimated'>; priceNano: number | null },
+  chatbotId: string,
+  counts: Partial<UsageCountColumns>,
 ): Promise<void> {
-  const counts = {
+  const values = USAGE_COUNT_COLUMNS.map((column) => counts[column] ?? 0);
+  const source = [chatbotId, apiKeyId ?? ''];
+  await ADD_TO_DAY(trx, [accountId, createdAt.slice(0, 10), ...source, ...values]);
+  await ADD_TO_QUARTER_HOUR(trx, [accountId, formatQuarterHour(Date.parse(createdAt)), ...source, ...values]);
+}
+
+/** Returns the columns of a usage; `messages` is 0 for a reply that is already counted. */
+export function toUsageCounts(
+  usage: Omit<TokenUsage, 'isEstimated'>,
+  { messages, priceNano }: { messages: 0 | 1; priceNano: number | null },
+): Partial<UsageCountColumns> {
+  return {
     messages,
     input_tokens: usage.inputTokens,
     cached_tokens: usage.cachedTokens,
@@ -63,22 +73,31 @@ export async function addDailyUsage(
     price_nano: priceNano ?? 0,
     unpriced_messages: priceNano === null ? messages : 0,
   };
-  const day = { account_id: accountId, day: createdAt.slice(0, 10), chatbot_id: chatbotId, api_key_id: apiKeyId ?? '' };
-  await trx
-    .insertInto('usage_days')
-    .values({ ...day, ...counts })
-    .onConflict((conflict) =>
-      conflict.columns(['account_id', 'day', 'chatbot_id', 'api_key_id']).doUpdateSet((row) => ({
-        messages: row('usage_days.messages', '+', counts.messages),
-        input_tokens: row('usage_days.input_tokens', '+', counts.input_tokens),
-        cached_tokens: row('usage_days.cached_tokens', '+', counts.cached_tokens),
-        output_tokens: row('usage_days.output_tokens', '+', counts.output_tokens),
-        reasoning_tokens: row('usage_days.reasoning_tokens', '+', counts.reasoning_tokens),
-        price_nano: row('usage_days.price_nano', '+', counts.price_nano),
-        unpriced_messages: row('usage_days.unpriced_messages', '+', counts.unpriced_messages),
-      })),
-    )
-    .execute();
+}
+
+/** Counts a change of the rating of a reply; null is no rating. */
+export async function countRating(trx: Queryable, reply: Message, chatbotId: string, rating: Rating | null) {
+  if (reply.role !== 'ASSISTANT' || reply.rating === rating) return;
+  const change = (name: Rating) => Number(rating === name) - Number(reply.rating === name);
+  await addUsageCounts(trx, reply, chatbotId, { rated_up: change('UP'), rated_down: change('DOWN') });
+}
+
+const ADD_TO_DAY = prepareAddition('usage_days', 'day');
+const ADD_TO_QUARTER_HOUR = prepareAddition('usage_quarter_hours', 'quarter_hour');
+
+function prepareAddition(table: 'usage_days' | 'usage_quarter_hours', period: 'day' | 'quarter_hour') {
+  const key = ['account_id', period, 'chatbot_id', 'api_key_id'];
+  const sums = USAGE_COUNT_COLUMNS.map((column) => {
+    const name = sql.ref(column);
+    return sql`${name} = ${sql.table(table)}.${name} + excluded.${name}`;
+  });
+  const row = Object.fromEntries([...key, ...USAGE_COUNT_COLUMNS].map((column) => [column, '']));
+  return prepareQuery((trx) =>
+    trx
+      .insertInto(table)
+      .values(row as never)
+      .modifyEnd(sql`on conflict (${sql.join(key.map((column) => sql.ref(column)))}) do update set ${sql.join(sums)}`),
+  );
 }
 
 /** How many replies of a month count against the account's quota, open replies included. */

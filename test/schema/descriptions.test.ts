@@ -91,6 +91,8 @@ describe('the schema', () => {
   it('names the specification of every custom scalar', () => {
     const scalars = types.filter(isScalarType);
     expect(scalars.map(({ name, specifiedByURL }) => [name, specifiedByURL])).toEqual([
+      ['BigInt', 'https://www.rfc-editor.org/rfc/rfc8259#section-6'],
+      ['Date', 'https://www.rfc-editor.org/rfc/rfc3339#section-5.6'],
       ['DateTime', 'https://www.rfc-editor.org/rfc/rfc3339'],
       ['JSON', 'https://www.rfc-editor.org/rfc/rfc8259'],
     ]);

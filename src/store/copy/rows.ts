@@ -41,6 +41,7 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   idempotency_keys: ['chatbot_id', 'operation', 'key'],
   usage: ['account_id', 'month'],
   usage_days: ['account_id', 'day', 'chatbot_id', 'api_key_id'],
+  usage_quarter_hours: ['account_id', 'quarter_hour', 'chatbot_id', 'api_key_id'],
   quota_warnings: ['account_id', 'number'],
   provider_keys: ['account_id', 'provider'],
   provider_models: ['account_id', 'provider', 'model'],

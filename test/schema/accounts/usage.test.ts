@@ -10,8 +10,10 @@ import { createKeyWith, mutate, openGateway, runForForeignAndUnknownIds } from '
 
 const DAY_MS = 86_400_000;
 const COUNTS = 'messages inputTokens cachedTokens outputTokens reasoningTokens priceUsd unpricedMessages';
-const VARIABLES = '$month: String, $chatbotId: ID, $apiKeyId: ID, $visitor: String';
-const ARGUMENTS = 'month: $month, chatbotId: $chatbotId, apiKeyId: $apiKeyId, visitor: $visitor';
+const VARIABLES =
+  '$month: String, $from: Date, $to: Date, $timeZone: String, $chatbotId: ID, $apiKeyId: ID, $visitor: String';
+const ARGUMENTS =
+  'month: $month, from: $from, to: $to, timeZone: $timeZone, chatbotId: $chatbotId, apiKeyId: $apiKeyId, visitor: $visitor';
 const USAGE = `query (${VARIABLES}) { viewer { account { usage(${ARGUMENTS}) { month ${COUNTS} limit days { day ${COUNTS} } } } } }`;
 const TOP = `query (${VARIABLES}, $by: UsageDimension!, $first: Int) { viewer { account { usage(${ARGUMENTS}) {
   top(by: $by, first: $first) { key ${COUNTS} chatbot { name } apiKey { name } }
@@ -141,20 +143,22 @@ describe('usage', () => {
     }
   });
 
-  it('caps a sum at the largest Int, and leaves smaller shares exact', async () => {
-    const { gateway, sendAndComplete, chatbotId } = await startBilledGateway();
-    const largeUsage = {
-      inputTokens: 2_000_000_000,
-      cachedTokens: 0,
-      outputTokens: 0,
-      reasoningTokens: 0,
-      isEstimated: false,
-    };
-    const steps = [delta('.'), { type: 'finish', reason: 'STOP', usage: largeUsage }] as const;
-    for (const sessionId of ['a', 'b']) await sendAndComplete(steps, { sessionId });
-    expect(await readUsage(gateway)).toMatchObject({ messages: 2, inputTokens: 2_147_483_647 });
-    const { top } = await readUsage(gateway, { by: 'VISITOR', chatbotId }, TOP);
-    expect(top).toMatchObject([{ inputTokens: 2_000_000_000 }, { inputTokens: 2_000_000_000 }]);
+  it('sums beyond 2^53 exactly: numbers up to that bound, strings beyond it', async () => {
+    const { gateway, sendAndComplete, apiKeyId, chatbotId } = await createUsage();
+    await sendAndComplete(eventsOfModel('gpt-4.1'));
+    // No test can send so many messages.
+    await gateway.deps.db.transaction((trx) =>
+      trx
+        .updateTable('usage_days')
+        .set({ input_tokens: Number.MAX_SAFE_INTEGER })
+        .where('day', '=', '2026-03-16')
+        .where('chatbot_id', '=', chatbotId)
+        .execute(),
+    );
+    expect(await readUsage(gateway, { apiKeyId })).toMatchObject({ inputTokens: Number.MAX_SAFE_INTEGER });
+    expect(await readUsage(gateway, { chatbotId, month: '2026-03' })).toMatchObject({
+      inputTokens: '18014398509483982',
+    });
   });
 
   it('has the limit null if no limit is configured', async () => {
@@ -191,6 +195,89 @@ describe('usage', () => {
       expect(errorCodesOf(await gateway.graphql(USAGE, { month }))).toEqual(['BAD_USER_INPUT']);
     },
   );
+
+  it('sums a range of days in a time zone, a quarter-hour off the hours of UTC included', async () => {
+    const clock = createManualClock();
+    const { gateway, chatbotId, sendAndComplete } = await startBilledGateway({ overrides: { clock } });
+    const sendAt = (time: string) => {
+      clock.advance(Date.parse(`${time}Z`) - clock.now());
+      return sendAndComplete(eventsOfModel('gpt-4.1'), { sessionId: 'a' });
+    };
+    // In Kathmandu, 5 h 45 min before UTC, a day begins at 18:15; in Berlin at 23:00, and at 22:00 in summer.
+    for (const time of ['2026-03-28T18:14:59', '2026-03-28T18:15', '2026-03-28T23:00', '2026-03-29T22:00'])
+      await sendAt(time);
+    const countDays = async (filter: object) => {
+      const { days, ...sums } = await readUsage(gateway, { from: '2026-03-28', to: '2026-03-30', ...filter });
+      const counts = Object.fromEntries((days as Share[]).map(({ day, messages }) => [String(day).slice(8), messages]));
+      expect(sums).toMatchObject({
+        month: null,
+        limit: null,
+        ...usageOf(Object.values(counts).reduce((a, b) => a + b, 0)),
+      });
+      return counts;
+    };
+    for (const filter of [{}, { chatbotId }, { chatbotId, visitor: 'a' }]) {
+      expect(await countDays(filter)).toEqual({ 28: 3, 29: 1 });
+      expect(await countDays({ ...filter, timeZone: 'UTC' })).toEqual({ 28: 3, 29: 1 });
+      expect(await countDays({ ...filter, timeZone: 'Asia/Kathmandu' })).toEqual({ 28: 1, 29: 2, 30: 1 });
+      expect(await countDays({ ...filter, timeZone: 'Europe/Berlin' })).toEqual({ 28: 2, 29: 1, 30: 1 });
+      expect(await countDays({ ...filter, timeZone: 'Europe/Berlin', from: '2026-03-30' })).toEqual({ 30: 1 });
+      expect(await countDays({ ...filter, timeZone: 'Pacific/Kiritimati', to: '2026-03-28' })).toEqual({});
+    }
+    const range = { from: '2026-03-28', to: '2026-03-30', timeZone: 'Asia/Kathmandu' };
+    expect((await readUsage(gateway, { ...range, by: 'VISITOR', chatbotId }, TOP)).top).toMatchObject([
+      { key: 'a', messages: 4 },
+    ]);
+    expect((await readUsage(gateway, { ...range, to: '2026-03-28', by: 'CHATBOT' }, TOP)).top).toMatchObject([
+      { key: chatbotId, messages: 1 },
+    ]);
+  });
+
+  it.each([
+    { from: '2026-03-01' },
+    { to: '2026-03-01' },
+    { timeZone: 'Europe/Berlin' },
+    { month: '2026-03', timeZone: 'Europe/Berlin' },
+    { month: '2026-03', from: '2026-03-01', to: '2026-03-02' },
+    { from: '2026-03-02', to: '2026-03-01' },
+    { from: '2026-01-01', to: '2027-01-02' },
+    { from: '2026-02-30', to: '2026-03-01' },
+    { from: '2026-3-1', to: '2026-03-02' },
+    ...['', 'Europe/Nowhere', '+05:30', 'x'.repeat(100)].map((timeZone) => ({
+      ...{ from: '2026-03-01', to: '2026-03-02', timeZone },
+    })),
+  ])('rejects the period %j', async (period) => {
+    const gateway = await openGateway();
+    expect(errorCodesOf(await gateway.graphql(USAGE, period))).toEqual(['BAD_USER_INPUT']);
+  });
+
+  it('counts outcomes, and the current ratings of the replies of a day', async () => {
+    const { gateway, chatbotId, sendAndComplete } = await startBilledGateway();
+    const model = { type: 'author', author: { provider: 'openai', model: 'gpt-4.1' }, inputTokens: 7 } as const;
+    const fallback = delta('I could not find an answer to that in my sources.');
+    const { replyId } = await sendAndComplete(eventsOfModel('gpt-4.1'), { sessionId: 'a' });
+    const other = await sendAndComplete([model, fallback, finish], { sessionId: 'a' });
+    const day = new Date().toISOString().slice(0, 10);
+    const counts = 'answered unsure fallbacks ratedUp ratedDown';
+    const query = USAGE.replaceAll(COUNTS, counts);
+    const expectCounts = async (expected: object) => {
+      for (const filter of [
+        {},
+        { chatbotId, visitor: 'a' },
+        { from: day, to: day },
+        { from: day, to: day, timeZone: 'Etc/UTC' },
+      ]) {
+        expect(await readUsage(gateway, filter, query)).toMatchObject({ ...expected, days: [expected] });
+      }
+    };
+    const outcomes = { answered: 0, unsure: 1, fallbacks: 1 };
+    await expectCounts({ ...outcomes, ratedUp: 0, ratedDown: 0 });
+    const rate = (messageId: string, rating: string) => mutate(gateway, 'rateMessage', { messageId, rating });
+    await Promise.all([rate(replyId, 'UP'), rate(replyId, 'UP'), rate(other.replyId, 'UP')]);
+    await expectCounts({ ...outcomes, ratedUp: 2, ratedDown: 0 });
+    await Promise.all([rate(replyId, 'DOWN'), rate(replyId, 'DOWN')]);
+    await expectCounts({ ...outcomes, ratedUp: 1, ratedDown: 1 });
+  });
 
   it('allows shares by visitor once per operation, and other shares any number of times', async () => {
     const { gateway, chatbotId } = await createUsage();

@@ -187,4 +187,72 @@ describeDatabases('a database of an earlier version', (engine) => {
       { type: 'ConversationChanged', activity_id: null },
     ]);
   });
+
+  it('counts earlier ratings in the usage of the day, and copies that usage to a quarter-hour of the day', async () => {
+    const { db, url } = await openAtMigration(engine, '0013-public-names');
+    const [account, chatbot, conversation] = [createId('account'), createId('chatbot'), createId('conversation')];
+    const owner = { account_id: account, created_at: at, updated_at: at, metadata: emptyJson };
+    await db.insertInto('accounts').values({ id: account, name: 'A', created_at: at }).execute();
+    const texts = { name: 'B', slug: 'b', provider: 'builtin', instructions: '', fallback_message: '' };
+    await db
+      .insertInto('chatbots')
+      .values({ ...owner, ...texts, id: chatbot, handoff_message: '', is_active: 1 } as never)
+      .execute();
+    const place = { chatbot_id: chatbot, session_id: 's', channel: 'API', status: 'OPEN' };
+    await db
+      .insertInto('conversations')
+      .values({ ...owner, ...place, id: conversation } as never)
+      .execute();
+    const message = {
+      account_id: account,
+      conversation_id: conversation,
+      status: 'COMPLETED',
+      content: 'A',
+      citations: '[]',
+    };
+    for (const [role, rating, api_key_id] of [
+      ['ASSISTANT', 'UP', null],
+      ['ASSISTANT', 'UP', 'key'],
+      ['ASSISTANT', 'DOWN', 'key'],
+      ['AGENT', 'UP', null],
+      ['ASSISTANT', null, null],
+    ]) {
+      await db
+        .insertInto('messages')
+        .values({
+          ...message,
+          id: createId('message'),
+          role,
+          rating,
+          api_key_id,
+          created_at: at,
+          metadata: emptyJson,
+        } as never)
+        .execute();
+    }
+    const counted = { messages: 3, input_tokens: 5, cached_tokens: 0, output_tokens: 0, reasoning_tokens: 0 };
+    const day = { account_id: account, day: '2026-01-01', chatbot_id: chatbot, api_key_id: 'key' };
+    await db
+      .insertInto('usage_days')
+      .values({ ...day, ...counted, price_nano: 0, unpriced_messages: 0 } as never)
+      .execute();
+    await db.destroy();
+
+    const opened = await openDatabase({ url, role: 'gateway' });
+    onTestFinished(() => opened.close());
+    const columns = ['api_key_id', 'messages', 'input_tokens', 'answered', 'rated_up', 'rated_down'] as const;
+    const expected = [
+      { api_key_id: '', messages: 0, input_tokens: 0, answered: 0, rated_up: 1, rated_down: 0 },
+      { api_key_id: 'key', messages: 3, input_tokens: 5, answered: 0, rated_up: 1, rated_down: 1 },
+    ];
+    const { read } = opened;
+    expect(await read.selectFrom('usage_days').select(columns).orderBy('api_key_id').execute()).toEqual(expected);
+    expect(
+      await read
+        .selectFrom('usage_quarter_hours')
+        .select([...columns, 'quarter_hour'])
+        .orderBy('api_key_id')
+        .execute(),
+    ).toEqual(expected.map((row) => ({ ...row, quarter_hour: '2026-01-01T10:00' })));
+  });
 });
