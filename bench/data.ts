@@ -125,6 +125,7 @@ async function fillConversation(
     unreadCount: 1,
     unreadSince: at,
     readUntil: '',
+    visitorUnreadCount: 0,
     lastMessageAt: at,
     closedAt: null,
     firstAgentReplyAt: null,

@@ -11,7 +11,8 @@ import {
 import { MAX_ACTIVE_API_KEYS } from '../src/domain/shared-limits.ts';
 import { builder } from './builder.ts';
 
-const ErrorInterface = builder.interfaceRef<{ code: string; message: string }>('Error').implement({
+/** The interface of all errors in unions. */
+export const ErrorInterface = builder.interfaceRef<{ code: string; message: string }>('Error').implement({
   description: 'An error that a client can act on. The mutation changed nothing.',
   fields: (t) => ({
     code: t.exposeString('code', { description: 'The stable error code for programs, such as `NOT_FOUND`.' }),

@@ -16,7 +16,10 @@ export const ConversationChange = builder.enumType('ConversationChange', {
     ASSIGNED: { description: '`assignee` has changed; null if the assignment was removed.' },
     CLOSED: { description: '`status` is CLOSED.' },
     REOPENED: { description: 'A CLOSED conversation is open again.' },
-    READ: { description: "The visitor's messages were marked as read: `unreadCount` is 0." },
+    READ: {
+      description:
+        'Messages were marked as read: `unreadCount` is 0, or `visitorUnreadCount` if the visitor has read them.',
+    },
   } satisfies Record<ConversationChangeName, object>,
 });
 

@@ -20,6 +20,10 @@ builder.objectFields(ConversationRef, (t) => ({
     description:
       'The number of visitor messages that nobody has answered: those on the selected branch that are newer than the last message of a person (private notes excluded), the last completed reply that is not the fallback message, and the last `markConversationRead`.',
   }),
+  visitorUnreadCount: t.exposeInt('visitorUnreadCount', {
+    description:
+      'The number of replies and of messages of people that ended after the last message of the visitor or `markConversationRead(by: USER)`. Private notes and replies that were stopped before they began do not count.',
+  }),
   waitingSince: t.field({
     type: 'DateTime',
     nullable: true,

@@ -6,12 +6,20 @@ import {
   markConversationRead,
 } from '../../src/conversations/handoff.ts';
 import { setTyping } from '../../src/conversations/set-typing.ts';
-import type { TypingRole as TypingRoleName } from '../../src/domain/entities.ts';
-import { IdempotencyConflictError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
+import type { ReaderRole as ReaderRoleName, TypingRole as TypingRoleName } from '../../src/domain/entities.ts';
+import {
+  AssigneeChangedError,
+  IdempotencyConflictError,
+  InvalidInputError,
+  NotFoundError,
+} from '../../src/domain/errors.ts';
 import { sendAgentMessage } from '../../src/messages/send-agent-message.ts';
+import { takeOverConversation } from '../../src/messages/take-over.ts';
 import { builder } from '../builder.ts';
+import { ErrorInterface } from '../errors.ts';
 import { messageContent } from '../messages/message.ts';
 import { conversationField, conversationPayload, storedMessageField } from '../payloads.ts';
+import { ConversationRef } from './conversation.ts';
 
 /** The roles that have a typing indicator. */
 export const TypingRole = builder.enumType('TypingRole', {
@@ -45,26 +53,71 @@ builder.relayMutationField(
   conversationPayload('The escalated conversation.'),
 );
 
+builder.objectType(AssigneeChangedError, {
+  name: 'AssigneeChangedError',
+  description: 'The conversation is not assigned to the person of `ifAssignee`. `code` is `ASSIGNEE_CHANGED`.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    conversation: t.expose('conversation', {
+      type: ConversationRef,
+      description: 'The unchanged conversation, with its present `assignee`.',
+    }),
+  }),
+});
+
 builder.relayMutationField(
   'assignConversation',
   {
     description: 'The conversation and the person to assign.',
     inputFields: (t) => ({
-      conversationId: t.id(conversationId),
+      id: t.id(conversationId),
       assignee: t.string({
-        description: 'The person, as named by your systems, 1 to 255 characters; absent or null unassigns.',
+        description:
+          'The person, as named by your systems, 1 to 255 characters; null removes the assignment. Must be given.',
+      }),
+      ifAssignee: t.string({
+        description:
+          'The person who must be assigned so far; null if nobody may be. Otherwise nothing changes, and the answer is `AssigneeChangedError`. If absent, any assignment is replaced.',
       }),
     }),
   },
   {
-    description: 'Assigns a conversation to a person. The chatbot continues to answer. Needs `MANAGE`.',
+    description:
+      'Assigns a conversation to a person. The chatbot continues to answer. With `ifAssignee`, of several people who claim a conversation only one gets it. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
-    errors: { types: [NotFoundError, InvalidInputError] },
+    errors: { types: [NotFoundError, InvalidInputError, AssigneeChangedError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await assignConversation(deps, viewer, input),
     }),
   },
   conversationPayload('The assigned conversation.'),
+);
+
+builder.relayMutationField(
+  'takeOverConversation',
+  {
+    description: 'The conversation that a person takes over.',
+    inputFields: (t) => ({
+      id: t.id(conversationId),
+      authorName: t.string({
+        description: 'The name of the person, 1 to 255 characters: the `actor` of the activity.',
+      }),
+      silentMinutes: t.int({
+        description:
+          'The minutes for which the chatbot is silent, 1 to 525,600; if absent, `HANDOFF_HOURS` (24 hours).',
+      }),
+    }),
+  },
+  {
+    description:
+      'Lets a person answer instead of the chatbot, without a message. The chatbot is silent for `silentMinutes` from now, also where a person answers already. A streaming reply is stopped, and waiting replies never begin. A CLOSED conversation becomes OPEN. Needs `MANAGE`.',
+    authScopes: { MANAGE: true },
+    errors: { types: [NotFoundError, InvalidInputError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({
+      conversation: await takeOverConversation(deps, viewer, input),
+    }),
+  },
+  conversationPayload('The conversation, in which a person answers.'),
 );
 
 builder.relayMutationField(
@@ -142,15 +195,32 @@ builder.relayMutationField(
   conversationPayload('The closed conversation.'),
 );
 
+const ReaderRole = builder.enumType('ReaderRole', {
+  description: 'A party that reads the messages of the other side.',
+  values: {
+    USER: { description: 'The visitor, who reads the messages of the chatbot and of people.' },
+    AGENT: { description: "The account's people, who read the messages of the visitor." },
+  } satisfies Record<ReaderRoleName, object>,
+});
+
 builder.relayMutationField(
   'markConversationRead',
   {
     description: 'The conversation to mark as read.',
-    inputFields: (t) => ({ conversationId: t.id(conversationId) }),
+    inputFields: (t) => ({
+      id: t.id(conversationId),
+      by: t.field({
+        type: ReaderRole,
+        defaultValue: 'AGENT',
+        description: 'The party that has read. AGENT needs `MANAGE`, USER needs `CHAT`.',
+      }),
+    }),
   },
   {
-    description: "Marks the visitor's messages as read: `unreadCount` becomes 0. Needs `MANAGE`.",
-    authScopes: { MANAGE: true },
+    description:
+      'Marks the messages of the other side as read: `unreadCount` becomes 0, or `visitorUnreadCount` if the visitor has read. Needs `CHAT` or `MANAGE`.',
+    authScopes: { $any: { CHAT: true, MANAGE: true } },
+    argumentScopes: ({ input: { by } }) => (by === 'USER' ? { CHAT: true } : { MANAGE: true }),
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await markConversationRead(deps, viewer, input),

@@ -74,7 +74,10 @@ export async function resolveTarget(
   return { chatbot, conversation };
 }
 
-/** Counts a new message of the visitor as unread, and reopens the conversation if it is closed. */
+/**
+ * Counts a new message of the visitor as unread, and reopens the conversation if it is closed. The visitor has read what
+ * came before.
+ */
 export async function countVisitorMessage(
   trx: Queryable,
   conversation: Conversation,
@@ -84,6 +87,7 @@ export async function countVisitorMessage(
     ...reopen(conversation),
     unreadCount: conversation.unreadCount + 1,
     unreadSince: conversation.unreadSince ?? at,
+    visitorUnreadCount: 0,
     lastMessageAt: at,
     updatedAt: at,
   };
@@ -123,6 +127,7 @@ export async function startConversation(
     unreadCount: 1,
     unreadSince: fields.at,
     readUntil: '',
+    visitorUnreadCount: 0,
     lastMessageAt: fields.at,
     closedAt: null,
     firstAgentReplyAt: null,

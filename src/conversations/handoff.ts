@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
-import type { Answerer, Conversation } from '../domain/entities.ts';
-import { requireFound } from '../domain/errors.ts';
+import type { Answerer, Conversation, ReaderRole } from '../domain/entities.ts';
+import { AssigneeChangedError, InvalidInputError, requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import { parseInput, singleLine, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
@@ -54,20 +54,35 @@ export async function escalateConversation(
   });
 }
 
+/** The person to assign to a conversation; null removes the assignment. */
+export interface AssignInput {
+  readonly id: string;
+  readonly assignee?: string | null | undefined;
+  /** The person who must be assigned before; null: nobody may be. Absent: not checked. */
+  readonly ifAssignee?: string | null | undefined;
+}
+
+/** The name of a person, as the systems of the account know it. */
+export const assigneeText = singleLine(1, 255);
+
 /**
- * Assigns a conversation to a person; null removes the assignment.
- * @throws NotFoundError, InvalidInputError
+ * Assigns a conversation to a person.
+ * @throws NotFoundError; InvalidInputError, also without `assignee`; AssigneeChangedError.
  */
-export async function assignConversation(
-  deps: HandoffDeps,
-  viewer: Viewer,
-  input: { conversationId: string; assignee?: string | null | undefined },
-): Promise<Conversation> {
-  const rules = z.object({ assignee: singleLine(1, 255).optional() });
-  const { assignee = null } = parseInput(rules, { assignee: input.assignee });
-  return changeConversation(deps, viewer, input.conversationId, (conversation) =>
-    conversation.assignee === assignee ? conversation : { ...conversation, assignee },
-  );
+export async function assignConversation(deps: HandoffDeps, viewer: Viewer, input: AssignInput): Promise<Conversation> {
+  if (input.assignee === undefined) {
+    throw new InvalidInputError([
+      { path: ['assignee'], message: 'Name a person, or give null to remove the assignment.' },
+    ]);
+  }
+  const rules = z.object({ assignee: assigneeText.optional(), ifAssignee: assigneeText.optional() });
+  const { assignee = null, ifAssignee = null } = parseInput(rules, { ...input });
+  return changeConversation(deps, viewer, input.id, (conversation) => {
+    if (input.ifAssignee !== undefined && conversation.assignee !== ifAssignee) {
+      throw new AssigneeChangedError(conversation);
+    }
+    return conversation.assignee === assignee ? conversation : { ...conversation, assignee };
+  });
 }
 
 /**
@@ -101,15 +116,21 @@ export async function closeConversation(
 }
 
 /**
- * Marks all messages of the visitor as read.
+ * Marks the messages of the other side as read: those of the visitor by the account's people (the default), or those of
+ * the chatbot and of people by the visitor.
  * @throws NotFoundError
  */
 export async function markConversationRead(
   deps: HandoffDeps,
   viewer: Viewer,
-  input: { conversationId: string },
+  { id, by }: { id: string; by?: ReaderRole | null | undefined },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.conversationId, async (conversation, _at, trx) => {
+  if (by === 'USER') {
+    return changeConversation(deps, { ...viewer, keyName: null }, id, (conversation) =>
+      conversation.visitorUnreadCount === 0 ? conversation : { ...conversation, visitorUnreadCount: 0 },
+    );
+  }
+  return changeConversation(deps, viewer, id, async (conversation, _at, trx) => {
     if (conversation.unreadCount === 0) return conversation;
     const readUntil = (await findNewestMessageId(trx, conversation.accountId, conversation.id)) ?? '';
     return { ...conversation, unreadCount: 0, unreadSince: null, readUntil };

@@ -10,6 +10,7 @@ import type { Queryable } from '../store/tables.ts';
 export function listChanges(before: Conversation, after: Conversation, at: Timestamp): ConversationChange[] {
   const isSilent = ({ silentUntil }: Conversation) => silentUntil !== null && silentUntil > at;
   const hasNewStatus = (status: Conversation['status']) => before.status !== status && after.status === status;
+  const isRead = (count: 'unreadCount' | 'visitorUnreadCount') => before[count] > 0 && after[count] === 0;
   const isWithdrawn = before.status === 'ESCALATED' && after.status === 'OPEN';
   const changes: Record<ConversationChange, boolean> = {
     ESCALATED: hasNewStatus('ESCALATED'),
@@ -18,7 +19,7 @@ export function listChanges(before: Conversation, after: Conversation, at: Times
     ASSIGNED: before.assignee !== after.assignee,
     CLOSED: hasNewStatus('CLOSED'),
     REOPENED: before.status === 'CLOSED' && after.status !== 'CLOSED',
-    READ: before.unreadCount > 0 && after.unreadCount === 0,
+    READ: isRead('unreadCount') || isRead('visitorUnreadCount'),
   };
   return Object.entries(changes).flatMap(([change, hasHappened]) =>
     hasHappened ? (change as ConversationChange) : [],

@@ -81,6 +81,9 @@ export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
 
+/** The roles that mark messages as read. */
+export type ReaderRole = 'USER' | 'AGENT';
+
 /** A tenant, which owns all other entities. */
 export interface Account {
   readonly id: string;
@@ -183,6 +186,8 @@ export interface Conversation {
   readonly unreadSince: Timestamp | null;
   /** The id of the newest message that is answered or read, as are all before it; empty if none is. */
   readonly readUntil: string;
+  /** The replies and the messages of people that ended after the visitor's last message, or since the visitor read. */
+  readonly visitorUnreadCount: number;
   /** When the last message that is no private note was written; `createdAt` in an empty conversation. */
   readonly lastMessageAt: Timestamp;
   /** When the conversation was closed; null unless its status is CLOSED. */

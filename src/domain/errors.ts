@@ -1,4 +1,4 @@
-import type { Scope } from './entities.ts';
+import type { Conversation, Scope } from './entities.ts';
 import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 
 /**
@@ -9,6 +9,7 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
   INVALID_INPUT: { status: 400, text: 'The input is invalid.' },
   CHATBOT_PAUSED: { status: 400, text: 'Chatbot is not active.' },
+  ASSIGNEE_CHANGED: { status: 409, text: 'Another person is assigned to the conversation, or nobody is.' },
   CONVERSATION_BUSY: { status: 409, text: 'The conversation is busy.' },
   IDEMPOTENCY_CONFLICT: { status: 422, text: 'This idempotency key was used for another request.' },
   API_KEY_LIMIT: { status: 400, text: `Maximum ${MAX_ACTIVE_API_KEYS} active API keys allowed. Revoke one first.` },
@@ -90,6 +91,18 @@ export class ChatbotPausedError extends refusalOf('CHATBOT_PAUSED') {}
 
 /** A reply is in progress in the conversation, and the client does not want to wait. */
 export class ConversationBusyError extends refusalOf('CONVERSATION_BUSY') {}
+
+/** The conversation is not assigned to the person to whom the client thought that it was. */
+export class AssigneeChangedError extends RefusalError {
+  readonly code = 'ASSIGNEE_CHANGED';
+  /** The conversation with its present assignee. */
+  readonly conversation: Conversation;
+
+  constructor(conversation: Conversation) {
+    super(ERRORS.ASSIGNEE_CHANGED.text);
+    this.conversation = conversation;
+  }
+}
 
 /** The client has used its message id before, for another request. */
 export class IdempotencyConflictError extends refusalOf('IDEMPOTENCY_CONFLICT') {}

@@ -49,6 +49,7 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
     escalateConversation: CONVERSATION_ARGUMENT,
     captureLead: CONVERSATION_ARGUMENT,
     setTyping: CONVERSATION_ARGUMENT,
+    markConversationRead: { argument: 'id', kind: 'conversation' },
   },
   Subscription: { messageStream: MESSAGE_ARGUMENT, conversationEvents: CONVERSATION_ARGUMENT },
 };
@@ -63,7 +64,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   LeadField: ['isRequired', 'label', 'name'],
   Conversation: [
     ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'id', 'lastMessage', 'messages', 'sessionId'],
-    ...['silentUntil', 'status', 'updatedAt'],
+    ...['silentUntil', 'status', 'updatedAt', 'visitorUnreadCount'],
   ],
   PageInfo: ['endCursor', 'hasNextPage', 'hasPreviousPage', 'startCursor'],
   MessageConnection: ['edges', 'nodes', 'pageInfo'],

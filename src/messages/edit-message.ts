@@ -104,7 +104,7 @@ async function writeNewVersion(
   const { message: original, conversation, chatbot } = fork;
   const { accountId, chatbotId } = conversation;
   const at = toTimestamp(now);
-  await updateConversation(trx, { ...conversation, lastMessageAt: at, updatedAt: at });
+  await updateConversation(trx, { ...conversation, visitorUnreadCount: 0, lastMessageAt: at, updatedAt: at });
   const branchEvents = await showBranchBefore(trx, fork, at);
   const { parentId, id: replacesId } = original;
   const fields = { role: 'USER', status: 'COMPLETED', parentId, replacesId, content, metadata } as const;

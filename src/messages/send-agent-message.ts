@@ -127,6 +127,7 @@ async function takeOver(
     unreadCount: 0,
     unreadSince: null,
     readUntil: message.id,
+    visitorUnreadCount: conversation.visitorUnreadCount + 1,
     lastMessageAt: at,
     firstAgentReplyAt: conversation.firstAgentReplyAt ?? at,
     updatedAt: at,

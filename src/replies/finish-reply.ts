@@ -5,7 +5,7 @@ import { FINAL_EVENT_TYPES } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { recountUnread } from '../store/inbox/unread.ts';
+import { incrementVisitorUnread, recountUnread } from '../store/inbox/unread.ts';
 import { listOpenReplies, type ReplyEnd, startReply, writeReplyEnd } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { isChatbotActive } from '../store/unowned-replies.ts';
@@ -36,6 +36,9 @@ export async function storeReplyEnd(
     at,
   });
   const isAnswer = status === 'COMPLETED' && end.outcome !== 'FALLBACK';
+  // A reply that was stopped before it began is nothing to read.
+  const isReadable = status !== 'STOPPED' || end.content !== '';
+  if (isReadable) await incrementVisitorUnread(trx, accountId, conversationId);
   if (isAnswer) await recountUnread(trx, { id: conversationId, accountId }, messageId);
   const { usage, generation } = end;
   if (usage !== null || end.content !== '') {

@@ -60,16 +60,16 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** Writes a literal for a type; ids refer to another conversation. */
+/** Writes a literal for a type; ids refer to another conversation, and roles are that of the visitor. */
 function valueFor(type: GraphQLInputType, name: string): string {
   if (isNonNullType(type)) return valueFor(type.ofType, name);
   if (isListType(type)) return `[${valueFor(type.ofType, name)}]`;
-  if (isEnumType(type)) return type.getValues()[0]?.name ?? '';
+  if (isEnumType(type)) return (type.getValue('USER') ?? type.getValues()[0])?.name ?? '';
   if (isInputObjectType(type)) {
     const all = Object.values(type.getFields());
     const fields = type.isOneOf
       ? all.slice(0, 1)
-      : all.filter(({ type: fieldType, name: fieldName }) => isNonNullType(fieldType) || /Id$/.test(fieldName));
+      : all.filter(({ type: fieldType, name: fieldName }) => isNonNullType(fieldType) || /^by$|Id$/.test(fieldName));
     return `{ ${fields.map((field) => `${field.name}: ${valueFor(field.type, field.name)}`).join(', ')} }`;
   }
   if (type.name === 'Int' || type.name === 'Float') return '1';

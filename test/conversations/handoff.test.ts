@@ -6,7 +6,7 @@ import { describeEvents, readGaplessLog, waitForMessageEvent, waitForReaders } f
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { mutate, mutation, removeDuplicates, runForForeignAndUnknownIds } from '../schema/support.ts';
+import { inputFor, mutate, mutation, removeDuplicates, runForForeignAndUnknownIds } from '../schema/support.ts';
 
 const HOUR_MS = 3_600_000;
 const CONVERSATION_FIELDS = 'id status answeredBy silentUntil assignee escalatedAt escalationReason unreadCount';
@@ -49,7 +49,7 @@ async function open() {
     const answer = await mutate<{ conversation: ConversationState }>(
       gateway,
       mutationName,
-      { conversationId, ...input },
+      inputFor(mutationName, conversationId, input),
       { selection: `conversation { ${CONVERSATION_FIELDS} }`, key },
     );
     return answer.conversation;
@@ -314,17 +314,22 @@ describe('a conversation in handoff', () => {
     'handBackConversation',
     'closeConversation',
     'markConversationRead',
+    'takeOverConversation',
     'sendAgentMessage',
     'setTyping',
   ])("%s returns the same error for another account's id as for an unknown id", async (name) => {
     const { gateway, conversationId, readConversation } = await open();
     const before = await readConversation();
-    const otherFields = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
+    const otherFields = {
+      assignConversation: { assignee: null },
+      sendAgentMessage: { content: 'No' },
+      setTyping: { isTyping: true },
+    }[name];
     const answers = await runForForeignAndUnknownIds(gateway, {
       query: mutation(name),
       id: conversationId,
       kind: 'conversation',
-      variables: (id) => ({ input: { conversationId: id, ...otherFields } }),
+      variables: (id) => ({ input: inputFor(name, id, otherFields) }),
     });
     expect(removeDuplicates(answers.map(({ data }) => data))).toHaveLength(1);
     expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });

@@ -54,7 +54,8 @@ it.each([1, 600])(
     const { gateway, clock, ask, trim, readEventNumbers } = await open();
     const { conversationId } = await ask('One?');
     clock.jump(400 * DAY_MS);
-    for (let n = 0; n < count; n++) await mutate(gateway, 'assignConversation', { conversationId, assignee: `${n}` });
+    for (let n = 0; n < count; n++)
+      await mutate(gateway, 'assignConversation', { id: conversationId, assignee: `${n}` });
     clock.jump(-400 * DAY_MS);
     await ask('Two?');
     clock.advance(20 * DAY_MS);
@@ -78,7 +79,7 @@ it('deletes more events than one transaction can delete', async () => {
   const { gateway, clock, ask, trim, readEventNumbers } = await open();
   const { conversationId } = await ask('One?');
   for (let n = 0; n < 600; n++) {
-    await mutate(gateway, 'assignConversation', { conversationId, assignee: `${n}` });
+    await mutate(gateway, 'assignConversation', { id: conversationId, assignee: `${n}` });
   }
   clock.advance(31 * DAY_MS);
   await trim();

@@ -4,7 +4,7 @@ import { createManualClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { mutate } from '../schema/support.ts';
+import { inputFor, mutate } from '../schema/support.ts';
 
 const FIELDS = 'unreadCount waitingSince lastMessageAt updatedAt closedAt firstAgentReplyAt';
 
@@ -46,7 +46,7 @@ async function open() {
     engine.push(delta(text), finish);
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   };
-  const change = (name: string, input: object = {}) => run(name, { conversationId, ...input });
+  const change = (name: string, input: object = {}) => run(name, inputFor(name, conversationId, input));
   const run = async (name: string, input: object) => {
     clock.advance(60_000);
     expect(await mutate(gateway, name, input, { selection: 'done: __typename' })).toHaveProperty('done');

@@ -60,6 +60,7 @@ export async function insertLargeConversation(
       unreadCount: 0,
       unreadSince: null,
       readUntil: '',
+      visitorUnreadCount: 0,
       lastMessageAt: at,
       closedAt: null,
       firstAgentReplyAt: null,

@@ -5,7 +5,7 @@ import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { openRawSocket } from '../helpers/raw-sockets.ts';
 import { errorCodesOf } from '../helpers/sockets.ts';
 import { SECRET_KEY, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
-import { mutation } from '../schema/support.ts';
+import { inputFor, mutation } from '../schema/support.ts';
 
 const SECRET = 'zanzibar';
 
@@ -51,7 +51,7 @@ describe('a key with MANAGE only', () => {
   it.each(READS)('is rejected, without side effects, for a mutation whose payload selects %s', async (selection) => {
     for (const name of ['escalateConversation', 'closeConversation', 'assignConversation', 'markConversationRead']) {
       const query = mutation(name, `conversation ${selection}`);
-      const answer = await runOperation(query, { input: { conversationId } });
+      const answer = await runOperation(query, { input: inputFor(name, conversationId) });
       expect([answer.status, codesOf(answer), answer.data]).toEqual([403, ['FORBIDDEN'], undefined]);
     }
     const { status } = (

@@ -70,16 +70,13 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   CHAT: [
     ...['captureLead', 'editMessage', 'rateMessage', 'regenerateMessage', 'selectBranch', 'sendMessage', 'stopMessage'],
   ].map((name) => `Mutation.${name}`),
-  'CHAT MANAGE': ['Mutation.closeConversation', 'Mutation.escalateConversation', 'Mutation.setTyping'],
+  'CHAT MANAGE': ['closeConversation', 'escalateConversation', 'markConversationRead', 'setTyping'].map(
+    (name) => `Mutation.${name}`,
+  ),
   MANAGE: [
     ...[
-      ...[
-        'assignConversation',
-        'handBackConversation',
-        'markConversationRead',
-        'sendAgentMessage',
-        'updateAgentMessage',
-      ],
+      ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
+      ...['sendAgentMessage', 'updateAgentMessage'],
       ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],
@@ -107,6 +104,7 @@ interface FieldPath {
 
 /** Arguments of the fields whose arguments may need scopes, with the scopes of which these values need one. */
 const ARGUMENTS: Readonly<Record<string, { readonly text: string; readonly scopes: readonly Scope[] }>> = {
+  markConversationRead: { text: '(input: { id: "1" })', scopes: ['MANAGE'] },
   setTyping: { text: '(input: { conversationId: "1", isTyping: true, role: AGENT })', scopes: ['MANAGE'] },
   createWebhookSubscription: {
     text: '(input: { url: "https://hooks.example.com", events: [QUOTA_WARNING] })',
@@ -294,7 +292,7 @@ describe('requireScopes', () => {
     [['CHAT'], 'CHAT,MANAGE'],
   ])('requires, of a key with %j, the smallest set of scopes for the whole operation: %s', (scopes, expected) => {
     const document =
-      'mutation { a: assignConversation(input: { conversationId: "1" }) { ... on AssignConversationPayload { conversation { sessionId } } } }';
+      'mutation { a: assignConversation(input: { id: "1" }) { ... on AssignConversationPayload { conversation { sessionId } } } }';
     expect(checkScopes(document, scopes)).toEqual(['a', expected]);
     expect(checkScopes(document, ['MANAGE'])).toEqual(['a.conversation.sessionId', 'READ,MANAGE']);
   });

@@ -32,7 +32,8 @@ const CASES: Readonly<Record<string, (name: string) => readonly [mutation: strin
     { url: 'https://hooks.example.com', events: ['LEAD_CAPTURED'], description },
   ],
   'an author': (authorName) => ['sendAgentMessage', { conversationId, content: 'a', authorName }],
-  'an assignee': (assignee) => ['assignConversation', { conversationId, assignee }],
+  'a person who takes over': (authorName) => ['takeOverConversation', { id: conversationId, authorName }],
+  'an assignee': (assignee) => ['assignConversation', { id: conversationId, assignee }],
   'a lead': (name) => ['captureLead', { conversationId, name, email: 'a@example.com' }],
   'a model': (model) => ['testProvider', { provider: 'openai', model }],
 };

@@ -76,7 +76,11 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   },
   assignConversation: {
     scopes: ['MANAGE'],
-    operation: 'mutation { assignConversation(input: { conversationId: "1" }) { __typename } }',
+    operation: 'mutation { assignConversation(input: { id: "1", assignee: null }) { __typename } }',
+  },
+  takeOverConversation: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { takeOverConversation(input: { id: "1" }) { __typename } }',
   },
   sendAgentMessage: {
     scopes: ['MANAGE'],
@@ -96,7 +100,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   },
   markConversationRead: {
     scopes: ['MANAGE'],
-    operation: 'mutation { markConversationRead(input: { conversationId: "1" }) { __typename } }',
+    operation: 'mutation { markConversationRead(input: { id: "1" }) { __typename } }',
   },
   // The required scope depends on the role of the author: see test/conversations/typing.test.ts.
   setTyping: {

@@ -85,3 +85,12 @@ export const createKeyWith = (gateway: TestGateway, ...scopes: Scope[]) => gatew
 
 /** A text with `length` characters. */
 export const textOfLength = (length: number) => 'x'.repeat(length);
+
+/** The mutations of a conversation that call its id `id`. */
+const WITH_ID = new Set(['assignConversation', 'markConversationRead', 'takeOverConversation']);
+
+/** The input of a mutation of a conversation. */
+export const inputFor = (name: string, conversationId: string, fields: object = {}): object => ({
+  [WITH_ID.has(name) ? 'id' : 'conversationId']: conversationId,
+  ...fields,
+});

@@ -32,7 +32,7 @@ it('has a sample of each event in exactly the format of a sent event', async () 
   await mutate(gateway, 'rateMessage', { messageId: replyId, rating: 'UP' });
   await mutate(gateway, 'captureLead', { conversationId, email: 'ada@example.com' });
   await mutate(gateway, 'escalateConversation', { conversationId, reason: 'A person, please.' });
-  await mutate(gateway, 'assignConversation', { conversationId, assignee: 'grace@example.com' });
+  await mutate(gateway, 'assignConversation', { id: conversationId, assignee: 'grace@example.com' });
   await mutate(gateway, 'sendAgentMessage', { conversationId, content: 'Here I am.' });
   await mutate(gateway, 'handBackConversation', { conversationId });
   await mutate(gateway, 'closeConversation', { conversationId });

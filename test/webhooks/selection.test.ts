@@ -84,7 +84,7 @@ describeDatabases('a document', (engine) => {
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'FAILED' }]),
       POLL_OPTIONS,
     );
-    await mutate(gateway, 'assignConversation', { conversationId, assignee: 'grace' });
+    await mutate(gateway, 'assignConversation', { id: conversationId, assignee: 'grace' });
     await mutate(gateway, 'updateWebhookSubscription', { id, document: null });
     clock.advance(90_000);
     await waitForRequests(receiver.received, 2);

@@ -32,7 +32,7 @@ export type ConversationChange =
   | 'ESCALATED'
   /** The handoff or the escalation was ended by a mutation: the chatbot answers. */
   | 'HANDED_BACK'
-  /** The visitor's messages were marked as read: `unreadCount` is 0. */
+  /** Messages were marked as read: `unreadCount` is 0, or `visitorUnreadCount` if the visitor has read them. */
   | 'READ'
   /** A CLOSED conversation is open again. */
   | 'REOPENED'

@@ -23,6 +23,7 @@ export interface ConversationRow {
   waiting_since: Timestamp | null;
   /** The id of the newest message that is answered or read, as are all before it; empty if none is. */
   read_until: Generated<string>;
+  visitor_unread_count: Generated<number>;
   /** Empty in rows that an earlier version wrote; `created_at` stands for it. */
   last_message_at: Generated<Timestamp>;
   closed_at: Timestamp | null;

@@ -19,6 +19,19 @@ export async function recountUnread(
   return row && toConversation(row);
 }
 
+/** Counts one more message that the visitor has not read. The caller has locked the conversation. */
+export async function incrementVisitorUnread(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await INCREMENT_VISITOR_UNREAD(trx, [1, id, accountId]);
+}
+
+const INCREMENT_VISITOR_UNREAD = prepareQuery((db) =>
+  db
+    .updateTable('conversations')
+    .set((row) => ({ visitor_unread_count: row('visitor_unread_count', '+', 1) }))
+    .where('id', '=', '')
+    .where('account_id', '=', ''),
+);
+
 const RECOUNT = prepareQuery((db) =>
   db
     .updateTable('conversations')

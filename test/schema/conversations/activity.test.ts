@@ -6,7 +6,7 @@ import { startGatewayWithCompletedReply } from '../../helpers/conversations.ts';
 import { readEventStream } from '../../helpers/event-stream.ts';
 import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
 import { TRANSPORTS } from '../../helpers/streams.ts';
-import { mutate, removeDuplicates, runForForeignAndUnknownIds } from '../support.ts';
+import { inputFor, mutate, removeDuplicates, runForForeignAndUnknownIds } from '../support.ts';
 
 interface Activity {
   readonly id: string;
@@ -33,15 +33,19 @@ const summariesOf = (activities: readonly Pick<Activity, 'changes' | 'actor'>[])
 
 /** Changes a conversation in every way. */
 async function changeInEveryWay(gateway: TestGateway, conversationId: string): Promise<void> {
-  const change = (name: string, input: object = {}) => mutate(gateway, name, { conversationId, ...input });
+  const change = (name: string, input: object = {}) => mutate(gateway, name, inputFor(name, conversationId, input));
   await change('escalateConversation', { reason: 'Asked.' });
   await change('assignConversation', { assignee: 'ada@example.com' });
   await change('assignConversation', { assignee: 'ada@example.com' });
   await change('sendAgentMessage', { content: 'A note', isPrivate: true, authorName: 'Ben' });
+  await change('takeOverConversation', { authorName: 'Eve' });
+  await change('takeOverConversation', { authorName: 'Ada' });
   await change('sendAgentMessage', { content: 'Ada here.', authorName: 'Ada' });
   await change('sendAgentMessage', { content: 'Still here.', authorName: 'Ada' });
   await change('sendMessage', { content: 'Good.' });
   await change('markConversationRead');
+  await change('sendAgentMessage', { content: 'Anything else?', authorName: 'Ada' });
+  await change('markConversationRead', { by: 'USER' });
   await change('handBackConversation');
   await change('closeConversation');
   await change('closeConversation');
@@ -51,8 +55,10 @@ async function changeInEveryWay(gateway: TestGateway, conversationId: string): P
 const EVERY_WAY = [
   'ESCALATED Test key',
   'ASSIGNED Test key',
+  'TAKEN_OVER Eve',
   'TAKEN_OVER Ada',
   'READ Test key',
+  'READ ',
   'HANDED_BACK ASSIGNED Test key',
   'CLOSED Test key',
   'REOPENED ',
@@ -69,7 +75,7 @@ describe('Conversation.activities', () => {
     expect(nodes.map(({ at }) => at)).toEqual(nodes.map(() => '2026-03-15T10:30:00.000Z'));
 
     const first = await readPage(gateway, conversationId, { first: 2 });
-    expect(first).toMatchObject({ totalCount: 7, nodes: nodes.slice(0, 2), pageInfo: { hasNextPage: true } });
+    expect(first).toMatchObject({ totalCount: 9, nodes: nodes.slice(0, 2), pageInfo: { hasNextPage: true } });
     const second = await readPage(gateway, conversationId, { first: 2, after: first.pageInfo.endCursor });
     expect(second.nodes).toEqual(nodes.slice(2, 4));
     expect((await readPage(gateway, conversationId, { last: 1 })).nodes).toEqual(nodes.slice(-1));
@@ -82,7 +88,7 @@ describe('Conversation.activities', () => {
 
   it('lists several changes that happened together as one activity', async () => {
     const { gateway, conversationId } = await startGatewayWithCompletedReply();
-    const change = (name: string, input: object = {}) => mutate(gateway, name, { conversationId, ...input });
+    const change = (name: string, input: object = {}) => mutate(gateway, name, inputFor(name, conversationId, input));
     await change('closeConversation');
     await change('escalateConversation');
     await change('closeConversation');
