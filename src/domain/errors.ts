@@ -4,6 +4,8 @@ import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 /**
  * All error codes that clients can receive. Only this table maps a code to its HTTP status and its public text. GraphQL
  * responses contain the code as the `code` of a union member, or as `extensions.code` of a top-level error.
+ * `graphqlStatus` is the status of a GraphQL response if it differs: 422 for a well-formed request that cannot be
+ * executed. Source: GraphQL over HTTP.
  */
 export const ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
@@ -17,8 +19,8 @@ export const ERRORS = {
   UNAUTHENTICATED: { status: 401, text: 'Unauthorized' },
   FORBIDDEN: { status: 403, text: 'This credential may not do that.' },
   RATE_LIMITED: { status: 429, text: 'API rate limit exceeded.' },
-  BAD_USER_INPUT: { status: 400, text: 'The input is invalid.' },
-  QUERY_TOO_COMPLEX: { status: 400, text: 'The query is too complex.' },
+  BAD_USER_INPUT: { status: 400, graphqlStatus: 422, text: 'The input is invalid.' },
+  QUERY_TOO_COMPLEX: { status: 400, graphqlStatus: 422, text: 'The query is too complex.' },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     text: `Request body is too large. At most ${MAX_BODY_BYTES / 1_024} kB are accepted.`,
@@ -30,7 +32,7 @@ export const ERRORS = {
   ANSWER_TIMEOUT: { status: 504, text: 'The answer took too long.' },
   SERVICE_UNAVAILABLE: { status: 503, text: 'Service unavailable.' },
   INTERNAL_SERVER_ERROR: { status: 500, text: 'Internal Server Error' },
-} as const satisfies Record<string, { status: number; text: string }>;
+} as const satisfies Record<string, { status: number; graphqlStatus?: number; text: string }>;
 
 /** A reason that clients can act on, the same in GraphQL, REST and the logs. */
 export type ErrorCode = keyof typeof ERRORS;
@@ -164,9 +166,10 @@ export class BadUserInputError extends RefusalError {
   readonly code = 'BAD_USER_INPUT';
 }
 
-/** A root field of an operation, by its response name, and its part of the cost. */
+/** A part of the cost of an operation. */
 export interface CostPart {
-  readonly field: string;
+  /** The response names from the root to the field that causes the cost; a connection includes its items. */
+  readonly path: readonly string[];
   readonly cost: number;
 }
 

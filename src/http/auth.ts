@@ -16,8 +16,8 @@ import type { Deps } from '../deps.ts';
 import type { Channel } from '../domain/entities.ts';
 import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
+import { rootFieldNamesOf } from './cost/query-limits.ts';
 import type { Client } from './pending-bytes.ts';
-import { rootFieldNamesOf } from './query-limits.ts';
 
 /** The result of an authentication; `viewer` is undefined if the request has no credential. */
 export interface AuthResult {

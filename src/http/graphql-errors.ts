@@ -31,7 +31,7 @@ const LIBRARY_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_R
 /** Creates the public form of a refusal. `source`, the GraphQL error that wraps it, gives its position in the query. */
 export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
   const { code, message } = refusal;
-  const { status } = ERRORS[code];
+  const { status, graphqlStatus = status }: { status: number; graphqlStatus?: number } = ERRORS[code];
   const setsStatus = CODES_WITH_HTTP_STATUS.has(code);
   const isTemporary = refusal instanceof RateLimitedError || refusal instanceof ShuttingDownError;
   const retryAfterMs = isTemporary ? Math.ceil(refusal.retryAfterMs) : undefined;
@@ -42,7 +42,7 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(refusal instanceof ForbiddenError && { requiredScopes: refusal.requiredScopes, path: refusal.path }),
     ...(refusal instanceof QueryTooComplexError && costDetailsOf(refusal)),
-    ...(setsStatus ? { http: { status } } : isFieldError ? {} : { http: { status, spec: true } }),
+    ...(setsStatus ? { http: { status } } : isFieldError ? {} : { http: { status: graphqlStatus, spec: true } }),
   });
 }
 

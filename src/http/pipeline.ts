@@ -21,10 +21,10 @@ import {
   UnauthenticatedError,
 } from '../domain/errors.ts';
 import { countMutationFields, requireRequestsLeft, type TransportContext } from './auth.ts';
+import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
 import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
-import { measureOperation, rootFieldNamesOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
 import { requireSessionFields } from './session-fields.ts';
@@ -39,7 +39,12 @@ export function useParser(): Plugin {
       setParseFn(parseWithinLimits);
     },
     onValidate({ setValidationFn }) {
-      setValidationFn(validateWithErrorLimit);
+      setValidationFn((schema, document, rules) => {
+        const errors = validateWithErrorLimit(schema, document, rules);
+        // The document is well-formed. Source: GraphQL over HTTP. Otherwise the framework sets 400.
+        for (const { extensions } of errors) extensions.http = { status: 422, spec: true };
+        return errors;
+      });
     },
   };
 }

@@ -7,7 +7,8 @@ import { toGraphQLError } from './graphql-errors.ts';
 
 /** The estimated bytes of an error, not counting its message and path. */
 const ERROR_BYTES = 300;
-const MAX_PARTS = 5;
+/** The maximum number of parts in an error. */
+export const MAX_PARTS = 5;
 
 /**
  * Limits the response of an execution to `limit` bytes of JSON. The execution of a larger response stops early, and its
@@ -39,7 +40,7 @@ function findExcess({ data, errors = [] }: ExecutionResult, limit: number): Quer
   let bytes = limit - remaining;
   for (const field in data) {
     const cost = measureJsonSize(field, limit) + 2 + measureJsonSize(data[field], limit - bytes);
-    parts.push({ field, cost });
+    parts.push({ path: [field], cost });
     bytes += cost;
     if (bytes > limit) break;
   }
@@ -51,8 +52,8 @@ export function listMostExpensive(parts: readonly CostPart[]): CostPart[] {
   return parts
     .toSorted((a, b) => b.cost - a.cost)
     .slice(0, MAX_PARTS)
-    .map(({ field, cost }) => ({ field: field.slice(0, MAX_FIELD_CHARS), cost }));
+    .map(({ path, cost }) => ({ path: path.map((name) => name.slice(0, MAX_NAME_CHARS)), cost }));
 }
 
-/** The maximum length of a reported field name, because an alias may be as long as the document. */
-const MAX_FIELD_CHARS = 100;
+/** The maximum length of a reported name, because an alias may be as long as the document. */
+const MAX_NAME_CHARS = 100;

@@ -18,9 +18,9 @@ import { findBudget } from '../domain/response-budget.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
 import { ANONYMOUS, createContext } from './auth.ts';
+import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { validateWithErrorLimit, withTimeout } from './pipeline.ts';
-import { measureOperation, rootFieldNamesOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
 import { hasScopes, requireScopes } from './scopes.ts';
 

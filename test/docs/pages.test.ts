@@ -80,12 +80,17 @@ it('docs/troubleshooting.md has a row for each error code with its status, and f
   const page = read('docs/troubleshooting.md');
   const [, errors = ''] = page.split('\n## Error codes\n');
   const [table = '', failures = ''] = errors.split('\n## Failed replies\n');
-  const statuses = [...table.matchAll(/^\| (`[^|]+`) \|[^|]+\| (\d{3}) \|/gm)].flatMap(([, names = '', status]) =>
-    [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => [name, Number(status)] as const),
+  const statuses = [...table.matchAll(/^\| (`[^|]+`) \|[^|]+\| (\d{3})(?: \(REST: (\d{3})\))? \|/gm)].flatMap(
+    ([, names = '', status, restStatus = status]) =>
+      [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => [name, Number(status), Number(restStatus)] as const),
   );
   // The GraphQL library adds two more codes.
   const own = statuses.filter(([name]) => !name.startsWith('GRAPHQL_'));
-  const expected = Object.entries(ERRORS).map(([name, { status }]) => [name, status]);
+  const expected = Object.entries(ERRORS).map(([name, error]) => [
+    name,
+    'graphqlStatus' in error ? error.graphqlStatus : error.status,
+    error.status,
+  ]);
   expect(own.toSorted()).toEqual(expected.toSorted());
   for (const code of Object.keys(FAILURES))
     expect(failures).toMatch(new RegExp(`^\\| \`${code}\` \\|.+\\|.+\\|$`, 'm'));

@@ -120,7 +120,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
     );
     expect(errors?.[0]?.extensions).toMatchObject({
       limit: MAX_BYTES,
-      parts: [{ field: 'large' }, { field: 'small' }],
+      parts: [{ path: ['large'] }, { path: ['small'] }],
     });
   });
 
@@ -198,7 +198,7 @@ describe('a mutation', () => {
       ).data.conversation;
     const refused = await closeConversation(100);
     expect(errorCodesOf(refused)).toEqual(['QUERY_TOO_COMPLEX']);
-    expect(refused.errors?.[0]?.extensions.parts).toMatchObject([{ field: 'closeConversation' }]);
+    expect(refused.errors?.[0]?.extensions.parts).toMatchObject([{ path: ['closeConversation'] }]);
     expect(await readStatus()).toEqual({ status: 'OPEN' });
     expect((await closeConversation(20)).errors).toBeUndefined();
     expect(await readStatus()).toEqual({ status: 'CLOSED' });

@@ -100,16 +100,16 @@ describe('the parameters of an operation', () => {
   const NODE_BY_ID = 'query($id:ID!){node(id:$id){id}}';
   const CREATE_CHATBOT = 'mutation($input:CreateChatbotInput!){createChatbot(input:$input){__typename}}';
 
-  it.each<[string, object]>([
-    ['no query', {}],
-    ['a query that is a number', { query: 1 }],
-    ['a query that is a list', { query: 'DEEP' }],
-    ['variables that are a list', { query: '{viewer{kind}}', variables: [] }],
-    ['variables that are a string', { query: '{viewer{kind}}', variables: '{}' }],
-    ['an operationName that is a number', { query: TWO_OPERATIONS, operationName: 1 }],
-    ['an unknown operationName', { query: TWO_OPERATIONS, operationName: 'C' }],
-    ['no operationName for two operations', { query: TWO_OPERATIONS }],
-    ['extensions that are a string', { query: '{viewer{kind}}', extensions: 'x' }],
+  it.each<[what: string, body: object, status?: number]>([
+    ['no query', {}, 400],
+    ['a query that is a number', { query: 1 }, 400],
+    ['a query that is a list', { query: 'DEEP' }, 400],
+    ['variables that are a list', { query: '{viewer{kind}}', variables: [] }, 400],
+    ['variables that are a string', { query: '{viewer{kind}}', variables: '{}' }, 400],
+    ['an operationName that is a number', { query: TWO_OPERATIONS, operationName: 1 }, 400],
+    ['an unknown operationName', { query: TWO_OPERATIONS, operationName: 'C' }, 400],
+    ['no operationName for two operations', { query: TWO_OPERATIONS }, 400],
+    ['extensions that are a string', { query: '{viewer{kind}}', extensions: 'x' }, 400],
     ['a missing variable', { query: NODE_BY_ID }],
     ['a variable that is null', { query: NODE_BY_ID, variables: { id: null } }],
     ['a variable of the wrong type', { query: NODE_BY_ID, variables: { id: {} } }],
@@ -132,12 +132,12 @@ describe('the parameters of an operation', () => {
       'JSON nested 50,000 deep',
       { query: CREATE_CHATBOT, variables: { input: { name: 'A', metadata: { a: 'DEEP' } } } },
     ],
-  ])('with %s are BAD_USER_INPUT', async (_name, body) => {
+  ])('with %s are BAD_USER_INPUT', async (_what, body, status = 422) => {
     const answer = await request({
       body: stringifyDeep(body),
       headers: { accept: 'application/graphql-response+json' },
     });
-    expect(summaryOf(answer)).toEqual([400, 'BAD_USER_INPUT']);
+    expect(summaryOf(answer)).toEqual([status, 'BAD_USER_INPUT']);
     expect(answer.data ?? null).toBeNull();
   });
 
@@ -290,7 +290,7 @@ describe('a gateway that has just started', () => {
       body: JSON.stringify({ query: '{a'.repeat(1_900) + '}'.repeat(1_900) }),
     });
     expect([response.status, ...errorCodesOf((await response.json()) as OperationResult)]).toEqual([
-      400,
+      422,
       'QUERY_TOO_COMPLEX',
     ]);
     expect(stderr).not.toMatch(/"level":[56]0/);

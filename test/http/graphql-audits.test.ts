@@ -2,6 +2,14 @@ import { serverAudits } from 'graphql-http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 
+/**
+ * The audits of an older text that the released specification contradicts: a well-formed request that cannot be executed,
+ * here because of its variables, has the status 422 instead of 400.
+ */
+const CONTRADICTED: Readonly<Record<string, string>> = {
+  '86EE': 'warn: Response status code is not 400',
+};
+
 describe('GraphQL over HTTP', () => {
   let gateway: TestGateway;
 
@@ -22,6 +30,7 @@ describe('GraphQL over HTTP', () => {
 
   it.each(audits.map((audit) => [audit.id, audit.name, audit] as const))('%s: %s', async (_id, _name, audit) => {
     const result = await audit.fn();
-    expect(result.status === 'ok' ? 'ok' : `${result.status}: ${result.reason}`).toBe('ok');
+    const expected = CONTRADICTED[result.id] ?? 'ok';
+    expect(result.status === 'ok' ? 'ok' : `${result.status}: ${result.reason}`).toBe(expected);
   });
 });

@@ -16,7 +16,7 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
 } from 'graphql';
-import { QUERY_LIMITS } from './parse-document.ts';
+import { QUERY_LIMITS } from '../parse-document.ts';
 import { fragmentOf } from './query-cost.ts';
 
 /** The cost of introspecting the whole schema once. A document that does it twice exceeds the limit. */

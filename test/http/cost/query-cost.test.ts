@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { type GraphQLField, getIntrospectionQuery, getNamedType, isInterfaceType, isObjectType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { schema, webhookSchema } from '../../schema/index.ts';
-import { isLarge } from '../../src/http/field-sizes.ts';
-import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { errorCodesOf, type OperationResult, openSocket } from '../helpers/sockets.ts';
+import { schema, webhookSchema } from '../../../schema/index.ts';
+import { isLarge } from '../../../src/http/cost/field-sizes.ts';
+import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
+import { errorCodesOf, type OperationResult, openSocket } from '../../helpers/sockets.ts';
 
 const repeatIndexed = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
@@ -53,7 +54,26 @@ const TOO_EXPENSIVE: readonly (readonly [name: string, query: string, cost: numb
   [
     'edges beside nodes',
     '{chatbots(first:100){edges{node{id}} nodes{sources(first:98){nodes{id}}}}}',
-    1 + 100 * (1 + 1 + 1 + 1 + 98),
+    1 + 100 * (1 + 1 + 98),
+  ],
+  ['items of edges', '{chatbots(first:100){edges{node{sources(first:98){edges{cursor}}}}}}', 1 + 100 * (1 + 1 + 98)],
+  [
+    'the objects within edges beside those within nodes',
+    '{chatbots(first:100){edges{node{sources(first:40){nodes{id}}}} nodes{sources(first:60){edges{node{id}}}}}}',
+    1 + 100 * (1 + (1 + 40) + (1 + 60)),
+  ],
+  [
+    'further copies of the items',
+    `{chatbots(first:100){nodes{id} edges{node{id}} ${repeatIndexed(29, (i) => `a${i}:nodes{id}`)}}}`.replace(
+      '{chatbots',
+      '{b:chatbots(first:100){nodes{sources(first:69){nodes{id}}}} chatbots',
+    ),
+    1 + 100 * (1 + 1 + 69) + 1 + 100 * 30,
+  ],
+  [
+    'large values in edges beside those in nodes',
+    messagesQuery(48, 95, 'content').replace('nodes{content}', 'nodes{content} edges{node{content a:content}}'),
+    48 * (2 + 95 * 3),
   ],
   [
     'the counts of nested lists',
@@ -82,11 +102,22 @@ const WITHIN_LIMIT: readonly (readonly [name: string, query: string])[] = [
     messagesQuery(48, 95, `content ${repeatIndexed(20, () => 'content')}`),
   ],
   [
+    'the page info of nested lists',
+    messagesQuery(50, 100, 'id role content').replace(
+      'content}}',
+      'content} edges{cursor} pageInfo{hasNextPage endCursor}}',
+    ),
+  ],
+  ['items in both nodes and edges', '{chatbots(first:98){nodes{sources(first:98){nodes{id} edges{cursor node{id}}}}}}'],
+  [
     'the page info of a list',
     '{chatbots(first:100){nodes{sources(first:97){nodes{id}}} pageInfo{hasNextPage endCursor}}}',
   ],
   ['the document of one dry run', `{${dryRunField(webhookDocument(100))}}`],
 ];
+
+const extensionsOf = (errors: OperationResult['errors']) =>
+  (errors?.[0]?.extensions ?? {}) as unknown as { cost: number; parts: { path: string[]; cost: number }[] };
 
 describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transport) => {
   let gateway: TestGateway;
@@ -109,12 +140,66 @@ describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transp
     expect((await runOperation(query)).errors).toBeUndefined();
   });
 
-  it('is reported with the most expensive root fields, at most five', async () => {
+  it('is reported with the most expensive paths, at most five, without what is within them', async () => {
     const fields = repeatIndexed(7, (i) => `a${i}:chatbots(first:${i * 10}){nodes{sources(first:60){nodes{id}}}}`);
     const { errors } = await runOperation(`{${fields}}`);
-    const parts = (errors?.[0]?.extensions?.parts ?? []) as { field: string; cost: number }[];
-    expect(parts.map(({ field }) => field)).toEqual(['a6', 'a5', 'a4', 'a3', 'a2']);
-    expect(parts[0]?.cost).toBe(1 + 60 * (1 + 1 + 60));
+    const aliases = ['a6', 'a5', 'a4', 'a3', 'a2'];
+    expect(errors?.[0]?.extensions?.parts).toEqual(
+      aliases.map((alias, i) => ({ path: [alias, 'nodes', 'sources'], cost: (60 - 10 * i) * (1 + 60) })),
+    );
+  });
+
+  it('is the sum of its parts, when these are at most five', async () => {
+    const query = `query($ids:[ID!]!){nodes(ids:$ids){...on Conversation{...F chatbot{...C}}} viewer{kind}}
+      fragment F on Conversation{m:messages(first:90){edges{node{siblings{id}}}}}
+      fragment C on Chatbot{id leadForm{title fields{name}}}`;
+    const { errors } = await runOperation(query, { ids: Array(3).fill('x') });
+    const { cost, parts } = extensionsOf(errors);
+    expect(parts.slice(0, 3)).toEqual([
+      { path: ['nodes', 'm', 'edges', 'node', 'siblings'], cost: 3 * 90 * 50 },
+      { path: ['nodes', 'm'], cost: 3 * (1 + 90) },
+      { path: ['nodes', 'chatbot', 'leadForm', 'fields'], cost: 3 * 20 },
+    ]);
+    expect(cost - parts.reduce((sum, part) => sum + part.cost, 0)).toBeLessThan(10);
+  });
+
+  it('is that of the example in docs/graphql.md', async () => {
+    const page = readFileSync('docs/graphql.md', 'utf8');
+    const [, query = '', error = ''] = /costs 5,152:\n\n```graphql\n(.*?)```.*?```json\n(.*?)```/s.exec(page) ?? [];
+    expect((await runOperation(query)).errors).toBeUndefined();
+    const { errors } = await runOperation(query.replace('first: 50', 'first: 100'));
+    expect(errors?.[0]?.extensions).toEqual(JSON.parse(error));
+  });
+
+  it.each([
+    ['an expensive query', TOO_EXPENSIVE[0]?.[1]],
+    ['an invalid query', '{ unknown }'],
+  ])(
+    'has the status 422 for clients that accept the media type of GraphQL, as has any refusal: %s',
+    async (_what, query) => {
+      const statusFor = async (accept: string) =>
+        (
+          await gateway.fetch('/graphql', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}`, accept },
+            body: JSON.stringify({ query }),
+          })
+        ).status;
+      expect(await statusFor('application/graphql-response+json')).toBe(422);
+      expect(await statusFor('application/json')).toBe(200);
+    },
+  );
+
+  it('is reported with parts within a second, whatever the fragments', async () => {
+    const levels = repeatIndexed(
+      7,
+      (i) => `fragment F${i} on Message{parent{...F${i + 1}} siblings{...F${i + 1} ...F${i + 1}}}`,
+    );
+    const query = `{node(id:"x"){...F0}} ${levels} fragment F7 on Message{id siblings{id}}`;
+    const { errors } = await runOperation(query);
+    const { parts } = extensionsOf(errors);
+    expect(parts).toHaveLength(5);
+    expect(parts[0]?.path.slice(0, 2)).toEqual(['node', 'siblings']);
   });
 
   it('depends on the values of variables', async () => {

@@ -6,17 +6,19 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { QUERY_LIMITS, tooComplexError } from '../parse-document.ts';
+import { listMostExpensive, MAX_PARTS } from '../response-limit.ts';
+import { divideCost } from './cost-parts.ts';
 import { computeIntrospectionCost, isIntrospectionField } from './introspection-cost.ts';
-import { QUERY_LIMITS, tooComplexError } from './parse-document.ts';
 import { createSelectionMeter, fragmentOf } from './query-cost.ts';
-import { listMostExpensive } from './response-limit.ts';
 
 /**
- * Measures a validated operation and refuses it if it is too large. An object with its plain values costs 1. The cost
- * of a list is the sum of the costs of its items, at their maximum number. Some fields have a fixed extra cost, and
- * each further alias of a large value costs extra. The cost of introspection is that of its result: see
- * `computeIntrospectionCost`. A mutation is refused if its largest possible response would exceed a limit in bytes:
- * after the mutation has run, it is too late to refuse the response.
+ * Measures a validated operation and refuses it if it is too large. An object with its plain values costs 1, and a list
+ * the sum of the costs of its items, at their maximum number. `nodes`, `edges` and `pageInfo` cost nothing themselves;
+ * an item in both `nodes` and `edges` counts once. Some fields have a fixed extra cost, and each further selection of a
+ * large value of an object costs extra. The cost of introspection is that of its result: see `computeIntrospectionCost`.
+ * A mutation is refused if its largest possible response would exceed a limit in bytes: after the mutation has run, it
+ * is too late to refuse the response.
  * @throws QueryTooComplexError
  */
 export function measureOperation(
@@ -37,15 +39,16 @@ export function measureOperation(
   const introspectionCost = computeIntrospectionCost(schema, document, operation, variables);
   const cost = size.cost + introspectionCost;
   if (cost > QUERY_LIMITS.cost) {
-    const parts = fields.map((field) => ({
-      field: responseNameOf(field),
-      cost: isIntrospectionField(field) ? introspectionCost : meter.measureField(field, root).cost,
-    }));
+    const introspection = fields.filter(isIntrospectionField).slice(0, 1);
+    const parts = [
+      ...introspection.map((field) => ({ path: [responseNameOf(field)], cost: introspectionCost })),
+      ...divideCost({ schema, document, variables, meter }, operation.selectionSet, root, MAX_PARTS),
+    ];
     throw tooComplexError('cost', QUERY_LIMITS.cost, { size: cost, parts: listMostExpensive(parts) });
   }
   if (operation.operation === 'mutation' && size.bytes > QUERY_LIMITS.mutationBytes) {
     const parts = fields.map((field) => ({
-      field: responseNameOf(field),
+      path: [responseNameOf(field)],
       cost: meter.measureField(field, root).bytes,
     }));
     throw tooComplexError('largest possible response in bytes', QUERY_LIMITS.mutationBytes, {
@@ -53,8 +56,8 @@ export function measureOperation(
       parts: listMostExpensive(parts),
     });
   }
-  // Without variables, the size of an operation never changes.
-  if (!operation.variableDefinitions?.length) operationsWithinLimits.add(operation);
+  // The size of most operations never changes: no variable is an argument that determines it.
+  if (!meter.dependsOnVariables && introspectionCost === 0) operationsWithinLimits.add(operation);
 }
 
 const operationsWithinLimits = new WeakSet<OperationDefinitionNode>();
