@@ -44,24 +44,20 @@ export async function paginate<T extends { readonly id: string }>(
   read: (page: Page) => Promise<T[]>,
   countTotal: () => Promise<number>,
 ) {
-  const { size, page } = readArgs(kind, args);
-  const found = await read(page);
-  const hasMore = found.length > size;
-  const nodes = page.fromEnd ? found.slice(Math.max(0, found.length - size)) : found.slice(0, size);
-  const edges = nodes.map((node) => ({ cursor: encodeCursor(node.id), node }));
-  return {
-    edges,
-    countTotal,
-    pageInfo: {
-      hasNextPage: page.fromEnd ? page.before !== undefined : hasMore,
-      hasPreviousPage: page.fromEnd ? hasMore : page.after !== undefined,
-      startCursor: edges.at(0)?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
-    },
-  };
+  const { size, page } = readArgs(args, (cursor) => decodeCursor(kind, cursor));
+  return toConnection({ size, page, items: await read(page), toCursor: ({ id }: T) => encodeCursor(id), countTotal });
 }
 
-function readArgs(kind: IdKind, { first, after, last, before }: PageArgs): { size: number; page: Page } {
+/**
+ * Checks the arguments of a connection, and converts them to a page of the store, whose limit is one item more than
+ * requested.
+ * @param decode converts a cursor to a position.
+ * @throws BadUserInputError for sizes out of bounds, `first` with `last`, and invalid cursors.
+ */
+export function readArgs<Position>(
+  { first, after, last, before }: PageArgs,
+  decode: (cursor: string) => Position,
+): { size: number; page: Page<Position> } {
   if (first != null && last != null) throw new BadUserInputError('Give `first` or `last`, not both.');
   const size = first ?? last ?? DEFAULT_SIZE;
   if (size < 0 || size > MAX_SIZE) throw new BadUserInputError('`first` and `last` must be between 0 and 100.');
@@ -70,9 +66,39 @@ function readArgs(kind: IdKind, { first, after, last, before }: PageArgs): { siz
     page: {
       // One item more than requested shows whether a further page exists.
       limit: size + 1,
-      after: after == null ? undefined : decodeCursor(kind, after),
-      before: before == null ? undefined : decodeCursor(kind, before),
+      after: after == null ? undefined : decode(after),
+      before: before == null ? undefined : decode(before),
       fromEnd: last != null,
+    },
+  };
+}
+
+/** The items of a page, and what its connection needs besides them. */
+interface PageItems<T> {
+  readonly size: number;
+  readonly page: Page<unknown>;
+  readonly items: readonly T[];
+  readonly toCursor: (item: T) => string;
+  /** The cursor at which the store stopped reading although the list may contain further items; absent: it did not. */
+  readonly stopCursor?: string | undefined;
+  readonly countTotal: () => Promise<number>;
+}
+
+/** Converts the items of a page, of which there may be one more than requested, to a connection. */
+export function toConnection<T>({ size, page, items, toCursor, stopCursor, countTotal }: PageItems<T>) {
+  const isCut = items.length > size;
+  const hasMore = isCut || stopCursor !== undefined;
+  const nodes = page.fromEnd ? items.slice(Math.max(0, items.length - size)) : items.slice(0, size);
+  const edges = nodes.map((node) => ({ cursor: toCursor(node), node }));
+  const stop = isCut ? undefined : stopCursor;
+  return {
+    edges,
+    countTotal,
+    pageInfo: {
+      hasNextPage: page.fromEnd ? page.before !== undefined : hasMore,
+      hasPreviousPage: page.fromEnd ? hasMore : page.after !== undefined,
+      startCursor: (page.fromEnd ? stop : undefined) ?? edges.at(0)?.cursor ?? null,
+      endCursor: (page.fromEnd ? undefined : stop) ?? edges.at(-1)?.cursor ?? null,
     },
   };
 }
@@ -88,7 +114,11 @@ function encodeCursor(id: string): string {
 function decodeCursor(kind: IdKind, cursor: string): string {
   const hex = Buffer.from(cursor, 'base64url').toString('hex');
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  if (kindOfId(id) !== kind || encodeCursor(id) !== cursor)
-    throw new BadUserInputError('The cursor does not belong to this list.');
+  if (kindOfId(id) !== kind || encodeCursor(id) !== cursor) throw createCursorError();
   return id;
+}
+
+/** Creates the error for a cursor of another list, or of no list. */
+export function createCursorError(): BadUserInputError {
+  return new BadUserInputError('The cursor does not belong to this list.');
 }

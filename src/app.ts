@@ -6,6 +6,7 @@ import { createModelEngine } from './answer/model-engine.ts';
 import { createBackground } from './background.ts';
 import { startRemovingChatbots } from './chatbots/remove-chatbots.ts';
 import type { Config } from './config.ts';
+import { startEndingWaits } from './conversations/end-waits.ts';
 import { createTypingIndicators } from './conversations/typing.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
@@ -156,6 +157,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     const stopWatching = startReplyWatcher(deps);
     const stopRetention = startRetention(deps);
     const stopRemoving = startRemovingChatbots(deps);
+    const stopEndingWaits = startEndingWaits(deps);
     listenForAnnouncements(deps);
     if (config.secretKeys.length > 1) {
       deps.background.run('re-encrypt provider keys', () => resealProviderKeys(deps));
@@ -169,6 +171,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
       async close() {
         stopRetention();
         stopRemoving();
+        stopEndingWaits();
         await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopCheckpoints);
       },
     };

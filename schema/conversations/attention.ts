@@ -4,7 +4,8 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { builder } from '../builder.ts';
 import { ConversationRef } from './conversation.ts';
 
-const ConversationPriority = builder.enumType('ConversationPriority', {
+/** The urgency of a conversation. */
+export const ConversationPriority = builder.enumType('ConversationPriority', {
   description: 'The urgency of a conversation, as people have set it.',
   values: {
     LOW: { description: 'Less urgent than others.' },

@@ -18,7 +18,8 @@ import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
 
-const ConversationStatus = builder.enumType('ConversationStatus', {
+/** The status of a conversation. */
+export const ConversationStatus = builder.enumType('ConversationStatus', {
   description: 'The status of a conversation.',
   values: {
     OPEN: { description: 'An open conversation.' },
@@ -27,7 +28,8 @@ const ConversationStatus = builder.enumType('ConversationStatus', {
   } satisfies Record<ConversationStatusName, object>,
 });
 
-const Answerer = builder.enumType('Answerer', {
+/** The party that answers. */
+export const Answerer = builder.enumType('Answerer', {
   description: 'The party that answers the visitor of a conversation.',
   values: {
     AI: { description: 'The chatbot answers.' },
@@ -167,36 +169,6 @@ builder.objectField(ConversationRef, 'messages', (t) =>
 
 /** A page of conversations. */
 export const ConversationConnection = defineConnection(ConversationRef);
-
-builder.objectField(ChatbotRef, 'conversations', (t) =>
-  t.connection(
-    {
-      type: ConversationRef,
-      authScopes: { READ: true },
-      description: 'The conversations of the chatbot, newest first. Needs `READ`.',
-      args: {
-        status: t.arg({
-          type: ConversationStatus,
-          description: 'The status of the returned conversations; if absent, any.',
-        }),
-      },
-      extensions: pageExtensions,
-      resolve: (chatbot, { status, ...args }, { loaders }) =>
-        paginate(
-          'conversation',
-          args,
-          (page) => loaders.conversationPages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
-          () =>
-            loaders.rowCount.load({
-              table: 'conversations',
-              values: { status: status ?? undefined },
-              ownerId: chatbot.id,
-            }),
-        ),
-    },
-    ConversationConnection,
-  ),
-);
 
 builder.queryField('conversation', (t) =>
   t.field({

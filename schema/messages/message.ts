@@ -51,7 +51,8 @@ const MessageStatus = builder.enumType('MessageStatus', {
   } satisfies Record<MessageStatusName, object>,
 });
 
-const Rating = builder.enumType('Rating', {
+/** The rating of a message. */
+export const Rating = builder.enumType('Rating', {
   description: "The visitor's rating of a reply.",
   values: {
     UP: { description: 'A helpful reply.' },

@@ -119,7 +119,7 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
         paginate(
           'source',
           args,
-          (page) => loaders.sourcePages.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
+          (page) => loaders.sourcePages.load({ chatbotId: chatbot.id, selection: status ?? undefined, page }),
           () =>
             loaders.rowCount.load({ table: 'sources', values: { status: status ?? undefined }, ownerId: chatbot.id }),
         ),

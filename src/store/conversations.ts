@@ -1,10 +1,10 @@
 import type { Selectable } from 'kysely';
-import type { Conversation, ConversationStatus } from '../domain/entities.ts';
+import type { Conversation } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import type { ConversationRow } from './inbox/conversation-row.ts';
-import { type Page, padIds, prepareLists } from './pages.ts';
+import { padIds } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
 /** Inserts a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */
@@ -112,28 +112,6 @@ export async function findConversations(
     .execute();
   return rows.map(toConversation);
 }
-
-/**
- * The conversations of several chatbots, newest first for each chatbot. Uses `conversations_by_chatbot` or
- * `conversations_by_status`.
- */
-export async function listConversations(
-  db: Queryable,
-  accountId: string,
-  { chatbotIds, status }: { chatbotIds: readonly string[]; status?: ConversationStatus | undefined },
-  page: Page,
-): Promise<Conversation[][]> {
-  const lists =
-    status === undefined
-      ? await LISTS(db, chatbotIds, [accountId], page)
-      : await LISTS_BY_STATUS(db, chatbotIds, [accountId, status], page);
-  return lists.map((rows) => rows.map(toConversation));
-}
-
-const selectOfChatbot = (db: Queryable) =>
-  db.selectFrom('conversations').selectAll().where('chatbot_id', '=', '').where('account_id', '=', '');
-const LISTS = prepareLists('desc', selectOfChatbot, 'chatbot_id');
-const LISTS_BY_STATUS = prepareLists('desc', (db) => selectOfChatbot(db).where('status', '=', 'OPEN'), 'chatbot_id');
 
 const selectById = (db: Queryable) =>
   db

@@ -1,10 +1,10 @@
 import DataLoader from 'dataloader';
+import type { ConversationOrder, ListPosition } from '../domain/conversation-list.ts';
 import type {
   ApiKey,
   Chatbot,
   Conversation,
   ConversationActivity,
-  ConversationStatus,
   Lead,
   Message,
   Passage,
@@ -16,7 +16,8 @@ import { findActivities } from './activities.ts';
 import { findApiKeys } from './api-keys.ts';
 import { findChildMessages } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
-import { findConversations, listConversations } from './conversations.ts';
+import { findConversations } from './conversations.ts';
+import { listConversationsByChatbot } from './inbox/conversation-list.ts';
 import { findLeads } from './leads.ts';
 import { findLastMessages, findMessages } from './messages.ts';
 import type { Page } from './pages.ts';
@@ -53,8 +54,8 @@ export interface Loaders {
   /** The sealed parts of a webhook subscription, by its id. */
   readonly sealedParts: DataLoader<string, SealedParts | undefined>;
   /** Pages of lists; not cached, because a mutation may change the list before the next page is read. */
-  readonly sourcePages: DataLoader<ListPageKey<SourceStatus>, Source[]>;
-  readonly conversationPages: DataLoader<ListPageKey<ConversationStatus>, Conversation[]>;
+  readonly sourcePages: DataLoader<ListPageKey<SourceStatus | undefined>, Source[]>;
+  readonly conversationPages: DataLoader<ListPageKey<ConversationOrder, ListPosition>, Conversation[]>;
   /** The number of rows of a list; not cached either. */
   readonly rowCount: DataLoader<RowCountKey, number>;
 }
@@ -64,11 +65,11 @@ export interface RowCountKey extends RowFilter {
   readonly ownerId: string;
 }
 
-/** The key of a page of a chatbot's list. */
-export interface ListPageKey<Status> {
+/** The key of a page of a chatbot's list: one selection or order of its items. */
+export interface ListPageKey<Selection, Position = string> {
   readonly chatbotId: string;
-  readonly status: Status | undefined;
-  readonly page: Page;
+  readonly selection: Selection;
+  readonly page: Page<Position>;
 }
 
 /** The maximum number of lists that one query reads. */
@@ -177,12 +178,16 @@ class LazyLoaders implements Loaders {
   }
 
   get sourcePages() {
-    this.#created.sourcePages ??= this.#byPage(listSources);
+    this.#created.sourcePages ??= this.#byPage((db, accountId, chatbotIds, status, page) =>
+      listSources(db, accountId, { chatbotIds, status }, page),
+    );
     return this.#created.sourcePages;
   }
 
   get conversationPages() {
-    this.#created.conversationPages ??= this.#byPage(listConversations);
+    this.#created.conversationPages ??= this.#byPage((db, accountId, chatbotIds, order, page) =>
+      listConversationsByChatbot(db, accountId, { chatbotIds, order }, page),
+    );
     return this.#created.conversationPages;
   }
 
@@ -213,14 +218,17 @@ class LazyLoaders implements Loaders {
   }
 
   /** A request usually reads the same page of several chatbots, so one query reads it for all of them. */
-  #byPage<Status, T>(list: ListMany<Status, T>): DataLoader<ListPageKey<Status>, T[]> {
-    const load = async (requests: readonly ListPageKey<Status>[]) => {
-      const pages = new Map<ListPageKey<Status>, T[]>();
-      const groups = Map.groupBy(requests, ({ status, page }) => JSON.stringify([status, page]));
+  #byPage<Selection, Position, T>(
+    list: ListMany<Selection, Position, T>,
+  ): DataLoader<ListPageKey<Selection, Position>, T[]> {
+    type Key = ListPageKey<Selection, Position>;
+    const load = async (requests: readonly Key[]) => {
+      const pages = new Map<Key, T[]>();
+      const groups = Map.groupBy(requests, ({ selection, page }) => JSON.stringify([selection, page]));
       for (const group of groups.values()) {
-        const [{ status, page }] = group as [ListPageKey<Status>];
+        const [{ selection, page }] = group as [Key];
         const chatbotIds = [...new Set(group.map(({ chatbotId }) => chatbotId))];
-        const lists = await list(this.#db, this.#accountId, { chatbotIds, status }, page);
+        const lists = await list(this.#db, this.#accountId, chatbotIds, selection, page);
         for (const request of group) pages.set(request, lists[chatbotIds.indexOf(request.chatbotId)] ?? []);
       }
       return requests.map((request) => pages.get(request) ?? []);
@@ -251,9 +259,10 @@ export function parentKeyOf({ parentId, conversationId }: Pick<Message, 'parentI
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
-type ListMany<Status, T> = (
+type ListMany<Selection, Position, T> = (
   db: Queryable,
   accountId: string,
-  filter: { chatbotIds: readonly string[]; status: Status | undefined },
-  page: Page,
+  chatbotIds: readonly string[],
+  selection: Selection,
+  page: Page<Position>,
 ) => Promise<T[][]>;

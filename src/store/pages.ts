@@ -1,13 +1,17 @@
-import type { Compilable, SelectQueryBuilder } from 'kysely';
+import { type Compilable, type SelectQueryBuilder, sql } from 'kysely';
+import type { ListPosition } from '../domain/conversation-list.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable, Tables } from './tables.ts';
 
-/** A range of a list ordered by id. The rows with the ids `after` and `before` are excluded; they need not exist. */
-export interface Page {
+/**
+ * A range of a list between two positions, which are excluded and need not exist. In a list ordered by id, a position is
+ * an id.
+ */
+export interface Page<Position = string> {
   /** The maximum number of rows. */
   readonly limit: number;
-  readonly after?: string | undefined;
-  readonly before?: string | undefined;
+  readonly after?: Position | undefined;
+  readonly before?: Position | undefined;
   /** Whether to read from the end of the range; the rows are still in the list's order. Default: false. */
   readonly fromEnd?: boolean;
 }
@@ -35,20 +39,22 @@ export function prepareList<TB extends keyof Tables, O>(
  * to a server costs more than the query.
  * @param build builds the query; its first placeholder is the owner's id.
  * @param ownerColumn the column with the owner's id.
+ * @param orderColumn the column that orders the list before the id; absent if only the id does.
  */
-export function prepareLists<TB extends keyof Tables, O>(
+export function prepareLists<TB extends keyof Tables, O, Position = string>(
   order: 'asc' | 'desc',
   build: BuildList<TB, O>,
   ownerColumn: keyof O,
-): (db: Queryable, ownerIds: readonly string[], values: readonly unknown[], page: Page) => Promise<O[][]> {
-  const read = preparePages(order, build);
+  orderColumn?: keyof O & string,
+): (db: Queryable, ownerIds: readonly string[], values: readonly unknown[], page: Page<Position>) => Promise<O[][]> {
+  const read = preparePages(order, build, orderColumn);
   return async (db, ownerIds, values, page) => {
     // No owner has the empty id, so the padding finds nothing.
     const padding = Array<string>(paddedSize(ownerIds.length) - ownerIds.length).fill('');
     const rows = await read(
       db,
       [...ownerIds, ...padding].map((id) => [id, ...values]),
-      page,
+      page as Page<string | ListPosition>,
     );
     const lists = Map.groupBy(rows, (row) => row[ownerColumn] as string);
     return ownerIds.map((id) => toListOrder(page, lists.get(id) ?? []));
@@ -67,22 +73,33 @@ export function pageOf<T extends { readonly id: string }>(
 }
 
 /** Restores the list's order for a page that was read from the end. */
-const toListOrder = <O>({ fromEnd }: Page, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
+const toListOrder = <O>({ fromEnd }: Page<unknown>, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
 
 /** Creates a function that reads a page of one list or of several; the rows of each list are in order. */
-function preparePages<TB extends keyof Tables, O>(order: 'asc' | 'desc', build: BuildList<TB, O>) {
+function preparePages<TB extends keyof Tables, O>(
+  order: 'asc' | 'desc',
+  build: BuildList<TB, O>,
+  orderColumn?: string,
+) {
+  type AnyPage = Page<string | ListPosition>;
   const ascending = order === 'asc';
   const queries = new Map<string, ReturnType<typeof prepareQuery<O>>>();
+  const keyset = (comparison: '<' | '>') =>
+    orderColumn === undefined
+      ? sql<boolean>`id ${sql.raw(comparison)} ${''}`
+      : sql<boolean>`(${sql.ref(orderColumn)}, id) ${sql.raw(comparison)} (${''}, ${''})`;
 
-  function buildPage(db: Queryable, { after, before, fromEnd }: Page) {
+  function buildPage(db: Queryable, { after, before, fromEnd }: AnyPage) {
     // Every listed table has a text id, but Kysely's types cannot express that for a generic table.
-    let rows = build(db) as unknown as SelectQueryBuilder<{ t: { id: string } }, 't', O>;
-    if (after !== undefined) rows = rows.where('id', ascending ? '>' : '<', after);
-    if (before !== undefined) rows = rows.where('id', ascending ? '<' : '>', before);
-    return rows.orderBy('id', ascending === (fromEnd === true) ? 'desc' : 'asc').limit(1);
+    let rows = build(db) as unknown as SelectQueryBuilder<{ t: Record<string, string> }, 't', O>;
+    if (after !== undefined) rows = rows.where(keyset(ascending ? '>' : '<'));
+    if (before !== undefined) rows = rows.where(keyset(ascending ? '<' : '>'));
+    const direction = ascending === (fromEnd === true) ? 'desc' : 'asc';
+    if (orderColumn !== undefined) rows = rows.orderBy(orderColumn, direction);
+    return rows.orderBy('id', direction).limit(1);
   }
 
-  function buildPages(db: Queryable, count: number, page: Page) {
+  function buildPages(db: Queryable, count: number, page: AnyPage) {
     if (count === 1) return buildPage(db, page);
     const selectPage = () => db.selectFrom(buildPage(db, page).as('page')).selectAll();
     let pages = selectPage();
@@ -90,17 +107,23 @@ function preparePages<TB extends keyof Tables, O>(order: 'asc' | 'desc', build: 
     return pages as unknown as Compilable<O>;
   }
 
-  return (db: Queryable, lists: readonly (readonly unknown[])[], page: Page): Promise<O[]> => {
+  return (db: Queryable, lists: readonly (readonly unknown[])[], page: AnyPage): Promise<O[]> => {
     const { limit, after, before, fromEnd } = page;
     const queryKey = `${lists.length} ${after !== undefined} ${before !== undefined} ${fromEnd === true}`;
     const read = queries.get(queryKey) ?? prepareQuery<O>((handle) => buildPages(handle, lists.length, page));
     queries.set(queryKey, read);
-    const pageValues = [...[after, before].filter((id) => id !== undefined), limit];
+    const pageValues = [...[after, before].flatMap(toValues), limit];
     return read(
       db,
       lists.flatMap((values) => [...values, ...pageValues]),
     );
   };
+}
+
+/** The values of a position in a query. */
+function toValues(position: string | ListPosition | undefined): string[] {
+  if (position === undefined) return [];
+  return typeof position === 'string' ? [position] : [position.value, position.id];
 }
 
 /**

@@ -230,7 +230,7 @@ it('counts the lists of several chatbots, each with its filter, with one query p
     `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Chatbot {
       all: conversations(first: 0) { totalCount }
       again: conversations(first: 1) { totalCount }
-      closed: conversations(status: CLOSED) { totalCount }
+      closed: conversations(filter: { statuses: [CLOSED] }) { totalCount }
     } } }`,
     { ids },
   );

@@ -33,7 +33,7 @@ const WEBHOOK_TYPES = [
 /** The fields by required scopes. If there are several scopes, one of them is enough. All other fields require none. */
 const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
-    ...['Query.search', 'Subscription.chatbotEvents'],
+    ...['Query.search', 'Query.conversations', 'Account.inbox', 'Subscription.chatbotEvents'],
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],

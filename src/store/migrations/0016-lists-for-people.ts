@@ -27,6 +27,66 @@ export async function addListColumns(db: Kysely<unknown>): Promise<void> {
     .execute();
   await fillTimes(db);
   await fillUnread(db);
+  await createIndexes(db);
+}
+
+/** The last columns of the partial indexes let counts be made within them. */
+async function createIndexes({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.dropIndex('conversations_by_status').execute();
+  const byMessage = ['last_message_at', 'id'];
+  const indexes: { name: string; columns: string[]; where?: ReturnType<typeof sql<boolean>> }[] = [
+    { name: 'by_message', columns: ['account_id', ...byMessage] },
+    { name: 'by_creation', columns: ['account_id', 'created_at', 'id'] },
+    { name: 'by_status', columns: ['account_id', 'status', ...byMessage] },
+    { name: 'of_chatbot_by_message', columns: ['chatbot_id', ...byMessage] },
+    { name: 'of_chatbot_by_creation', columns: ['chatbot_id', 'created_at', 'id'] },
+    { name: 'of_chatbot_by_status', columns: ['chatbot_id', 'status', ...byMessage] },
+    {
+      name: 'waiting',
+      columns: ['account_id', 'waiting_since', 'id'],
+      where: sql<boolean>`waiting_since is not null`,
+    },
+    {
+      name: 'of_chatbot_waiting',
+      columns: ['chatbot_id', 'waiting_since', 'id'],
+      where: sql<boolean>`waiting_since is not null`,
+    },
+    {
+      name: 'no_longer_waiting',
+      columns: ['silent_until'],
+      where: sql<boolean>`waiting_since is not null and status <> 'ESCALATED'`,
+    },
+    {
+      name: 'unread',
+      columns: ['account_id', ...byMessage, 'status', 'chatbot_id'],
+      where: sql<boolean>`unread_count > 0`,
+    },
+    {
+      name: 'assigned',
+      columns: ['account_id', 'assignee', ...byMessage, 'status', 'chatbot_id'],
+      where: sql<boolean>`assignee is not null`,
+    },
+    {
+      name: 'with_agent',
+      columns: ['account_id', ...byMessage],
+      where: sql<boolean>`silent_until is not null`,
+    },
+    {
+      name: 'silent',
+      columns: ['account_id', 'silent_until', 'chatbot_id'],
+      where: sql<boolean>`silent_until is not null`,
+    },
+  ];
+  for (const { name, columns, where } of indexes) {
+    const index = schema.createIndex(`conversations_${name}`).on('conversations').columns(columns);
+    await (where ? index.where(where) : index).execute();
+  }
+  await schema
+    .createIndex('messages_rated')
+    .on('messages')
+    .columns(['conversation_id', 'rating'])
+    .where(sql<boolean>`rating is not null`)
+    .execute();
 }
 
 async function fillTimes(db: Kysely<unknown>): Promise<void> {

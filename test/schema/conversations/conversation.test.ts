@@ -100,10 +100,11 @@ describe('conversations', () => {
     await gateway.deps.db.transaction((trx) =>
       trx.updateTable('conversations').set({ status: 'CLOSED' }).where('id', '=', two).execute(),
     );
-    const query = `query ($id: ID!, $status: ConversationStatus) {
-      chatbot(id: $id) { conversations(status: $status) { nodes { id status lastMessage { role } } } }
+    const query = `query ($id: ID!, $statuses: [ConversationStatus!]) {
+      chatbot(id: $id) { conversations(filter: { statuses: $statuses }) { nodes { id status lastMessage { role } } } }
     }`;
-    const listConversations = async (status?: string) => (await gateway.graphql(query, { id: chatbotId, status })).data;
+    const listConversations = async (status?: string) =>
+      (await gateway.graphql(query, { id: chatbotId, statuses: status && [status] })).data;
     const node = (id: string, status: string) => ({ id, status, lastMessage: { role: 'ASSISTANT' } });
     const page = (...nodes: object[]) => ({ chatbot: { conversations: { nodes } } });
     expect(await listConversations()).toEqual(page(node(three, 'OPEN'), node(two, 'CLOSED'), node(one, 'OPEN')));
