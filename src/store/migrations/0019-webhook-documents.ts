@@ -23,6 +23,9 @@ const NEW_TYPE_NAMES: ReadonlyMap<string, string> = new Map([
   ['SourcePassagesConnectionEdge', 'PassageEdge'],
 ]);
 
+/** The only order that lists of conversations had; they have another default now. */
+const OLD_ORDER = 'orderBy: { field: CREATED_AT }';
+
 /** A replacement of the characters from `start` to `end`. */
 interface Edit {
   readonly start: number;
@@ -43,9 +46,9 @@ export async function rewriteWebhookDocuments(db: Kysely<unknown>): Promise<void
 }
 
 /**
- * Replaces names of types, and the field `name` of payloads by `type` under its old response name, so that receivers get
- * the same keys. Everything else stays as it was written. A document that cannot be parsed is returned unchanged: the
- * gateway reports it and sends default bodies.
+ * Replaces names of types, the field `name` of payloads by `type` under its old response name, and the arguments of
+ * lists of conversations, so that receivers get the same bodies. Everything else stays as it was written. A document that
+ * cannot be parsed is returned unchanged: the gateway reports it and sends default bodies.
  */
 function rewriteDocument(text: string): string {
   let document: DocumentNode;
@@ -54,9 +57,13 @@ function rewriteDocument(text: string): string {
   } catch {
     return text;
   }
+  // In the order of the text, as `visit` meets the nodes.
   const edits: Edit[] = [];
   const replace = ({ loc }: ASTNode, newText: string) => {
     if (loc !== undefined) edits.push({ start: loc.start, end: loc.end, text: newText });
+  };
+  const addAfter = ({ loc }: ASTNode, newText: string) => {
+    if (loc !== undefined) edits.push({ start: loc.end, end: loc.end, text: newText });
   };
   visit(document, {
     NamedType(node) {
@@ -64,8 +71,16 @@ function rewriteDocument(text: string): string {
       if (newName !== undefined) replace(node, newName);
     },
     Field(node, _key, _parent, _path, ancestors) {
-      if (node.name.value !== 'name' || !isInPayload(ancestors)) return;
-      replace(node.name, node.alias === undefined ? 'name: type' : 'type');
+      if (node.name.value === 'name' && isInPayload(ancestors)) {
+        replace(node.name, node.alias === undefined ? 'name: type' : 'type');
+      }
+      if (node.name.value !== 'conversations') return;
+      const status = node.arguments?.find(({ name }) => name.value === 'status');
+      if (status?.value.kind === Kind.ENUM) replace(status, `filter: { statuses: [${status.value.value}] }`);
+      if (status?.value.kind === Kind.NULL) replace(status, 'filter: null');
+      const last = node.arguments?.at(-1);
+      if (last === undefined) addAfter(node.name, `(${OLD_ORDER})`);
+      else addAfter(last, `, ${OLD_ORDER}`);
     },
   });
   return edits.reduceRight((edited, { start, end, text }) => edited.slice(0, start) + text + edited.slice(end), text);

@@ -28,8 +28,18 @@ subscription Ours { event {
   [
     `subscription { event { chatbot { conversations { ...P } } } }
     fragment P on ChatbotConversationsConnection { edges { ... on ChatbotConversationsConnectionEdge { cursor } } }`,
-    `subscription { event { chatbot { conversations { ...P } } } }
+    `subscription { event { chatbot { conversations(orderBy: { field: CREATED_AT }) { ...P } } } }
     fragment P on ConversationConnection { edges { ... on ConversationEdge { cursor } } }`,
+  ],
+  [
+    `subscription { event { chatbot {
+      open: conversations(first: 2, status: OPEN) { nodes { id } }
+      any: conversations(status: null, last: 1) { nodes { messages(first: 1) { nodes { id } } } }
+    } } }`,
+    `subscription { event { chatbot {
+      open: conversations(first: 2, filter: { statuses: [OPEN] }, orderBy: { field: CREATED_AT }) { nodes { id } }
+      any: conversations(filter: null, last: 1, orderBy: { field: CREATED_AT }) { nodes { messages(first: 1) { nodes { id } } } }
+    } } }`,
   ],
   // Documents that already fit no schema, and no document, stay as they are.
   ...['subscription { event { gone(name: "name") { name ... on constructor { name } } } }', 'subscription {', null].map(
@@ -61,6 +71,6 @@ describeDatabases('the migration of webhook documents', (engine) => {
     expect(rows.map(({ document }) => document)).toEqual(DOCUMENTS.map(([, expected]) => expected));
     const { findProblem } = createSelections(() => expect.fail('Nothing is executed.'));
     const fitting = rows.filter(({ document }) => document !== null && findProblem(document) === undefined);
-    expect(fitting).toHaveLength(3);
+    expect(fitting).toHaveLength(4);
   });
 });
