@@ -20,7 +20,7 @@ const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
  * provider with a key in the settings; without such a key, it uses the built-in engine.
  */
 export async function seedDemo(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader' | 'providerAccess'>,
   accountId: string,
 ): Promise<void> {
   const owner = { accountId };

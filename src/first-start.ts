@@ -12,7 +12,7 @@ import { hasAccounts, insertAccount } from './store/accounts.ts';
  * @returns the text of the key, which cannot be read again; undefined if an account already existed.
  */
 export async function prepareFirstStart(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader' | 'providerAccess'>,
 ): Promise<string | undefined> {
   const now = deps.clock.now();
   const account = { id: createId('account'), name: 'Default', createdAt: toTimestamp(now) };

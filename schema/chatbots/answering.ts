@@ -91,7 +91,7 @@ export const AnsweringInput = builder.inputType('AnsweringInput', {
     grounding: t.field({ type: Grounding, description: 'The knowledge that a model may use; STRICT by default.' }),
     fallbackModels: t.field({
       type: [ModelNameInput],
-      description: `Models to try when a model fails, replaced as a whole; at most ${MAX_FALLBACKS}, none by default.`,
+      description: `Models to try when a model fails, of configured providers, replaced as a whole; at most ${MAX_FALLBACKS}, none by default.`,
     }),
     tools: t.field({
       type: [ChatbotTool],

@@ -147,7 +147,8 @@ builder.queryFields((t) => ({
   ),
 }));
 
-const providerDescription = 'The name of the provider that writes the replies: one of `providers`.';
+const providerDescription =
+  'The name of the provider that writes the replies: one of `providers` with `isConfigured` true, so set a key first.';
 
 builder.relayMutationField(
   'createChatbot',
@@ -160,7 +161,9 @@ builder.relayMutationField(
           'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account; if absent, derived from `name`.',
       }),
       provider: t.string({ description: `${providerDescription} The default is \`builtin\`.` }),
-      model: t.string({ description: 'The name of the model; if absent, the default model of the provider.' }),
+      model: t.string({
+        description: 'The name of the model; if absent, the default model of the provider, which `open` lacks.',
+      }),
       instructions: t.string({ description: 'The instructions for the model; at most 32,000 characters.' }),
       fallbackMessage: t.string({
         description: 'The reply to a question that the sources of the chatbot do not cover; 1 to 2,000 characters.',

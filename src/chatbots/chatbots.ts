@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import { chatbotTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
+import type { Answering } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, kindOfId, parseId } from '../domain/ids.ts';
@@ -11,6 +12,7 @@ import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import {
+  findChatbot,
   findChatbotBySlug,
   insertChatbot,
   lockChatbot,
@@ -22,6 +24,7 @@ import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 import { removeOrContinueInBackground } from './remove-chatbots.ts';
+import { requireUsableModels } from './usable-models.ts';
 
 /** The dependencies of deletion. */
 type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveReplies' | 'keyring'>;
@@ -86,25 +89,29 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
 
 /**
  * Creates a chatbot. Without a `slug`, this function derives a slug from the name.
- * @throws InvalidInputError, also when another chatbot has the slug.
+ * @throws InvalidInputError, also when another chatbot has the slug, and for a model that cannot be called.
  */
 export async function createChatbot(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: ChatbotFields & { name: string },
   id: string = createId('chatbot'),
 ): Promise<Chatbot> {
-  const { slug: requestedSlug, answering, ...fields } = omitUndefined(parseInput(rulesFor(deps), { ...input }));
+  const { slug: requestedSlug, ...given } = omitUndefined(parseInput(rulesFor(deps), { ...input }));
+  const fields = {
+    ...DEFAULTS,
+    metadata: toJson({}),
+    ...given,
+    answering: { ...DEFAULT_ANSWERING, ...given.answering },
+  };
+  await requireUsableModels(deps, viewer.accountId, fields);
   const at = toTimestamp(deps.clock.now());
   return deps.db.transaction(async (trx) => {
     await lockAccount(trx, viewer.accountId);
     const slug = requestedSlug ?? (await generateSlug(trx, viewer.accountId, fields.name));
     await requireFreeSlug(trx, viewer.accountId, slug);
     const chatbot: Chatbot = {
-      ...DEFAULTS,
-      metadata: toJson({}),
       ...fields,
-      answering: { ...DEFAULT_ANSWERING, ...answering },
       id,
       accountId: viewer.accountId,
       slug,
@@ -118,33 +125,45 @@ export async function createChatbot(
 
 /**
  * Changes the given fields of a chatbot. `isActive: false` pauses it. A change of provider selects the new provider's
- * default model, unless the input contains a model.
+ * default model, unless the input contains a model. A model that cannot be called is refused when it is set.
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess'>,
   viewer: Viewer,
   input: ChatbotFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<Chatbot> {
   const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
-  const { answering, ...fields } = omitUndefined(parseInput(rules, { ...input }));
+  const fields = omitUndefined(parseInput(rules, { ...input }));
+  const current = requireFound(
+    'Chatbot',
+    await findChatbot(deps.db.read, viewer.accountId, requireFound('Chatbot', parseId('chatbot', input.id))),
+  );
+  // Before the transaction, because credentials may have to be read.
+  await requireUsableModels(deps, viewer.accountId, changeFields(current, fields), current);
   return deps.db.transaction(async (trx) => {
     const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
-    // No provider offers the models of another provider.
-    const hasNewProvider = fields.provider !== undefined && fields.provider !== chatbot.provider;
-    const changed: Chatbot = {
-      ...chatbot,
-      ...(hasNewProvider && { model: null }),
-      ...fields,
-      answering: { ...chatbot.answering, ...answering },
-      updatedAt: toTimestamp(deps.clock.now()),
-    };
+    const changed = { ...changeFields(chatbot, fields), updatedAt: toTimestamp(deps.clock.now()) };
     await updateStoredChatbot(trx, changed);
     return changed;
   });
+}
+
+/** Returns a chatbot with the given fields. No provider offers the models of another provider. */
+function changeFields(
+  chatbot: Chatbot,
+  { answering, ...fields }: Partial<Omit<Chatbot, 'answering'>> & { readonly answering?: Partial<Answering> },
+): Chatbot {
+  const hasNewProvider = fields.provider !== undefined && fields.provider !== chatbot.provider;
+  return {
+    ...chatbot,
+    ...(hasNewProvider && { model: null }),
+    ...fields,
+    answering: { ...chatbot.answering, ...answering },
+  };
 }
 
 /**

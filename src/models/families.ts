@@ -10,6 +10,9 @@ export interface ModelFamily {
   /** The provider's address; null when there is none. */
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
+  /** The credentials without which no model can be called, and the operator's setting for them. */
+  readonly credentials: 'key' | 'base URL';
+  readonly setting: string;
   /** Whether servers of these models may stream end-of-turn markers as text. */
   readonly leaksStopMarkers?: true;
   /** Returns the family's call options. Reasoning is streamed when requested, or by default in some families. */
@@ -42,6 +45,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'gpt-6-luna',
     baseUrl: 'https://api.openai.com/v1',
     needsKey: true,
+    credentials: 'key',
+    setting: 'OPENAI_API_KEY',
     // With `store: false` OpenAI stores no messages; it returns encrypted reasoning instead, for the next round.
     options: ({ showsReasoning }) => ({
       providerOptions: { openai: { store: false, ...(showsReasoning && { reasoningSummary: 'auto' }) } },
@@ -56,6 +61,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'claude-haiku-5-5',
     baseUrl: 'https://api.anthropic.com/v1',
     needsKey: true,
+    credentials: 'key',
+    setting: 'ANTHROPIC_API_KEY',
     options: (request) => (request.showsReasoning ? buildClaudeReasoning(request) : {}),
     async load({ apiKey, baseUrl, fetch }) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
@@ -67,6 +74,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'gemini-3.8-flash',
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
     needsKey: true,
+    credentials: 'key',
+    setting: 'GOOGLE_GENERATIVE_AI_API_KEY',
     options: ({ showsReasoning }) =>
       showsReasoning ? { providerOptions: { google: { thinkingConfig: { includeThoughts: true } } } } : {},
     async load({ apiKey, baseUrl, fetch }) {
@@ -79,6 +88,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'grok-4.7',
     baseUrl: 'https://api.x.ai/v1',
     needsKey: true,
+    credentials: 'key',
+    setting: 'XAI_API_KEY',
     options: () => ({ providerOptions: { xai: { store: false } } }),
     async load({ apiKey, baseUrl, fetch }) {
       const { createXai } = await import('@ai-sdk/xai');
@@ -90,6 +101,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'deepseek-flash',
     baseUrl: 'https://api.deepseek.com',
     needsKey: true,
+    credentials: 'key',
+    setting: 'DEEPSEEK_API_KEY',
     leaksStopMarkers: true,
     async load({ apiKey, baseUrl, fetch }) {
       const { createDeepSeek } = await import('@ai-sdk/deepseek');
@@ -101,6 +114,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'qwen-plus',
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     needsKey: true,
+    credentials: 'key',
+    setting: 'DASHSCOPE_API_KEY',
     leaksStopMarkers: true,
     load: (endpoint) => loadCompatible('qwen', endpoint),
   },
@@ -109,6 +124,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'glm-5.3',
     baseUrl: 'https://open.bigmodel.cn/api/paas/v4',
     needsKey: true,
+    credentials: 'key',
+    setting: 'ZHIPU_API_KEY',
     leaksStopMarkers: true,
     load: (endpoint) => loadCompatible('glm', endpoint),
   },
@@ -117,6 +134,8 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: null,
     baseUrl: null,
     needsKey: false,
+    credentials: 'base URL',
+    setting: 'OPENAI_COMPATIBLE_BASE_URL',
     leaksStopMarkers: true,
     load: (endpoint) => loadCompatible('open', endpoint),
   },

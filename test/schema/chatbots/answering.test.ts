@@ -15,7 +15,7 @@ const DEFAULT = {
 
 describe('the answering settings of a chatbot', () => {
   it('have defaults, and an update changes only the fields it contains', async () => {
-    const gateway = await openGateway();
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-test' } });
     const id = await createChatbot(gateway);
     const update = async (answering: object | null) =>
       (await mutate<{ chatbot: object }>(gateway, 'updateChatbot', { id, answering }, { selection: ANSWERING }))
