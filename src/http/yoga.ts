@@ -19,7 +19,14 @@ export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
     context: ({ viewer, ...source }) =>
       // Without a viewer, no resolver runs: see `useCredentialCheck`.
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
-    plugins: [useStreamHeaders, useJsonBody(), useParser(), useCredentialCheck(deps), usePipeline(pipeline)],
+    plugins: [
+      useStreamHeaders,
+      usePartialStatus,
+      useJsonBody(),
+      useParser(),
+      useCredentialCheck(deps),
+      usePipeline(pipeline),
+    ],
     maskedErrors: { maskError },
     // The cache keys are document texts, so their total length is bounded. Errors are cheap to compute again.
     parserAndValidationCache: {
@@ -38,6 +45,18 @@ export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
     logging: false,
   });
 }
+
+/**
+ * Sets the status of a result that has data beside errors, for clients that accept the newer media type. Source: GraphQL
+ * over HTTP.
+ */
+const usePartialStatus: Plugin = {
+  onResultProcess({ result }) {
+    if (!('data' in result) || result.data == null) return;
+    const [error] = result.errors ?? [];
+    if (error?.extensions) error.extensions.http ??= { status: 294, spec: true };
+  },
+};
 
 /** Sets the headers that forbid proxies to store, delay or transform a stream. The framework does not set them. */
 const useStreamHeaders: Plugin = {

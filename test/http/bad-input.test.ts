@@ -141,6 +141,21 @@ describe('the parameters of an operation', () => {
     expect(answer.data ?? null).toBeNull();
   });
 
+  it.each([
+    ['application/graphql-response+json', 294],
+    ['application/json', 200],
+  ])(
+    'that fail for one field leave the data of the others, with Accept: %s and the status %i',
+    async (accept, status) => {
+      const answer = await request({
+        body: JSON.stringify({ query: '{viewer{kind} chatbot{id}}' }),
+        headers: { accept },
+      });
+      expect(summaryOf(answer)).toEqual([status, 'BAD_USER_INPUT']);
+      expect(answer.data).toEqual({ viewer: { kind: 'API_KEY' }, chatbot: null });
+    },
+  );
+
   it('with unused variables are accepted, however deep', async () => {
     const body = stringifyDeep({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
     expect(await request({ body })).toMatchObject({ status: 200, ...ANSWER });

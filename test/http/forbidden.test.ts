@@ -189,6 +189,22 @@ describe('FORBIDDEN', () => {
     expect(text).toMatch(/event: complete/);
   });
 
+  it.each<Scope[][]>([[['READ']], [['CHAT']], [['MANAGE']]])(
+    'is never the response to introspection: %j',
+    async (scopes) => {
+      const { key } = await gateway.createTenant(scopes);
+      const { data, errors } = await runOperation(
+        '{ __schema { queryType { name } } __type(name: "Lead") { name } }',
+        {},
+        key,
+      );
+      expect([data, errors]).toEqual([
+        { __schema: { queryType: { name: 'Query' } }, __type: { name: 'Lead' } },
+        undefined,
+      ]);
+    },
+  );
+
   it('comes after the check of variables, before any field of the mutation runs', async () => {
     const chatKey = await gateway.createKey(gateway.accountId, ['CHAT']);
     const stored = await readTables();
