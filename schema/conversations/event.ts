@@ -6,6 +6,7 @@ import type {
   ConversationEvent,
   FollowUpsSuggestedEvent,
   LeadCapturedEvent,
+  MessageDeletedEvent,
   MessageDeltaEvent,
   MessageStageEvent,
   MessageUpdatedEvent,
@@ -66,7 +67,8 @@ const MESSAGE_EVENTS: Record<Exclude<MessageEvent['type'], 'MessageCreated'>, st
   MessageStopped: 'A reply was stopped on request and keeps its text. The last event of its `messageStream`.',
   MessageInterrupted: 'A reply ended because its gateway process ended. The last event of its `messageStream`.',
   MessageUpdated: 'The rating of a message, or the text of an AGENT message has changed.',
-  BranchSelected: 'The branch of this message was selected. Clients read `messages` of the conversation again.',
+  BranchSelected:
+    'The branch of this message was selected, or a new version on it replaced a message that has been deleted since. Clients read `messages` of the conversation again.',
   FollowUpsSuggested:
     'Suggested next questions are in `followUps` of the reply. The event follows the end of the reply, so `messageStream` does not send it.',
 };
@@ -80,6 +82,15 @@ for (const [name, description] of Object.entries(MESSAGE_EVENTS)) {
     }),
   });
 }
+
+builder.objectRef<MessageDeletedEvent>('MessageDeleted').implement({
+  description:
+    'A message was deleted; messages that were shown after it stay. Only viewers with `MANAGE` receive this event for a private note.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({
+    messageId: t.exposeID('messageId', { description: 'The id of the deleted message, which can no longer be read.' }),
+  }),
+});
 
 builder.objectRef<MessageDeltaEvent>('MessageDelta').implement({
   description:

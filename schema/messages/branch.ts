@@ -16,10 +16,12 @@ builder.objectField(MessageRef, 'siblings', (t) =>
   t.field({
     type: [MessageRef],
     authScopes: CONTENT_SCOPES,
-    description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`; a private note alone. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
+    description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\` and \`role\`; a private note alone. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
     extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
-    resolve: (message, _args, { loaders }) =>
-      message.isPrivate ? [message] : loaders.childMessages.load(parentKeyOf(message)),
+    async resolve(message, _args, { loaders }) {
+      if (message.isPrivate) return [message];
+      return (await loaders.childMessages.load(parentKeyOf(message))).filter(({ role }) => role === message.role);
+    },
   }),
 );
 

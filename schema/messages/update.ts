@@ -1,7 +1,9 @@
-import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
+import { ConversationBusyError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
+import { deleteMessage } from '../../src/messages/delete-message.ts';
+import { MAX_SIBLINGS } from '../../src/messages/fork.ts';
 import { updateAgentMessage } from '../../src/messages/update-agent-message.ts';
 import { builder } from '../builder.ts';
-import { MessageRef } from '../conversations/conversation.ts';
+import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { messageContent } from './message.ts';
 
 builder.relayMutationField(
@@ -26,6 +28,35 @@ builder.relayMutationField(
     description: 'The changed message.',
     outputFields: (t) => ({
       agentMessage: t.expose('agentMessage', { type: MessageRef, description: 'The message with its new text.' }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'deleteMessage',
+  {
+    description: 'The message to delete.',
+    inputFields: (t) => ({ id: t.id({ required: true, description: 'The id of any message or private note.' }) }),
+  },
+  {
+    description:
+      "Deletes a message, permanently; with a visitor's message also the chatbot's replies to it, all versions. Messages after a deleted one stay: their `parent` is then the message before it. Subscribers receive `MessageDeleted` for each deleted message. A reply that is QUEUED or STREAMING must be stopped first: until then, `ConversationBusyError`. Usage still counts deleted replies, except the usage of visitors; deliveries of webhooks keep what they contain; a repeated request for the message with its `clientMessageId` gets `NotFoundError`. Needs `MANAGE`.",
+    authScopes: { MANAGE: true },
+    errors: { types: [NotFoundError, InvalidInputError, ConversationBusyError] },
+    resolve: (_root, { input }, { deps, viewer }) => deleteMessage(deps, viewer, input),
+  },
+  {
+    description: 'The deleted messages and their conversation.',
+    outputFields: (t) => ({
+      deletedIds: t.field({
+        type: ['ID'],
+        description: `The ids of the deleted messages, that of \`id\` first; at most ${MAX_SIBLINGS + 1}.`,
+        resolve: ({ deletedIds }) => [...deletedIds],
+      }),
+      conversation: t.expose('conversation', {
+        type: ConversationRef,
+        description: 'The conversation without the messages.',
+      }),
     }),
   },
 );

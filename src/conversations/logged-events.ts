@@ -32,6 +32,10 @@ export async function readLoggedEvents(
     findMessages,
     idsOf(({ messageId }) => messageId),
   );
+  const replacedMessages = await read(
+    findMessages,
+    idsOf(({ type, messageId }) => (type === 'MessageCreated' && messages.get(messageId ?? '')?.replacesId) || null),
+  );
   const leads = await read(
     findLeads,
     idsOf(({ leadId }) => leadId),
@@ -54,9 +58,16 @@ export async function readLoggedEvents(
       const lead = canSeeLeads(viewer) ? leads.get(event.leadId ?? '') : undefined;
       return lead && { type, conversationId, at, lead };
     }
+    if (type === 'MessageDeleted') {
+      const { messageId } = event;
+      return messageId !== null && isVisible(viewer, event) ? { type, conversationId, at, messageId } : undefined;
+    }
     const message = messages.get(event.messageId ?? '');
     if (message === undefined || !isVisible(viewer, message)) return undefined;
-    return { type, conversationId, at, message };
+    // If the replaced message was deleted, the event cannot say what else is replaced, so clients read the branch again.
+    const isIncomplete =
+      type === 'MessageCreated' && message.replacesId !== null && !replacedMessages.has(message.replacesId);
+    return { type: isIncomplete ? 'BranchSelected' : type, conversationId, at, message };
   });
 }
 

@@ -48,6 +48,12 @@ export interface MessageUpdatedEvent extends EventBase {
   readonly message: Message;
 }
 
+/** A message was deleted. */
+export interface MessageDeletedEvent extends EventBase {
+  readonly type: 'MessageDeleted';
+  readonly messageId: string;
+}
+
 /** Follow-up questions were suggested after a reply. */
 export interface FollowUpsSuggestedEvent extends EventBase {
   readonly type: 'FollowUpsSuggested';
@@ -119,6 +125,7 @@ export interface ConversationDeletedEvent extends EventBase {
 export type ConversationEvent =
   | MessageStageEvent
   | MessageUpdatedEvent
+  | MessageDeletedEvent
   | BranchSelectedEvent
   | FollowUpsSuggestedEvent
   | MessageDeltaEvent
@@ -133,6 +140,7 @@ export type ConversationEvent =
 export type LoggedEventType =
   | MessageStageType
   | 'MessageUpdated'
+  | 'MessageDeleted'
   | 'BranchSelected'
   | 'FollowUpsSuggested'
   | 'ConversationChanged'

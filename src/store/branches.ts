@@ -147,6 +147,24 @@ export async function setShownBranch(
   }
 }
 
+/**
+ * Deletes messages of one conversation: `message` and messages directly after it. The other messages directly after any
+ * of them then follow the message before `message`. The caller has locked the conversation. Uses `messages_by_parent`.
+ */
+export async function deleteMessages(
+  trx: Queryable,
+  { accountId, parentId }: Pick<Message, 'accountId' | 'parentId'>,
+  ids: readonly string[],
+): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ parent_id: parentId })
+    .where('parent_id', 'in', ids)
+    .where('account_id', '=', accountId)
+    .execute();
+  await trx.deleteFrom('messages').where('id', 'in', ids).where('account_id', '=', accountId).execute();
+}
+
 /** A branch that its conversation does not show, by one of its messages. */
 export interface HiddenBranch {
   /** The message, which is not shown. */

@@ -22,6 +22,8 @@ export interface ConversationEventRow {
   id: string | null;
   /** The activity of a ConversationChanged event; null for other events, and for events that an earlier version wrote. */
   activity_id: string | null;
+  /** 1 if the event is a MessageDeleted event of a private note. */
+  is_private: 0 | 1;
 }
 
 /** A row of conversation_activities: `changes` is a JSON array. */

@@ -27,6 +27,8 @@ export interface LoggedEvent {
   readonly leadId: string | null;
   /** The activity of a ConversationChanged event; null for other events, and for events that an earlier version wrote. */
   readonly activityId: string | null;
+  /** Whether the event is a MessageDeleted event of a private note. */
+  readonly isPrivate: boolean;
   readonly at: Timestamp;
 }
 
@@ -40,12 +42,12 @@ export async function appendEvent(
   trx: Queryable,
   accountId: string,
   event: Pick<LoggedEvent, 'conversationId' | 'type' | 'at'> &
-    Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId' | 'activityId'>>,
+    Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId' | 'activityId' | 'isPrivate'>>,
 ): Promise<LoggedEvent> {
   const [conversation] = await incrementConversationNumber(trx, [1, event.at, event.conversationId, accountId]);
   const [chatbot] = conversation ? await incrementChatbotNumber(trx, [1, conversation.chatbot_id]) : [];
   if (conversation === undefined || chatbot === undefined) throw new NotFoundError('Conversation');
-  const row = {
+  const row: ConversationEventRow = {
     id: createId('conversationEvent'),
     conversation_id: event.conversationId,
     number: conversation.last_event,
@@ -56,6 +58,7 @@ export async function appendEvent(
     message_id: event.messageId ?? null,
     lead_id: event.leadId ?? null,
     activity_id: event.activityId ?? null,
+    is_private: event.isPrivate ? 1 : 0,
     status: event.status ?? null,
     at: event.at,
   };
@@ -206,6 +209,7 @@ function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
     messageId: row.message_id,
     leadId: row.lead_id,
     activityId: row.activity_id,
+    isPrivate: row.is_private === 1,
     status: row.status,
     at: row.at,
   };

@@ -12,6 +12,7 @@ export function describeEvents(events: readonly StreamEvent[], names: Readonly<R
     if (conversation) return `${__typename} ${conversation.status} ${conversation.answeredBy}`;
     if (role) return `${__typename} ${role} ${isTyping}`;
     if (message) return `${__typename} ${nameOf(message.id)}`;
+    if (__typename === 'MessageDeleted') return `${__typename} ${nameOf(messageId)}`;
     return `${__typename} ${nameOf(messageId)} ${text === undefined ? citation?.title : JSON.stringify(text)}`;
   });
 }

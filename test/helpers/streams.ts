@@ -114,6 +114,7 @@ const EVENT_FIELDS = `
     at
     ... on MessageCreated { replaces { id } ${MESSAGE_FIELDS} }
     ... on MessageStarted { ${MESSAGE_FIELDS} }
+    ... on MessageDeleted { messageId }
     ... on MessageDelta { messageId offset text content }
     ... on CitationAdded { messageId citation { title quote start end } }
     ... on MessageCompleted { ${MESSAGE_FIELDS} }

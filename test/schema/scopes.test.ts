@@ -90,6 +90,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['MANAGE'],
     operation: 'mutation { updateAgentMessage(input: { id: "1", content: "a" }) { __typename } }',
   },
+  deleteMessage: { scopes: ['MANAGE'], operation: 'mutation { deleteMessage(input: { id: "1" }) { __typename } }' },
   handBackConversation: {
     scopes: ['MANAGE'],
     operation: 'mutation { handBackConversation(input: { conversationId: "1" }) { __typename } }',

@@ -21,6 +21,7 @@ const EVENT_NAMES = {
   MessageStopped: 'message.stopped',
   MessageInterrupted: 'message.interrupted',
   MessageUpdated: 'message.updated',
+  MessageDeleted: 'message.deleted',
   BranchSelected: 'branch.selected',
   FollowUpsSuggested: 'follow_ups.suggested',
   ConversationChanged: 'conversation.changed',
@@ -50,6 +51,8 @@ function toEventData(event: GraphEvent): RestEvent['data'] {
         message: toMessage(event.message),
         ...(event.replaces && { replaces_id: event.replaces.id }),
       };
+    case 'MessageDeleted':
+      return { ...common, message_id: event.messageId };
     case 'MessageDelta':
       return { ...common, message_id: event.messageId, offset: event.offset, text: event.text };
     case 'CitationAdded':

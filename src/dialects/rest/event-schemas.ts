@@ -78,6 +78,11 @@ const MessageEventModel = z
   })
   .openapi('MessageEvent', { description: 'A message in a new state. The name of the event gives the state.' });
 
+/** The data of an event about the deletion of a message. */
+const MessageDeletionModel = z
+  .object({ conversation_id: conversationId, at, message_id: id.openapi({ description: 'The id of the message.' }) })
+  .openapi('MessageDeletionEvent', { description: 'The deletion of a message; messages after it stay.' });
+
 /** The data of an event with a piece of a reply. */
 const DeltaEventModel = z
   .object({
@@ -212,4 +217,5 @@ export const EventSchema = z.union([
   TypingEventModel,
   GapEventModel,
   DeletionEventModel,
+  MessageDeletionModel,
 ]);

@@ -132,7 +132,7 @@ export const conversationEventsRoute = createRoute({
   responses: {
     200: {
       description:
-        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted`, `message.updated`, `branch.selected` and `follow_ups.suggested` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `conversation.changed` a `ConversationChangedEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, and `conversation.deleted`, the last event of a stream, a `DeletionEvent`.',
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted`, `message.updated`, `branch.selected` and `follow_ups.suggested` have a `MessageEvent` as data, `message.deleted` a `MessageDeletionEvent`, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `conversation.changed` a `ConversationChangedEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, and `conversation.deleted`, the last event of a stream, a `DeletionEvent`.',
       content: {
         'text/event-stream': { schema: EventSchema },
       },

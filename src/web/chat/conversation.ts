@@ -67,6 +67,12 @@ export function addPage(messages: readonly Message[], page: readonly Message[]):
   return [...messages.slice(0, parentIndex + 1), ...merged];
 }
 
+/** Removes a deleted message, also as a version of another message. */
+export function removeMessage(messages: readonly Message[], deletedId: string): readonly Message[] {
+  const isOther = ({ id }: { id: string }) => id !== deletedId;
+  return messages.filter(isOther).map((message) => ({ ...message, siblings: message.siblings.filter(isOther) }));
+}
+
 /** A delta: new text of a reply, and its offset. */
 export interface Delta {
   readonly messageId: string;

@@ -1,4 +1,12 @@
-import { addCitation, addDelta, addMessage, hasEnded, type Message, updateMessage } from './conversation.ts';
+import {
+  addCitation,
+  addDelta,
+  addMessage,
+  hasEnded,
+  type Message,
+  removeMessage,
+  updateMessage,
+} from './conversation.ts';
 import type { ConversationEvent } from './follow.ts';
 import type { ChatState } from './store.ts';
 
@@ -21,6 +29,8 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
     case 'MessageUpdated':
     case 'FollowUpsSuggested':
       return { messages: updateMessage(messages, event.message) };
+    case 'MessageDeleted':
+      return { messages: removeMessage(messages, event.messageId) };
     case 'MessageDelta': {
       const updated = addDelta(messages, event);
       return updated && { messages: updated };

@@ -467,6 +467,7 @@ describe('an event', () => {
     ['MessageStopped', 'message.stopped', { message }, restMessage],
     ['MessageInterrupted', 'message.interrupted', { message }, restMessage],
     ['MessageUpdated', 'message.updated', { message }, restMessage],
+    ['MessageDeleted', 'message.deleted', { messageId: '2' }, { message_id: '2' }],
     ['BranchSelected', 'branch.selected', { message }, restMessage],
     [
       'MessageDelta',

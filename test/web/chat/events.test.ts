@@ -45,6 +45,15 @@ describe('an event on the page', () => {
     expect(shown?.map(({ id }) => id)).toEqual(['q', 's']);
   });
 
+  it('removes a deleted message, and no longer offers it as a version', () => {
+    const versions = { ...reply, siblings: [{ id: 'r' }, { id: 'old' }] } as Message;
+    const shown = { ...state, messages: [{ ...question, siblings: [{ id: 'q' }] } as Message, versions] };
+    const afterVersion = applyEvent(shown, event('MessageDeleted', { messageId: 'old' }))?.messages;
+    expect(afterVersion?.at(-1)?.siblings).toEqual([{ id: 'r' }]);
+    const afterReply = applyEvent(shown, event('MessageDeleted', { messageId: 'r' }))?.messages;
+    expect(afterReply?.map(({ id }) => id)).toEqual(['q']);
+  });
+
   it('causes a reload when earlier text is missing', () => {
     const stateWithReply = { ...state, messages: [question, reply] };
     expect(applyEvent(stateWithReply, event('MessageDelta', { messageId: 'r', offset: 7, text: 'x' }))).toBeUndefined();
