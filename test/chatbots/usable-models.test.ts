@@ -32,7 +32,7 @@ it('refuses a model that cannot be called when it is set, and names what is miss
 });
 
 it("accepts a model with the account's own key, and changes other settings after the key is deleted", async () => {
-  const gateway = await openGateway();
+  const gateway = await openGateway({ env: { SECRET_KEY: 'ab'.repeat(32) } });
   const id = await createChatbot(gateway);
   const update = async (input: object) =>
     (await mutate<{ __typename: string }>(gateway, 'updateChatbot', { id, ...input })).__typename;
