@@ -45,8 +45,7 @@ export async function listUsageDays(db: Queryable, accountId: string, filter: Us
     .groupBy(time)
     .orderBy(time)
     .execute();
-  const shares = rows.map(toShare);
-  return localDays === null ? shares : sumByLocalDay(shares, localDays);
+  return (localDays === null ? rows : sumByLocalDay(rows, localDays)).map(toShare);
 }
 
 /**
@@ -79,7 +78,8 @@ const QUARTER_HOUR_LENGTH = 'YYYY-MM-DDTHH:MM'.length;
 /** The usage of one reply, or of several replies of a day or a quarter-hour, with the beginning of its time. */
 type UsageCountsRow = Readonly<Record<UsageColumn | 'at', string> & UsageCountColumns>;
 type UsageSubquery = AliasedSelectQueryBuilder<UsageCountsRow, 'counted'>;
-type Sums = Readonly<Record<(typeof USAGE_COUNT_COLUMNS)[number], string>>;
+type Sums = Readonly<Record<(typeof USAGE_COUNT_COLUMNS)[number], string | bigint>>;
+type KeyedSums = Sums & { readonly key: string };
 
 /** Sums as texts, because drivers round numbers beyond 2^53. */
 const SUMS = USAGE_COUNT_COLUMNS.map((column) =>
@@ -161,24 +161,23 @@ function selectMessageUsage(
   );
 }
 
-/** Sums shares of hours or quarter-hours, in order, by the local day in which they begin. */
-function sumByLocalDay(shares: readonly UsageShare[], localDays: readonly LocalDay[]): UsageShare[] {
-  const sums: UsageShare[] = [];
+/** Sums rows of hours or quarter-hours, in order, by the local day in which they begin; a year may have 35,136 of them. */
+function sumByLocalDay(rows: readonly KeyedSums[], localDays: readonly LocalDay[]): KeyedSums[] {
+  const sumsByDay = new Map<string, Record<(typeof USAGE_COUNT_COLUMNS)[number], bigint>>();
   let index = 0;
-  for (const share of shares) {
-    const at = share.key.padEnd(QUARTER_HOUR_LENGTH, ':00');
+  for (const row of rows) {
+    const at = row.key.padEnd(QUARTER_HOUR_LENGTH, ':00');
     while ((localDays[index + 1]?.start ?? '~') <= at) index++;
-    const key = localDays[index]?.day ?? '';
-    const last = sums.at(-1);
-    if (last?.key === key) sums[sums.length - 1] = addCounts(last, share);
-    else sums.push({ ...share, key });
+    const day = localDays[index]?.day ?? '';
+    const sums = sumsByDay.get(day);
+    if (sums === undefined) sumsByDay.set(day, toBigInts(row));
+    else for (const column of USAGE_COUNT_COLUMNS) if (row[column] !== '0') sums[column] += BigInt(row[column]);
   }
-  return sums;
+  return [...sumsByDay].map(([key, sums]) => ({ ...sums, key }));
 }
 
-function addCounts(sum: UsageShare, share: UsageShare): UsageShare {
-  const names = Object.keys(sum).filter((name) => name !== 'key') as (keyof UsageCounts)[];
-  return { ...sum, ...Object.fromEntries(names.map((name) => [name, sum[name] + share[name]])) };
+function toBigInts(sums: Sums): Record<(typeof USAGE_COUNT_COLUMNS)[number], bigint> {
+  return Object.fromEntries(USAGE_COUNT_COLUMNS.map((column) => [column, BigInt(sums[column])])) as never;
 }
 
 function toCounts(sums: Sums): UsageCounts {
@@ -198,4 +197,4 @@ function toCounts(sums: Sums): UsageCounts {
   };
 }
 
-const toShare = (row: Sums & { key: string }): UsageShare => ({ ...toCounts(row), key: row.key });
+const toShare = (row: KeyedSums): UsageShare => ({ ...toCounts(row), key: row.key });
