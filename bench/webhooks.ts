@@ -67,8 +67,7 @@ interface Servers {
 /** Sends the same events repeatedly, as fast as possible. */
 async function measureDelivery(bench: BenchContext, { gateway, baseline, receiver, account }: Servers) {
   const id = await subscribe(gateway, account, `${receiver.url}/`);
-  const replay = () =>
-    mutate(gateway, account, REPLAY, { input: { subscriptionId: id, since: new Date(Date.now() - 86_400_000) } });
+  const replay = () => mutate(gateway, account, REPLAY, { input: { id, since: new Date(Date.now() - 86_400_000) } });
   const post = () => fetch(`${baseline.url}/post?${EVENTS}`).then(() => undefined);
   const targets = [
     { name: 'webhooks', server: gateway, start: replay },

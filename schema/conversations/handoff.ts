@@ -37,7 +37,7 @@ builder.relayMutationField(
   {
     description: 'The conversation to escalate.',
     inputFields: (t) => ({
-      conversationId: t.id(conversationId),
+      id: t.id(conversationId),
       reason: t.string({ description: 'The reason, shown to the people who answer; at most 1,000 characters.' }),
     }),
   },
@@ -163,7 +163,7 @@ builder.relayMutationField(
   'handBackConversation',
   {
     description: 'The conversation to hand back.',
-    inputFields: (t) => ({ conversationId: t.id(conversationId) }),
+    inputFields: (t) => ({ id: t.id(conversationId) }),
   },
   {
     description:
@@ -181,7 +181,7 @@ builder.relayMutationField(
   'closeConversation',
   {
     description: 'The conversation to close.',
-    inputFields: (t) => ({ conversationId: t.id(conversationId) }),
+    inputFields: (t) => ({ id: t.id(conversationId) }),
   },
   {
     description:

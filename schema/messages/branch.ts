@@ -57,7 +57,7 @@ builder.relayMutationField(
   {
     description: 'The reply to write again.',
     inputFields: (t) => ({
-      messageId: t.id({
+      id: t.id({
         required: true,
         description: 'The id of a reply of the chatbot. Its conversation must not be CLOSED.',
       }),
@@ -83,7 +83,7 @@ builder.relayMutationField(
   {
     description: "The new version of a visitor's message.",
     inputFields: (t) => ({
-      messageId: t.id({
+      id: t.id({
         required: true,
         description: "The id of a visitor's message. Its conversation must not be CLOSED.",
       }),
@@ -118,7 +118,7 @@ builder.relayMutationField(
   {
     description: 'The message whose branch to select.',
     inputFields: (t) => ({
-      messageId: t.id({
+      id: t.id({
         required: true,
         description: 'The id of any message, usually one of the `siblings` of a shown message.',
       }),

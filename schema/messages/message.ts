@@ -247,7 +247,7 @@ builder.relayMutationField(
   'stopMessage',
   {
     description: 'The reply to stop.',
-    inputFields: (t) => ({ messageId: t.id({ required: true, description: 'The id of the reply.' }) }),
+    inputFields: (t) => ({ id: t.id({ required: true, description: 'The id of the reply.' }) }),
   },
   {
     description:
@@ -264,7 +264,7 @@ builder.relayMutationField(
   {
     description: 'The reply and its rating.',
     inputFields: (t) => ({
-      messageId: t.id({ required: true, description: 'The id of the reply.' }),
+      id: t.id({ required: true, description: 'The id of the reply.' }),
       rating: t.field({ type: Rating, required: true, description: 'The rating; it replaces an earlier one.' }),
     }),
   },

@@ -26,7 +26,7 @@ builder.relayMutationField(
   {
     description: 'The subscription and the type of the sample event.',
     inputFields: (t) => ({
-      subscriptionId: t.id({ required: true, description: 'The id of the subscription.' }),
+      id: t.id({ required: true, description: 'The id of the subscription.' }),
       event: t.field({
         type: WebhookEventType,
         required: true,
@@ -49,7 +49,7 @@ builder.relayMutationField(
   {
     description: 'The delivery to send again.',
     inputFields: (t) => ({
-      deliveryId: t.id({ required: true, description: 'The id of the delivery, in any state.' }),
+      id: t.id({ required: true, description: 'The id of the delivery, in any state.' }),
     }),
   },
   {
@@ -67,7 +67,7 @@ builder.relayMutationField(
   {
     description: 'The subscription and the events to replay.',
     inputFields: (t) => ({
-      subscriptionId: t.id({ required: true, description: 'The id of the subscription.' }),
+      id: t.id({ required: true, description: 'The id of the subscription.' }),
       since: t.field({
         type: 'DateTime',
         required: true,

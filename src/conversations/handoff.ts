@@ -44,10 +44,10 @@ export function reopen(conversation: Conversation): Conversation {
 export async function escalateConversation(
   deps: HandoffDeps,
   viewer: Actor,
-  input: { conversationId: string; reason?: string | null | undefined },
+  input: { id: string; reason?: string | null | undefined },
 ): Promise<Conversation> {
   const { reason = null } = parseInput(z.object({ reason: text(1, 1_000).optional() }), { reason: input.reason });
-  return changeConversation(deps, viewer, input.conversationId, (conversation, at) => {
+  return changeConversation(deps, viewer, input.id, (conversation, at) => {
     if (conversation.status === 'ESCALATED') return conversation;
     const escalatedAt = conversation.escalatedAt ?? at;
     return { ...conversation, status: 'ESCALATED', closedAt: null, escalatedAt, escalationReason: reason };
@@ -92,9 +92,9 @@ export async function assignConversation(deps: HandoffDeps, viewer: Viewer, inpu
 export async function handBackConversation(
   deps: HandoffDeps,
   viewer: Viewer,
-  input: { conversationId: string },
+  input: { id: string },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.conversationId, (conversation) =>
+  return changeConversation(deps, viewer, input.id, (conversation) =>
     endHandoff(conversation, conversation.status === 'ESCALATED' ? 'OPEN' : conversation.status),
   );
 }
@@ -107,9 +107,9 @@ export async function handBackConversation(
 export async function closeConversation(
   deps: HandoffDeps,
   viewer: Viewer,
-  input: { conversationId: string },
+  input: { id: string },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.conversationId, (conversation, at) => {
+  return changeConversation(deps, viewer, input.id, (conversation, at) => {
     const closed = endHandoff(conversation, 'CLOSED');
     return conversation.status === 'CLOSED' ? closed : { ...closed, closedAt: at };
   });

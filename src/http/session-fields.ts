@@ -30,6 +30,7 @@ type TargetArgument = { readonly argument: string; readonly kind: TargetKind } |
 
 const CONVERSATION_ARGUMENT: TargetArgument = { argument: 'conversationId', kind: 'conversation' };
 const MESSAGE_ARGUMENT: TargetArgument = { argument: 'messageId', kind: 'message' };
+const MESSAGE_ID: TargetArgument = { argument: 'id', kind: 'message' };
 
 /** The root fields that a session may select, for its own conversation only. All other root fields are forbidden. */
 export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string, TargetArgument>>>> = {
@@ -41,12 +42,12 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
   },
   Mutation: {
     sendMessage: CONVERSATION_ARGUMENT,
-    stopMessage: MESSAGE_ARGUMENT,
-    rateMessage: MESSAGE_ARGUMENT,
-    regenerateMessage: MESSAGE_ARGUMENT,
-    editMessage: MESSAGE_ARGUMENT,
-    selectBranch: MESSAGE_ARGUMENT,
-    escalateConversation: CONVERSATION_ARGUMENT,
+    stopMessage: MESSAGE_ID,
+    rateMessage: MESSAGE_ID,
+    regenerateMessage: MESSAGE_ID,
+    editMessage: MESSAGE_ID,
+    selectBranch: MESSAGE_ID,
+    escalateConversation: { argument: 'id', kind: 'conversation' },
     captureLead: CONVERSATION_ARGUMENT,
     setTyping: CONVERSATION_ARGUMENT,
     markConversationRead: { argument: 'id', kind: 'conversation' },

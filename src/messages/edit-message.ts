@@ -24,7 +24,7 @@ import { readSentMessage, type SendMessageInput, type SentMessage } from './send
 
 /** The message to edit and its new text. Without `metadata`, the new message copies that of the edited message. */
 export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
-  readonly messageId: string;
+  readonly id: string;
 }
 
 /** The new user message and its reply. */
@@ -57,7 +57,7 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
   const { editedMessage, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedEdit> => {
-    const fork = await findForkPoint(trx, viewer, input.messageId);
+    const fork = await findForkPoint(trx, viewer, input.id);
     const idempotentSend = idempotentSendOf(fork, parsed, now);
     const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {

@@ -62,5 +62,5 @@ export async function showBranchBefore(
 
 /** Creates the error for a message that cannot get a sibling. */
 export function createForkError(message: string): InvalidInputError {
-  return new InvalidInputError([{ path: ['messageId'], message }]);
+  return new InvalidInputError([{ path: ['id'], message }]);
 }

@@ -18,13 +18,13 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
 export async function rateMessage(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
   viewer: Viewer,
-  input: { messageId: string; rating: Rating },
+  input: { id: string; rating: Rating },
 ): Promise<Message> {
   const { rating } = input;
   const { rated, events } = await deps.db.transaction(async (trx) => {
-    const { message, conversation } = await getLockedMessage(trx, viewer, input.messageId);
+    const { message, conversation } = await getLockedMessage(trx, viewer, input.id);
     if (message.role !== 'ASSISTANT' && message.role !== 'AGENT') {
-      throw new InvalidInputError([{ path: ['messageId'], message: 'Only replies can be rated.' }]);
+      throw new InvalidInputError([{ path: ['id'], message: 'Only replies can be rated.' }]);
     }
     const { accountId, chatbotId, id: conversationId } = conversation;
     const { id: messageId, status } = message;

@@ -20,7 +20,7 @@ import { findRecordedSend, readEffectsToRepeat, recordSend } from './idempotent-
 
 /** The reply to regenerate. */
 export interface RegenerateMessageInput {
-  readonly messageId: string;
+  readonly id: string;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
   /** The idempotency key: a repeated request returns the reply of the first request. */
@@ -45,13 +45,13 @@ const RULES = z.object({ clientMessageId: clientIdText.optional() });
 export async function regenerateMessage(
   deps: GenerateDeps,
   viewer: Viewer,
-  { messageId, whenBusy, clientMessageId }: RegenerateMessageInput,
+  { id, whenBusy, clientMessageId }: RegenerateMessageInput,
 ): Promise<Message> {
   const { clientMessageId: key } = parseInput(RULES, { clientMessageId });
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
   const committed = await deps.db.transaction(async (trx): Promise<CommittedRegeneration> => {
-    const fork = await findForkPoint(trx, viewer, messageId);
+    const fork = await findForkPoint(trx, viewer, id);
     const { message: original, conversation } = fork;
     const scope = { chatbotId: conversation.chatbotId, operation: 'regenerateMessage' };
     const request = { messageId: original.id };

@@ -16,11 +16,11 @@ import { recountUnread } from '../store/inbox/unread.ts';
 export async function selectBranch(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
   viewer: Viewer,
-  input: { messageId: string },
+  input: { id: string },
 ): Promise<Conversation> {
   const { accountId } = viewer;
   const { conversation, events } = await deps.db.transaction(async (trx) => {
-    const { message, conversation } = await getLockedMessage(trx, viewer, input.messageId);
+    const { message, conversation } = await getLockedMessage(trx, viewer, input.id);
     const { id, conversationId } = message;
     if (message.isShown) return { conversation, events: [] };
     await setShownBranch(trx, accountId, conversationId, await findBranchEnd(trx, accountId, id));

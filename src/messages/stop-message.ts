@@ -14,10 +14,10 @@ import { findMessage } from '../store/messages.ts';
  * then stored as soon as possible.
  * @throws NotFoundError
  */
-export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { messageId: string }): Promise<Message> {
+export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { id: string }): Promise<Message> {
   const at = toTimestamp(deps.clock.now());
   const { id, repliesToStop, events } = await deps.db.transaction(async (trx) => {
-    const { message } = await getLockedMessage(trx, viewer, input.messageId);
+    const { message } = await getLockedMessage(trx, viewer, input.id);
     return { id: message.id, ...(await requestStop(trx, [message], at)) };
   });
   publishEvents(deps.bus, events);

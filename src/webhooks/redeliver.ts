@@ -16,9 +16,9 @@ import { getLockedSubscription } from './subscriptions.ts';
 export async function redeliverWebhook(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
   { accountId }: Pick<Viewer, 'accountId'>,
-  input: { deliveryId: string },
+  input: { id: string },
 ): Promise<WebhookDelivery> {
-  const id = requireFound('Webhook delivery', parseId('webhookDelivery', input.deliveryId));
+  const id = requireFound('Webhook delivery', parseId('webhookDelivery', input.id));
   const due = await db.transaction(async (trx) => {
     const { subscriptionId } = requireFound('Webhook delivery', await findWebhookDelivery(trx, accountId, id));
     requireActive((await getLockedSubscription(trx, accountId, subscriptionId)).subscription);

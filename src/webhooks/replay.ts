@@ -51,11 +51,7 @@ interface ReplayBatch {
 export async function replayWebhooks(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
   { accountId }: Pick<Viewer, 'accountId'>,
-  {
-    subscriptionId,
-    since,
-    ...input
-  }: { subscriptionId: string; since: Timestamp; events?: readonly WebhookEventName[] | null | undefined },
+  { id, since, ...input }: { id: string; since: Timestamp; events?: readonly WebhookEventName[] | null | undefined },
 ): Promise<Replay> {
   const { events } = parseInput(z.object({ events: eventList.optional() }), input);
   const now = clock.now();
@@ -66,7 +62,7 @@ export async function replayWebhooks(
   while (true) {
     const limit = Math.min(EVENTS_PER_TRANSACTION, MAX_REPLAYED_EVENTS - count);
     const batch = await db.transaction(async (trx): Promise<ReplayBatch> => {
-      const { subscription } = await getLockedSubscription(trx, accountId, subscriptionId);
+      const { subscription } = await getLockedSubscription(trx, accountId, id);
       requireActive(subscription);
       const { chatbotId } = subscription;
       const names = namesOf(subscription, events);

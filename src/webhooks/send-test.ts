@@ -20,11 +20,11 @@ import { getLockedSubscription } from './subscriptions.ts';
 export async function sendTestWebhook(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
   { accountId }: Pick<Viewer, 'accountId'>,
-  { subscriptionId, event: name }: { subscriptionId: string; event: WebhookEventName },
+  { id, event: name }: { id: string; event: WebhookEventName },
 ): Promise<WebhookDelivery> {
   const at = toTimestamp(clock.now());
   const delivery = await db.transaction(async (trx) => {
-    const { subscription } = await getLockedSubscription(trx, accountId, subscriptionId);
+    const { subscription } = await getLockedSubscription(trx, accountId, id);
     requireActive(subscription);
     const chatbotId = subscription.chatbotId ?? (await findAnyChatbot(trx, accountId));
     const event = createSample(name, { accountId, chatbotId: chatbotIdOfSample(name, chatbotId), at });

@@ -221,12 +221,12 @@ describe('in its own conversation a session', () => {
     ).toMatchObject({ data: { messageStream: { conversationId } } });
     socket.close();
     const mutations = [
-      `stopMessage(input: { messageId: "${reply.id}" })`,
-      `rateMessage(input: { messageId: "${reply.id}", rating: UP })`,
-      `regenerateMessage(input: { messageId: "${reply.id}", whenBusy: INTERRUPT })`,
-      `editMessage(input: { messageId: "${userMessage.id}", content: "Again?", whenBusy: INTERRUPT })`,
-      `selectBranch(input: { messageId: "${reply.id}" })`,
-      `escalateConversation(input: { conversationId: "${conversationId}" })`,
+      `stopMessage(input: { id: "${reply.id}" })`,
+      `rateMessage(input: { id: "${reply.id}", rating: UP })`,
+      `regenerateMessage(input: { id: "${reply.id}", whenBusy: INTERRUPT })`,
+      `editMessage(input: { id: "${userMessage.id}", content: "Again?", whenBusy: INTERRUPT })`,
+      `selectBranch(input: { id: "${reply.id}" })`,
+      `escalateConversation(input: { id: "${conversationId}" })`,
       `captureLead(input: { conversationId: "${conversationId}", email: "grace@example.com" })`,
       `setTyping(input: { conversationId: "${conversationId}", isTyping: true })`,
     ];

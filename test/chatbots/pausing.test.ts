@@ -47,7 +47,7 @@ describeDatabases('a paused chatbot', (databaseEngine) => {
     };
     const handoffResult = { userMessage: { status: 'COMPLETED' }, reply: null, notice: NOTICE };
     expect(await ask('sendMessage', { chatbotId, sessionId: 'here', content: 'Ada?' })).toMatchObject(handoffResult);
-    expect(await ask('editMessage', { messageId: first.messageId, content: 'Hi, Ada' })).toMatchObject(handoffResult);
+    expect(await ask('editMessage', { id: first.messageId, content: 'Hi, Ada' })).toMatchObject(handoffResult);
     expect(await chat('here')).toEqual([200, { response: NOTICE }]);
     expect(await ask('sendMessage', { chatbotId, sessionId: 'there', content: 'Ada?' })).toMatchObject({
       code: 'CHATBOT_PAUSED',
@@ -55,7 +55,7 @@ describeDatabases('a paused chatbot', (databaseEngine) => {
     expect(await chat('there')).toEqual([400, { detail: 'Chatbot is not active.' }]);
     const used = await gateway.deps.db.read.selectFrom('usage').select('messages').executeTakeFirstOrThrow();
     expect(used.messages).toBe(1);
-    await mutate(gateway, 'handBackConversation', { conversationId: first.conversationId });
+    await mutate(gateway, 'handBackConversation', { id: first.conversationId });
     expect(await chat('here')).toEqual([400, { detail: 'Chatbot is not active.' }]);
     expect(engine.questionCount).toBe(1);
   });
@@ -94,7 +94,7 @@ describeDatabases('a paused chatbot', (databaseEngine) => {
     const readStatuses = async () =>
       Promise.all([waiting, lost, behind].map(async ({ replyId }) => (await readMessage(gateway, replyId)).status));
     expect(await readStatuses()).toEqual(['QUEUED', 'STREAMING', 'QUEUED']);
-    await mutate(gateway, 'stopMessage', { messageId: behind.replyId });
+    await mutate(gateway, 'stopMessage', { id: behind.replyId });
 
     await setActive(gateway, chatbotId, true);
     engine.push(delta('Later.'), finish, delta('Later.'), finish);

@@ -35,7 +35,7 @@ async function createFullChatbot(gateway: TestGateway) {
   });
   await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   await mutate(gateway, 'captureLead', { conversationId, email: 'a@example.com' });
-  await mutate(gateway, 'escalateConversation', { conversationId });
+  await mutate(gateway, 'escalateConversation', { id: conversationId });
   const subscription = await subscribe(gateway, { chatbotId });
   const delivery = await storeDelivery(gateway, subscription.id);
   const { read } = gateway.deps.db;
@@ -88,7 +88,7 @@ describeDatabases('a deleted chatbot', (engine) => {
     expect(data).toEqual({ nodes: ids.map(() => null), chatbots: { nodes: [] }, webhookSubscriptions: { nodes: [] } });
     const sent = await mutate(gateway, 'sendMessage', { conversationId, content: 'Still there?' });
     expect(sent).toMatchObject({ code: 'NOT_FOUND' });
-    expect(await mutate(gateway, 'rateMessage', { messageId: replyId, rating: 'UP' })).toMatchObject({
+    expect(await mutate(gateway, 'rateMessage', { id: replyId, rating: 'UP' })).toMatchObject({
       code: 'NOT_FOUND',
     });
     expect(await mutate(gateway, 'deleteChatbot', { id: chatbotId })).toMatchObject({ code: 'NOT_FOUND' });

@@ -189,12 +189,10 @@ describe('sendAgentMessage', () => {
   it('rejects regenerateMessage during a handoff, and returns the handoff message for an edited question', async () => {
     const { gateway, replyId, sendAsAgent, sendAsVisitor } = await open();
     await sendAsAgent('Here');
-    expect(await mutate(gateway, 'regenerateMessage', { messageId: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await mutate(gateway, 'regenerateMessage', { id: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
     const { userMessage } = await sendAsVisitor('So?');
     const selection = 'userMessage { id } reply { id } notice';
-    expect(
-      await mutate(gateway, 'editMessage', { messageId: userMessage.id, content: 'So!' }, { selection }),
-    ).toMatchObject({
+    expect(await mutate(gateway, 'editMessage', { id: userMessage.id, content: 'So!' }, { selection })).toMatchObject({
       reply: null,
       notice: 'A person has taken over this conversation and will reply here.',
     });
@@ -252,7 +250,7 @@ describe('escalateConversation', () => {
     const { changeConversation, gateway, conversationId } = await open();
     await changeConversation('closeConversation');
     expect(await changeConversation('escalateConversation')).toMatchObject({ status: 'ESCALATED' });
-    const input = { conversationId, reason: 'x'.repeat(1_001) };
+    const input = { id: conversationId, reason: 'x'.repeat(1_001) };
     expect(await mutate(gateway, 'escalateConversation', input)).toMatchObject({ code: 'INVALID_INPUT' });
   });
 });
@@ -393,8 +391,7 @@ describe('a private note', () => {
       ['editMessage', { content: 'No' }],
       ['selectBranch', {}],
     ] as const) {
-      const ask = (messageId: string) =>
-        mutate(gateway, mutationName, { messageId, ...otherFields }, { key: visitorKey });
+      const ask = (id: string) => mutate(gateway, mutationName, { id, ...otherFields }, { key: visitorKey });
       expect(await ask(note.id)).toMatchObject({ code: 'NOT_FOUND' });
       expect(await ask(note.id)).toEqual(await ask(createId('message')));
     }
@@ -412,7 +409,7 @@ describe('a private note', () => {
     const { reply } = await mutate<{ reply: { id: string } }>(
       gateway,
       'regenerateMessage',
-      { messageId: replyId },
+      { id: replyId },
       { selection: 'reply { id }' },
     );
     engine.push(delta('Again.'), finish);

@@ -94,11 +94,11 @@ describe('Conversation.visitorUnreadCount', () => {
     expect(await read()).toBe(1);
     await mutate(gateway, 'sendMessage', { conversationId, content: 'Thank you.' });
     expect(await read()).toBe(0);
-    await mutate(gateway, 'handBackConversation', { conversationId });
+    await mutate(gateway, 'handBackConversation', { id: conversationId });
     expect(await read()).toBe(0);
     const running = await send(gateway, { conversationId, content: 'One?' });
     const waiting = await send(gateway, { conversationId, content: 'Two?' });
-    await mutate(gateway, 'stopMessage', { messageId: waiting.replyId });
+    await mutate(gateway, 'stopMessage', { id: waiting.replyId });
     expect(await read()).toBe(0);
     engine.push(delta('Yes.'), finish);
     await webSocket.subscribe(gateway, { messageId: running.replyId }).ended;

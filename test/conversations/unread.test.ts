@@ -101,9 +101,9 @@ it('counts unread messages on the selected branch only', async () => {
   await end(first.replyId, 'I do not know.');
   await ask('Two');
   expect(await read()).toMatchObject({ unreadCount: 2 });
-  await run('editMessage', { messageId: first.messageId, content: 'One, edited' });
+  await run('editMessage', { id: first.messageId, content: 'One, edited' });
   expect(await read()).toMatchObject({ unreadCount: 1, lastMessageAt: 4 });
-  await run('selectBranch', { messageId: first.messageId });
+  await run('selectBranch', { id: first.messageId });
   expect(await read()).toMatchObject({ unreadCount: 2, lastMessageAt: 4, updatedAt: 5 });
 });
 

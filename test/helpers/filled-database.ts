@@ -105,12 +105,12 @@ export async function fillDatabase() {
   );
   await completeReply();
   const conversationId = conversation?.id ?? '';
-  await mutate('rateMessage reply { id }', { messageId: reply?.id, rating: 'UP' });
-  await mutate('regenerateMessage reply { id }', { messageId: reply?.id });
+  await mutate('rateMessage reply { id }', { id: reply?.id, rating: 'UP' });
+  await mutate('regenerateMessage reply { id }', { id: reply?.id });
   await completeReply();
-  await mutate('editMessage userMessage { id }', { messageId: userMessage?.id, content: 'When does it close?' });
+  await mutate('editMessage userMessage { id }', { id: userMessage?.id, content: 'When does it close?' });
   await completeReply();
-  await mutate('escalateConversation conversation { id }', { conversationId, reason: 'Wants a person' });
+  await mutate('escalateConversation conversation { id }', { id: conversationId, reason: 'Wants a person' });
   await mutate('sendAgentMessage agentMessage { id }', {
     conversationId,
     content: 'A note',

@@ -141,7 +141,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
 
   it('is sent in full after a mutation has run', async () => {
     const { data, errors } = await gateway.graphql<{ closeConversation: { conversation: Record<string, unknown> } }>(
-      `mutation($id:ID!){closeConversation(input:{conversationId:$id}){...on CloseConversationPayload{
+      `mutation($id:ID!){closeConversation(input:{id:$id}){...on CloseConversationPayload{
         conversation{status messages(first:30){nodes{content}}}}}}`,
       { id: plainTexts.conversationId },
     );
@@ -186,7 +186,7 @@ describe('a mutation', () => {
     const closeConversation = (first: number) =>
       requestGraphQL<{ closeConversation: object }>(
         gateway,
-        `mutation($id:ID!){closeConversation(input:{conversationId:$id}){...on CloseConversationPayload{
+        `mutation($id:ID!){closeConversation(input:{id:$id}){...on CloseConversationPayload{
           conversation{messages(first:${first}){nodes{content reasoning metadata}}}}}}`,
         { id: conversationId },
       );

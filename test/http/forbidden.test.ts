@@ -140,7 +140,7 @@ describe('a key with MANAGE only', () => {
 
 describe('FORBIDDEN', () => {
   const QUERY =
-    'mutation ($id: ID!) { escalateConversation(input: { conversationId: $id }) { ... on EscalateConversationPayload { c: conversation { messages { nodes { content } } } } } }';
+    'mutation ($id: ID!) { escalateConversation(input: { id: $id }) { ... on EscalateConversationPayload { c: conversation { messages { nodes { content } } } } } }';
   const ERROR = {
     message: 'This credential lacks the scope that Conversation.messages needs.',
     extensions: {

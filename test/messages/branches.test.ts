@@ -27,21 +27,14 @@ interface BranchMessage {
 
 const SELECTION = '{ id status parent { id } }';
 
-const regenerate = (gateway: TestGateway, input: { messageId: string; whenBusy?: string }, key = gateway.key) =>
+const regenerate = (gateway: TestGateway, input: { id: string; whenBusy?: string }, key = gateway.key) =>
   mutate<BranchResult>(gateway, 'regenerateMessage', input, { selection: `reply ${SELECTION}`, key });
 
-const edit = (
-  gateway: TestGateway,
-  input: { messageId: string; content: string; whenBusy?: string; metadata?: object },
-) => mutate<BranchResult>(gateway, 'editMessage', input, { selection: `userMessage ${SELECTION} reply ${SELECTION}` });
+const edit = (gateway: TestGateway, input: { id: string; content: string; whenBusy?: string; metadata?: object }) =>
+  mutate<BranchResult>(gateway, 'editMessage', input, { selection: `userMessage ${SELECTION} reply ${SELECTION}` });
 
-const selectBranch = (gateway: TestGateway, messageId: string) =>
-  mutate<{ conversation: { id: string } }>(
-    gateway,
-    'selectBranch',
-    { messageId },
-    { selection: 'conversation { id }' },
-  );
+const selectBranch = (gateway: TestGateway, id: string) =>
+  mutate<{ conversation: { id: string } }>(gateway, 'selectBranch', { id }, { selection: 'conversation { id }' });
 
 /** The shown branch of a conversation, from its first message to its last. */
 async function readShownTexts(gateway: TestGateway, conversationId: string): Promise<string[]> {
@@ -90,7 +83,7 @@ async function startExchange() {
 describe('regenerateMessage', () => {
   it('generates a sibling of the reply, and shows it instead of the reply and the messages after it', async () => {
     const { gateway, engine, conversationId, first } = await startExchange();
-    const { reply } = await regenerate(gateway, { messageId: first.replyId });
+    const { reply } = await regenerate(gateway, { id: first.replyId });
     expect(reply).toMatchObject({ status: 'STREAMING', parent: { id: first.messageId } });
     await completeReply(gateway, engine, reply.id, 'A1 again');
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1 again']);
@@ -108,7 +101,7 @@ describe('regenerateMessage', () => {
     const { gateway, engine, conversationId, second } = await startExchange();
     const reader = subscribe(gateway, { conversationId });
     await expect.poll(() => gateway.deps.bus.size).toBe(1);
-    const { reply } = await regenerate(gateway, { messageId: second.replyId });
+    const { reply } = await regenerate(gateway, { id: second.replyId });
     engine.push(delta('A2 again'), finish);
     await waitForMessageEvent(reader, 'MessageCompleted', reply.id);
     const created = await waitForMessageEvent(reader, 'MessageCreated', reply.id);
@@ -127,9 +120,9 @@ describe('regenerateMessage', () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const reader = webSocket.subscribe(gateway, { conversationId });
     await expect.poll(() => gateway.deps.bus.size).toBe(1);
-    const { reply: newFirst } = await regenerate(gateway, { messageId: first.replyId });
+    const { reply: newFirst } = await regenerate(gateway, { id: first.replyId });
     await completeReply(gateway, engine, newFirst.id, 'A1 again');
-    const { reply: newSecond } = await regenerate(gateway, { messageId: second.replyId });
+    const { reply: newSecond } = await regenerate(gateway, { id: second.replyId });
     await completeReply(gateway, engine, newSecond.id, 'A2 again');
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2 again']);
     await waitForMessageEvent(reader, 'MessageCompleted', newSecond.id);
@@ -156,10 +149,10 @@ describe('regenerateMessage', () => {
 
   it('gives the engine only the messages that precede the question in its branch', async () => {
     const { gateway, engine, first, second } = await startExchange();
-    const { reply } = await regenerate(gateway, { messageId: second.replyId });
+    const { reply } = await regenerate(gateway, { id: second.replyId });
     await completeReply(gateway, engine, reply.id, 'A2 again');
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2', history: [{ content: 'Q1' }, { content: 'A1' }] });
-    const regenerated = await regenerate(gateway, { messageId: first.replyId });
+    const regenerated = await regenerate(gateway, { id: first.replyId });
     await completeReply(gateway, engine, regenerated.reply.id, 'A1 again');
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q1', history: [] });
   });
@@ -169,13 +162,13 @@ describe('regenerateMessage', () => {
     const running = await send(gateway, { conversationId, content: 'Q3' });
     engine.push(delta('A part'));
     await webSocket.subscribe(gateway, { messageId: running.replyId }).until(({ text }) => text === 'A part');
-    expect(await regenerate(gateway, { messageId: second.replyId, whenBusy: 'REJECT' })).toMatchObject({
+    expect(await regenerate(gateway, { id: second.replyId, whenBusy: 'REJECT' })).toMatchObject({
       __typename: 'ConversationBusyError',
     });
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2', 'Q3', 'A part']);
-    const queued = await regenerate(gateway, { messageId: second.replyId });
+    const queued = await regenerate(gateway, { id: second.replyId });
     expect(queued.reply.status).toBe('QUEUED');
-    const urgent = await regenerate(gateway, { messageId: running.replyId, whenBusy: 'INTERRUPT' });
+    const urgent = await regenerate(gateway, { id: running.replyId, whenBusy: 'INTERRUPT' });
     expect(urgent.reply.status).toBe('QUEUED');
     await expect.poll(async () => (await readMessage(gateway, running.replyId)).status).toBe('STOPPED');
     expect((await readMessage(gateway, queued.reply.id)).status).toBe('STOPPED');
@@ -188,17 +181,17 @@ describe('regenerateMessage', () => {
   it('is rejected by a paused chatbot, as editMessage is', async () => {
     const { gateway, chatbotId, second } = await startExchange();
     await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
-    expect(await regenerate(gateway, { messageId: second.replyId })).toMatchObject({ code: 'CHATBOT_PAUSED' });
-    expect(await edit(gateway, { messageId: second.messageId, content: 'x' })).toMatchObject({
+    expect(await regenerate(gateway, { id: second.replyId })).toMatchObject({ code: 'CHATBOT_PAUSED' });
+    expect(await edit(gateway, { id: second.messageId, content: 'x' })).toMatchObject({
       code: 'CHATBOT_PAUSED',
     });
   });
 
   it('regenerates a stopped reply', async () => {
     const { gateway, engine, first } = await startExchange();
-    const { reply } = await regenerate(gateway, { messageId: first.replyId });
-    await mutate(gateway, 'stopMessage', { messageId: reply.id });
-    const third = await regenerate(gateway, { messageId: reply.id });
+    const { reply } = await regenerate(gateway, { id: first.replyId });
+    await mutate(gateway, 'stopMessage', { id: reply.id });
+    const third = await regenerate(gateway, { id: reply.id });
     await completeReply(gateway, engine, third.reply.id, 'Third');
     expect((await readSiblings(gateway, first.replyId)).map(({ isShown }) => isShown)).toEqual([false, false, true]);
   });
@@ -206,10 +199,10 @@ describe('regenerateMessage', () => {
   it('rejects a 51st version', async () => {
     const { gateway, second } = await startExchange();
     for (let n = 1; n < 50; n++) {
-      const { reply } = await regenerate(gateway, { messageId: second.replyId });
-      await mutate(gateway, 'stopMessage', { messageId: reply.id });
+      const { reply } = await regenerate(gateway, { id: second.replyId });
+      await mutate(gateway, 'stopMessage', { id: reply.id });
     }
-    expect(await regenerate(gateway, { messageId: second.replyId })).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await regenerate(gateway, { id: second.replyId })).toMatchObject({ code: 'INVALID_INPUT' });
     expect(await readSiblings(gateway, second.replyId)).toHaveLength(50);
   });
 });
@@ -218,7 +211,7 @@ describe('editMessage', () => {
   it('creates a sibling of the user message, with its own reply', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const after = await latestCursor(gateway, conversationId);
-    const { userMessage, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
+    const { userMessage, reply } = await edit(gateway, { id: second.messageId, content: ' Q2b ' });
     expect(userMessage).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
     expect(reply.status).toBe('STREAMING');
     const reader = webSocket.subscribe(gateway, { conversationId, after });
@@ -230,7 +223,7 @@ describe('editMessage', () => {
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2b', history: [{ content: 'Q1' }, { content: 'A1' }] });
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2b', 'A2b']);
 
-    const editedFirst = await edit(gateway, { messageId: first.messageId, content: 'Q1b' });
+    const editedFirst = await edit(gateway, { id: first.messageId, content: 'Q1b' });
     expect(editedFirst.userMessage.parent).toBeNull();
     await completeReply(gateway, engine, editedFirst.reply.id, 'A1b');
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1b', 'A1b']);
@@ -256,9 +249,9 @@ describe('editMessage', () => {
       );
       return data.node.metadata;
     };
-    const edited = await edit(gateway, { messageId: sent.userMessage.id, content: 'Hello' });
+    const edited = await edit(gateway, { id: sent.userMessage.id, content: 'Hello' });
     expect(await read(edited.userMessage.id)).toEqual({ page: '/a' });
-    const input = { messageId: sent.userMessage.id, content: 'Hello', metadata: { page: '/b' } };
+    const input = { id: sent.userMessage.id, content: 'Hello', metadata: { page: '/b' } };
     const withMetadata = await edit(gateway, input);
     expect(await read(withMetadata.userMessage.id)).toEqual({ page: '/b' });
   });
@@ -266,7 +259,7 @@ describe('editMessage', () => {
   it('rejects a text that sendMessage rejects', async () => {
     const { gateway, second } = await startExchange();
     for (const content of ['', ' ', 'a\0b', 'x'.repeat(8_001), '\ud800']) {
-      expect(await edit(gateway, { messageId: second.messageId, content })).toMatchObject({
+      expect(await edit(gateway, { id: second.messageId, content })).toMatchObject({
         __typename: 'InvalidInputError',
         fields: [{ path: ['content'] }],
       });
@@ -277,7 +270,7 @@ describe('editMessage', () => {
 describe('selectBranch', () => {
   it('shows the branch that contains the message, and adds the next message to that branch', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
-    const regenerated = await regenerate(gateway, { messageId: first.replyId });
+    const regenerated = await regenerate(gateway, { id: first.replyId });
     await completeReply(gateway, engine, regenerated.reply.id, 'A1 again');
     expect(await selectBranch(gateway, first.replyId)).toMatchObject({ conversation: { id: conversationId } });
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
@@ -301,19 +294,19 @@ describe('selectBranch', () => {
 describe('branches', () => {
   it('are not created by editing a reply, by regenerating a user message, or in a closed conversation', async () => {
     const { gateway, conversationId, first } = await startExchange();
-    const rejection = { __typename: 'InvalidInputError', fields: [{ path: ['messageId'] }] };
-    expect(await regenerate(gateway, { messageId: first.messageId })).toMatchObject(rejection);
-    expect(await edit(gateway, { messageId: first.replyId, content: 'No' })).toMatchObject(rejection);
-    await mutate(gateway, 'closeConversation', { conversationId });
-    expect(await regenerate(gateway, { messageId: first.replyId })).toMatchObject(rejection);
-    expect(await edit(gateway, { messageId: first.messageId, content: 'No' })).toMatchObject(rejection);
+    const rejection = { __typename: 'InvalidInputError', fields: [{ path: ['id'] }] };
+    expect(await regenerate(gateway, { id: first.messageId })).toMatchObject(rejection);
+    expect(await edit(gateway, { id: first.replyId, content: 'No' })).toMatchObject(rejection);
+    await mutate(gateway, 'closeConversation', { id: conversationId });
+    expect(await regenerate(gateway, { id: first.replyId })).toMatchObject(rejection);
+    expect(await edit(gateway, { id: first.messageId, content: 'No' })).toMatchObject(rejection);
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
   });
 
   it.each([
-    ['regenerateMessage', (messageId: string) => ({ input: { messageId } })],
-    ['editMessage', (messageId: string) => ({ input: { messageId, content: 'No' } })],
-    ['selectBranch', (messageId: string) => ({ input: { messageId } })],
+    ['regenerateMessage', (messageId: string) => ({ input: { id: messageId } })],
+    ['editMessage', (messageId: string) => ({ input: { id: messageId, content: 'No' } })],
+    ['selectBranch', (messageId: string) => ({ input: { id: messageId } })],
   ])("%s returns NotFoundError for another account's id and for an unknown id", async (name, variables) => {
     const { gateway, first } = await startExchange();
     const answers = await runForForeignAndUnknownIds(gateway, {

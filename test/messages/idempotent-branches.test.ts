@@ -56,7 +56,7 @@ for (const { name, selection, target, input, newMessages } of MUTATIONS) {
         mutate<BranchResult>(
           gateway,
           name,
-          { messageId: first[target], ...input, clientMessageId: 'one', ...overrides },
+          { id: first[target], ...input, clientMessageId: 'one', ...overrides },
           { selection },
         );
       const results = await Promise.all(Array.from({ length: 50 }, () => request()));
@@ -70,7 +70,7 @@ for (const { name, selection, target, input, newMessages } of MUTATIONS) {
 
       // A repeated request succeeds even in a state in which a new request is rejected.
       expect(await request({ whenBusy: 'REJECT' })).toEqual(results[0]);
-      await mutate(gateway, 'closeConversation', { conversationId: first.conversationId });
+      await mutate(gateway, 'closeConversation', { id: first.conversationId });
       await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
       expect(await request()).toEqual(results[0]);
       expect(await countMessages(gateway)).toBe(2 + newMessages);
@@ -83,15 +83,15 @@ for (const { name, selection, target, input, newMessages } of MUTATIONS) {
         mutate<BranchResult>(
           gateway,
           name,
-          { messageId: first[target], ...input, clientMessageId: 'one', ...overrides },
+          { id: first[target], ...input, clientMessageId: 'one', ...overrides },
           { selection },
         );
       expect(await request({ clientMessageId: ' ' })).toMatchObject({ fields: [{ path: ['clientMessageId'] }] });
       const wrongTarget = target === 'replyId' ? first.messageId : first.replyId;
-      expect((await request({ messageId: wrongTarget })).__typename).toBe('InvalidInputError');
+      expect((await request({ id: wrongTarget })).__typename).toBe('InvalidInputError');
       const { userMessage, reply } = await request({});
       expect(reply?.id).toBeTypeOf('string');
-      expect((await request({ messageId: wrongTarget })).__typename).toBe('IdempotencyConflictError');
+      expect((await request({ id: wrongTarget })).__typename).toBe('IdempotencyConflictError');
       if (name === 'editMessage') {
         expect((await request({ content: 'Other?' })).__typename).toBe('IdempotencyConflictError');
         expect((await request({ metadata: { b: 2, a: 1 } })).userMessage).toEqual(userMessage);

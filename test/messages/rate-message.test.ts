@@ -14,7 +14,7 @@ function rate(gateway: TestGateway, messageId: string, rating: string, key = gat
   return mutate<RateResult>(
     gateway,
     'rateMessage',
-    { messageId, rating },
+    { id: messageId, rating },
     { selection: 'reply { id rating content }', key },
   );
 }
@@ -61,7 +61,7 @@ describe('rateMessage', () => {
     expect(await rate(gateway, messageId, 'UP')).toMatchObject({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',
-      fields: [{ path: ['messageId'], message: 'Only replies can be rated.' }],
+      fields: [{ path: ['id'], message: 'Only replies can be rated.' }],
     });
     expect(await readRating(gateway, messageId)).toBeNull();
     await expect(rate(gateway, replyId, 'GREAT')).rejects.toThrow('BAD_USER_INPUT');

@@ -26,7 +26,7 @@ interface StopResult {
 
 async function stop(gateway: TestGateway, messageId: string, key = gateway.key): Promise<StopResult> {
   const selection = 'reply { id status content finishReason completedAt }';
-  return mutate<StopResult>(gateway, 'stopMessage', { messageId }, { selection, key });
+  return mutate<StopResult>(gateway, 'stopMessage', { id: messageId }, { selection, key });
 }
 
 async function messagesUsed(gateway: TestGateway): Promise<number> {

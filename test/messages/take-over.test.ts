@@ -19,7 +19,7 @@ it('silences the chatbot without a message, reopens the conversation, and stops 
   const reader = webSocket.subscribe(gateway, { conversationId });
   engine.push(delta('A part'));
   await reader.until(({ text }) => text === 'A part');
-  await mutate(gateway, 'closeConversation', { conversationId });
+  await mutate(gateway, 'closeConversation', { id: conversationId });
 
   const { conversation } = await takeOver(gateway, conversationId, { authorName: 'Ada', silentMinutes: 90 });
   expect(conversation).toMatchObject({

@@ -55,7 +55,7 @@ describe('webhooks listen', () => {
     const body = `{"a":"\u009b31m\u202e${'x'.repeat(500)}"}`;
     const delivery = await storeDelivery(gateway, id, { status: 'EXHAUSTED', body });
     const listener = await startListening(gateway);
-    await mutate(gateway, 'redeliverWebhook', { deliveryId: delivery.id });
+    await mutate(gateway, 'redeliverWebhook', { id: delivery.id });
     await listener.waitForOutput('stdout', /\{"a":"\ufffd31m\ufffdx+…\n/);
     expect(listener.stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });

@@ -181,7 +181,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
 
     const regenerated = await b.graphql<{ regenerateMessage: { reply: { id: string } } }>(
       mutation('regenerateMessage', 'reply { id }'),
-      { input: { messageId: replyId } },
+      { input: { id: replyId } },
     );
     const { id: newId } = regenerated.data.regenerateMessage.reply;
     await webSocket.subscribe(b, { messageId: newId }).ended;

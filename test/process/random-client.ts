@@ -162,7 +162,7 @@ export function createRandomClient(cluster: ChaosCluster, random: Random) {
     if (replyId === undefined) return;
     const result = await mutateUntilKnown<{ reply: { status: string; content: string } }>(
       'stopMessage',
-      { messageId: replyId },
+      { id: replyId },
       'reply { status content }',
     );
     cluster.increment(`stopMessage ${result.kind}`);
@@ -178,7 +178,7 @@ export function createRandomClient(cluster: ChaosCluster, random: Random) {
     conversation.takeovers.push(result.payload.agentMessage.id);
     if (random.below(2) === 0) await sendMessage({ conversationId });
     await setTimeout(random.below(1_000));
-    const handedBack = await mutateUntilKnown('handBackConversation', { conversationId }, 'conversation { id }');
+    const handedBack = await mutateUntilKnown('handBackConversation', { id: conversationId }, 'conversation { id }');
     cluster.increment(`handBackConversation ${handedBack.kind}`);
   }
 
@@ -191,10 +191,10 @@ export function createRandomClient(cluster: ChaosCluster, random: Random) {
     // A mutation without a response may have been executed. These have no idempotency key, so they cannot be retried.
     const result =
       kind === 0
-        ? await cluster.mutate('regenerateMessage', { messageId: replyId })
+        ? await cluster.mutate('regenerateMessage', { id: replyId })
         : kind === 1
-          ? await cluster.mutate('editMessage', { messageId, content })
-          : await cluster.mutate('selectBranch', { messageId });
+          ? await cluster.mutate('editMessage', { id: messageId, content })
+          : await cluster.mutate('selectBranch', { id: messageId });
     cluster.increment(`${['regenerateMessage', 'editMessage', 'selectBranch'][kind]} ${result.kind}`);
   }
 

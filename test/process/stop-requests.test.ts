@@ -24,7 +24,7 @@ const takeOver = (sent: Sent) =>
   ['sendAgentMessage', { conversationId: sent.conversation.id, content: 'Ada here.', clientMessageId: 'a' }] as const;
 const interrupt = (sent: Sent) =>
   ['sendMessage', { conversationId: sent.conversation.id, content: 'Instead?', whenBusy: 'INTERRUPT' }] as const;
-const stop = (sent: Sent) => ['stopMessage', { messageId: sent.reply.id }] as const;
+const stop = (sent: Sent) => ['stopMessage', { id: sent.reply.id }] as const;
 
 const REPLY_WITHOUT_TEXT = { question: 'Well?', content: '' };
 const REPLY_WITH_TEXT = { question: 'Well, a word?', content: 'One ' };

@@ -60,7 +60,7 @@ async function sendExample(gateway: RunningGateway, url: string): Promise<string
     `mutation ($input: SendTestWebhookInput!) { sent: sendTestWebhook(input: $input) {
       ... on SendTestWebhookPayload { webhookDelivery { id } }
     } }`,
-    { input: { subscriptionId: created.webhookSubscription.id, event: 'LEAD_CAPTURED' } },
+    { input: { id: created.webhookSubscription.id, event: 'LEAD_CAPTURED' } },
   );
   return sent.webhookDelivery.id;
 }

@@ -63,11 +63,11 @@ async function openNodes({ settings }: SharedServers, extraEnv: Readonly<Record<
   return { a, b, chatbotId, ...(await send(a.gateway, { chatbotId, content: 'Well?' })) };
 }
 
-const stopMessage = (gateway: TestGateway, messageId: string) =>
+const stopMessage = (gateway: TestGateway, id: string) =>
   mutate<{ reply: { status: string; content: string } }>(
     gateway,
     'stopMessage',
-    { messageId },
+    { id },
     { selection: 'reply { status content }' },
   );
 

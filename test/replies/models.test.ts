@@ -123,7 +123,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     const { replyId } = await send(gateway, { chatbotId, content: 'When are refunds paid?' });
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await reader.until(({ text }) => text?.startsWith('Refunds') === true);
-    await mutate(gateway, 'stopMessage', { messageId: replyId });
+    await mutate(gateway, 'stopMessage', { id: replyId });
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', finishReason: 'ABORTED' });
     await vi.waitFor(() => expect(fakeProviders[provider]?.openSockets).toBe(0));
     const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });

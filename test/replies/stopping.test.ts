@@ -41,7 +41,7 @@ describeDatabases('a gateway that stops', (databaseEngine) => {
     const message = { chatbotId, sessionId: 'new', content: 'Now?' };
     const selection = 'reply { id status }';
     const sent = await mutateOverSocket('sendMessage', message, selection);
-    const regenerated = await mutateOverSocket('regenerateMessage', { messageId: ended?.replyId }, selection);
+    const regenerated = await mutateOverSocket('regenerateMessage', { id: ended?.replyId }, selection);
     expect([sent?.status, regenerated?.status]).toEqual(['QUEUED', 'QUEUED']);
     expect(engine.questionCount).toBe(2);
     engine.push(delta('Whole.'), finish);

@@ -79,7 +79,7 @@ describe('a reply whose end cannot be stored', () => {
     const { reply } = await mutate<{ reply: { status: string } }>(
       gateway,
       'stopMessage',
-      { messageId: replyId },
+      { id: replyId },
       { selection },
     );
     expect(['STOPPED', 'INTERRUPTED']).toContain(reply.status);
@@ -92,7 +92,7 @@ describe('stopMessage while the generating node cannot store the end of the repl
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
     await vi.waitFor(() => expect(engine.questionCount).toBe(1), RECOVERY_WAIT);
     const repair = failReplyEnds(gateway);
-    const answer = await mutate(gateway, 'stopMessage', { messageId: replyId }, { selection: 'reply { id }' });
+    const answer = await mutate(gateway, 'stopMessage', { id: replyId }, { selection: 'reply { id }' });
     expect(answer).toMatchObject({ reply: { id: replyId } });
     expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot stop a reply; retrying');
     repair();

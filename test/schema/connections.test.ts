@@ -221,9 +221,7 @@ it('counts the lists of several chatbots, each with its filter, with one query p
   const ids = [await createChatbot(gateway), await createChatbot(gateway), await createChatbot(gateway)] as const;
   for (const chatbotId of [ids[0], ids[0], ids[1]]) await send(gateway, { chatbotId, content: 'Hello' });
   const { conversationId } = await send(gateway, { chatbotId: ids[1], content: 'Hello' });
-  await gateway.graphql(
-    `mutation { closeConversation(input: { conversationId: "${conversationId}" }) { __typename } }`,
-  );
+  await gateway.graphql(`mutation { closeConversation(input: { id: "${conversationId}" }) { __typename } }`);
   const executor = vi.spyOn(gateway.deps.db.read.getExecutor(), 'executeQuery');
   onTestFinished(() => executor.mockRestore());
   const { data } = await gateway.graphql<{ nodes: { all: Page; again: Page; closed: Page }[] }>(

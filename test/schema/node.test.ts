@@ -45,7 +45,7 @@ beforeAll(async () => {
     { conversationId, email: 'ada@example.com' },
     { selection: 'lead { id }' },
   );
-  await mutate(gateway, 'escalateConversation', { conversationId });
+  await mutate(gateway, 'escalateConversation', { id: conversationId });
   const [activity] = await gateway.deps.db.read.selectFrom('conversation_activities').select('id').execute();
   const webhook = await subscribe(gateway);
   const [source] = data.chatbot.sources.nodes;

@@ -17,6 +17,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   chatbot: { scopes: ['READ', 'CHAT'], operation: '{ chatbot(id: "$id") { id } }' },
   chatbots: { scopes: ['READ', 'CHAT'], operation: '{ chatbots { nodes { id } } }' },
   conversation: { scopes: ['READ', 'CHAT'], operation: '{ conversation(id: "1") { id } }' },
+  conversations: { scopes: ['READ'], operation: '{ conversations { nodes { id } } }' },
   search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { hits { score } } }' },
   estimateMessage: {
     scopes: ['READ', 'MANAGE'],
@@ -55,24 +56,24 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   },
   stopMessage: {
     scopes: ['CHAT'],
-    operation: 'mutation { stopMessage(input: { messageId: "$reply" }) { __typename } }',
+    operation: 'mutation { stopMessage(input: { id: "$reply" }) { __typename } }',
   },
   rateMessage: {
     scopes: ['CHAT'],
-    operation: 'mutation { rateMessage(input: { messageId: "$reply", rating: UP }) { __typename } }',
+    operation: 'mutation { rateMessage(input: { id: "$reply", rating: UP }) { __typename } }',
   },
   regenerateMessage: {
     scopes: ['CHAT'],
-    operation: 'mutation { regenerateMessage(input: { messageId: "1" }) { __typename } }',
+    operation: 'mutation { regenerateMessage(input: { id: "1" }) { __typename } }',
   },
   editMessage: {
     scopes: ['CHAT'],
-    operation: 'mutation { editMessage(input: { messageId: "1", content: "a" }) { __typename } }',
+    operation: 'mutation { editMessage(input: { id: "1", content: "a" }) { __typename } }',
   },
-  selectBranch: { scopes: ['CHAT'], operation: 'mutation { selectBranch(input: { messageId: "1" }) { __typename } }' },
+  selectBranch: { scopes: ['CHAT'], operation: 'mutation { selectBranch(input: { id: "1" }) { __typename } }' },
   escalateConversation: {
     scopes: ['CHAT', 'MANAGE'],
-    operation: 'mutation { escalateConversation(input: { conversationId: "1" }) { __typename } }',
+    operation: 'mutation { escalateConversation(input: { id: "1" }) { __typename } }',
   },
   assignConversation: {
     scopes: ['MANAGE'],
@@ -93,11 +94,11 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   deleteMessage: { scopes: ['MANAGE'], operation: 'mutation { deleteMessage(input: { id: "1" }) { __typename } }' },
   handBackConversation: {
     scopes: ['MANAGE'],
-    operation: 'mutation { handBackConversation(input: { conversationId: "1" }) { __typename } }',
+    operation: 'mutation { handBackConversation(input: { id: "1" }) { __typename } }',
   },
   closeConversation: {
     scopes: ['CHAT', 'MANAGE'],
-    operation: 'mutation { closeConversation(input: { conversationId: "1" }) { __typename } }',
+    operation: 'mutation { closeConversation(input: { id: "1" }) { __typename } }',
   },
   markConversationRead: {
     scopes: ['MANAGE'],
@@ -144,16 +145,16 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   sendTestWebhook: {
     scopes: ['MANAGE'],
     operation:
-      'mutation { sendTestWebhook(input: { subscriptionId: "$webhook", event: LEAD_CAPTURED }) { __typename } }',
+      'mutation { sendTestWebhook(input: { id: "$webhook", event: LEAD_CAPTURED }) { __typename } }',
   },
   redeliverWebhook: {
     scopes: ['MANAGE'],
-    operation: 'mutation { redeliverWebhook(input: { deliveryId: "1" }) { __typename } }',
+    operation: 'mutation { redeliverWebhook(input: { id: "1" }) { __typename } }',
   },
   replayWebhooks: {
     scopes: ['MANAGE'],
     operation:
-      'mutation { replayWebhooks(input: { subscriptionId: "$webhook", since: "2099-01-01T00:00:00Z" }) { __typename } }',
+      'mutation { replayWebhooks(input: { id: "$webhook", since: "2099-01-01T00:00:00Z" }) { __typename } }',
   },
   // This subscription has no event until a delivery changes, so test/webhooks/deliveries.test.ts tests allowed keys.
   webhookDeliveries: { scopes: ['MANAGE'], operation: 'subscription { webhookDeliveries { id } }' },

@@ -86,11 +86,11 @@ export const createKeyWith = (gateway: TestGateway, ...scopes: Scope[]) => gatew
 /** A text with `length` characters. */
 export const textOfLength = (length: number) => 'x'.repeat(length);
 
-/** The mutations of a conversation that call its id `id`. */
-const WITH_ID = new Set(['assignConversation', 'markConversationRead', 'takeOverConversation']);
+/** The mutations that add something to a conversation; all others act on the conversation itself. */
+const ADDING = new Set(['sendMessage', 'sendAgentMessage', 'captureLead', 'setTyping']);
 
 /** The input of a mutation of a conversation. */
 export const inputFor = (name: string, conversationId: string, fields: object = {}): object => ({
-  [WITH_ID.has(name) ? 'id' : 'conversationId']: conversationId,
+  [ADDING.has(name) ? 'conversationId' : 'id']: conversationId,
   ...fields,
 });

@@ -23,7 +23,7 @@ async function produceEvents(subscribe: (typeof TRANSPORTS)[number]['subscribe']
   engine.push(delta('One.'), finish, delta('Two.'), finish);
   await waitForMessageEvent(reader, 'MessageCompleted', second.replyId);
   const other = await send(gateway, { chatbotId, sessionId: 'other', content: '3?' });
-  await mutate(gateway, 'stopMessage', { messageId: other.replyId });
+  await mutate(gateway, 'stopMessage', { id: other.replyId });
   await waitForMessageEvent(reader, 'MessageStopped', other.replyId);
   const names = {
     ...{ [first.messageId]: 'Q1', [first.replyId]: 'A1', [second.messageId]: 'Q2', [second.replyId]: 'A2' },

@@ -96,8 +96,8 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
     const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
     engine.push(delta('A part'));
     await reader.until(hasText('A part'));
-    await mutate(gateway, 'stopMessage', { messageId: waiting.replyId });
-    await mutate(gateway, 'stopMessage', { messageId: running.replyId });
+    await mutate(gateway, 'stopMessage', { id: waiting.replyId });
+    await mutate(gateway, 'stopMessage', { id: running.replyId });
     await waitForMessageEvent(reader, 'MessageStopped', running.replyId);
     const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting' };
     expect(describeEvents(reader.events.slice(4), names)).toEqual([

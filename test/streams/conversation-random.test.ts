@@ -131,7 +131,7 @@ async function runRandomOperations(
   for (let step = 0; step < steps; step++) {
     const dice = random.below(20);
     if (dice < 2) await sendMessage(['ENQUEUE', 'ENQUEUE', 'REJECT', 'INTERRUPT'][random.below(4)] ?? 'ENQUEUE');
-    else if (dice < 3) await mutate(gateway, 'stopMessage', { messageId: replies[random.below(replies.length)] });
+    else if (dice < 3) await mutate(gateway, 'stopMessage', { id: replies[random.below(replies.length)] });
     else if (dice < 4) engine.fail(new Error('no more'));
     else if (dice < 6) engine.push(finish);
     else if (dice < 8) engine.push(citationEvent(`${step}`, 0));

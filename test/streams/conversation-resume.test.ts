@@ -47,8 +47,8 @@ async function produceReplies(transport: Transport) {
   }
   engine.push(finish, delta('A part'));
   await reader.until(({ text }) => text === 'A part');
-  await mutate(gateway, 'stopMessage', { messageId: stoppedInQueue });
-  await mutate(gateway, 'stopMessage', { messageId: stopped });
+  await mutate(gateway, 'stopMessage', { id: stoppedInQueue });
+  await mutate(gateway, 'stopMessage', { id: stopped });
   engine.push(delta('Another part'));
   engine.fail(new Error('no more'));
   await waitForMessageEvent(reader, 'MessageFailed', failed);

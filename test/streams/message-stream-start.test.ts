@@ -96,7 +96,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
       const running = subscribe(gateway, { messageId: replyId });
       engine.push(delta('A part'));
       const { cursor } = await running.until(({ text }) => text === 'A part');
-      await mutate(gateway, 'stopMessage', { messageId: replyId });
+      await mutate(gateway, 'stopMessage', { id: replyId });
       await running.ended;
       await gateway.deps.db.transaction((trx) =>
         trx.updateTable('messages').set({ content: 'A', status }).where('id', '=', replyId).execute(),
@@ -122,7 +122,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
         await uninterrupted.until(({ citation }) => citation !== undefined);
       }
       if (ending === 'failed') engine.fail(new Error('no more'));
-      else await mutate(gateway, 'stopMessage', { messageId });
+      else await mutate(gateway, 'stopMessage', { id: messageId });
       expect(await uninterrupted.ended).toBeUndefined();
       expect(uninterrupted.events).toHaveLength(isWaiting ? 2 : 4);
       for (const [index, { cursor }] of uninterrupted.events.entries()) {

@@ -18,7 +18,7 @@ const sendTest = (gateway: TestGateway, subscriptionId: string) =>
   mutate<{ webhookDelivery: { id: string } }>(
     gateway,
     'sendTestWebhook',
-    { subscriptionId, event: 'LEAD_CAPTURED' },
+    { id: subscriptionId, event: 'LEAD_CAPTURED' },
     { selection: 'webhookDelivery { id }' },
   );
 const idsOf = ({ events }: Reader) => [...new Set(events.map(({ id }) => id))];
@@ -56,7 +56,7 @@ describeDatabases('webhookDeliveries', (engine) => {
       const attempted = await subscriptionReader.until((event) => event.id === earlier.id);
       expect(attempted).toMatchObject({ __typename: 'WebhookDelivery', status: 'EXHAUSTED', attemptCount: 3 });
       await accountReader.until((event) => event.id === earlier.id && event.attemptCount === 3);
-      await mutate(gateway, 'redeliverWebhook', { deliveryId: earlier.id });
+      await mutate(gateway, 'redeliverWebhook', { id: earlier.id });
       await subscriptionReader.until((event) => event.id === earlier.id && event.status !== 'EXHAUSTED');
       expect(idsOf(subscriptionReader)).toEqual([first.id, earlier.id]);
       for (const reader of [accountReader, subscriptionReader]) reader.unsubscribe();

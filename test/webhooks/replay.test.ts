@@ -20,7 +20,7 @@ async function openGateway(engine: TestEngine) {
     return mutate(
       gateway,
       'replayWebhooks',
-      { subscriptionId, since: new Date(sinceMs).toISOString(), events },
+      { id: subscriptionId, since: new Date(sinceMs).toISOString(), events },
       { selection: 'webhookSubscription { id } count nextSince' },
     );
   };
@@ -114,7 +114,7 @@ it('rejects an invalid time', async () => {
   onTestFinished(() => gateway.close());
   const { id } = await subscribe(gateway);
   const query =
-    'mutation ($since: DateTime!, $id: ID!) { replayWebhooks(input: { subscriptionId: $id, since: $since }) { __typename } }';
+    'mutation ($since: DateTime!, $id: ID!) { replayWebhooks(input: { id: $id, since: $since }) { __typename } }';
   for (const since of ['', 'yesterday', '2026-03-15', '2026-03-15T10:30:00', '2026-13-15T10:30:00Z', 1, null]) {
     const { errors } = await gateway.graphql(query, { id, since });
     expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');

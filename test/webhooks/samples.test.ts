@@ -29,13 +29,13 @@ it('has a sample of each event in exactly the format of a sent event', async () 
   engine.push(delta('Yes.'), finish);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Is it?' });
   await webSocket.subscribe(gateway, { messageId: replyId }).ended;
-  await mutate(gateway, 'rateMessage', { messageId: replyId, rating: 'UP' });
+  await mutate(gateway, 'rateMessage', { id: replyId, rating: 'UP' });
   await mutate(gateway, 'captureLead', { conversationId, email: 'ada@example.com' });
-  await mutate(gateway, 'escalateConversation', { conversationId, reason: 'A person, please.' });
+  await mutate(gateway, 'escalateConversation', { id: conversationId, reason: 'A person, please.' });
   await mutate(gateway, 'assignConversation', { id: conversationId, assignee: 'grace@example.com' });
   await mutate(gateway, 'sendAgentMessage', { conversationId, content: 'Here I am.' });
-  await mutate(gateway, 'handBackConversation', { conversationId });
-  await mutate(gateway, 'closeConversation', { conversationId });
+  await mutate(gateway, 'handBackConversation', { id: conversationId });
+  await mutate(gateway, 'closeConversation', { id: conversationId });
   const failing = await send(gateway, { chatbotId, content: 'And now?' });
   engine.fail(new Error('It broke.'));
   await webSocket.subscribe(gateway, { messageId: failing.replyId }).ended;

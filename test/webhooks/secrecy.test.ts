@@ -49,7 +49,7 @@ it('returns a secret only when it is created, and never returns the value of a h
     await mutate(
       gateway,
       'sendTestWebhook',
-      { subscriptionId: id, event: 'WEBHOOK_DISABLED' },
+      { id, event: 'WEBHOOK_DISABLED' },
       { selection: `webhookDelivery { ${DELIVERY_FIELDS} }` },
     ),
     await gateway.graphql(

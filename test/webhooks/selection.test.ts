@@ -154,7 +154,7 @@ describe('a document', () => {
     const { conversationId } = await send(gateway, { chatbotId, content: 'Hello' });
     const note = { conversationId, authorName: 'Grace', content: 'Difficult customer', isPrivate: true };
     await mutate(gateway, 'sendAgentMessage', note);
-    await mutate(gateway, 'closeConversation', { conversationId });
+    await mutate(gateway, 'closeConversation', { id: conversationId });
     await waitForRequests(receiver.received);
     expect(bodyOf(receiver.received).data.event.conversation.messages.nodes[0]).toMatchObject({ content: 'Hello' });
     expect(receiver.received[0]?.body).not.toContain('Difficult');

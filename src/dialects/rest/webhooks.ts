@@ -110,7 +110,7 @@ function addRoutesWithBody(app: OpenAPIHono<RestEnv>): void {
 
   app.post(testWebhookRoute.getRoutingPath(), async (c) => {
     const { event } = await readBody(c, TestWebhookSchema);
-    const input = { subscriptionId: c.req.param('webhook_id'), event: toEventName(event) };
+    const input = { id: c.req.param('webhook_id'), event: toEventName(event) };
     const { sendTestWebhook: result } = await c.var.graph.query(TestWebhookDocument, { input });
     if (result.__typename !== 'SendTestWebhookPayload') throw toRefusal(result);
     return c.json(toDelivery(result.webhookDelivery));

@@ -662,7 +662,7 @@ fragment ConversationFields on Conversation {
 }`) as unknown as TypedDocumentString<SendMutation, SendMutationVariables>;
 export const StopDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Stop($messageId: ID!) {
-  stopMessage(input: {messageId: $messageId}) {
+  stopMessage(input: {id: $messageId}) {
     __typename
     ... on StopMessagePayload {
       reply {
@@ -710,7 +710,7 @@ fragment CitationFields on Citation {
 }`) as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
 export const RateDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Rate($messageId: ID!, $rating: Rating!) {
-  rateMessage(input: {messageId: $messageId, rating: $rating}) {
+  rateMessage(input: {id: $messageId, rating: $rating}) {
     __typename
     ... on RateMessagePayload {
       reply {
@@ -758,7 +758,7 @@ fragment CitationFields on Citation {
 }`) as unknown as TypedDocumentString<RateMutation, RateMutationVariables>;
 export const RegenerateDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Regenerate($messageId: ID!) {
-  regenerateMessage(input: {messageId: $messageId, whenBusy: INTERRUPT}) {
+  regenerateMessage(input: {id: $messageId, whenBusy: INTERRUPT}) {
     __typename
     ... on RegenerateMessagePayload {
       reply {
@@ -806,9 +806,7 @@ fragment CitationFields on Citation {
 }`) as unknown as TypedDocumentString<RegenerateMutation, RegenerateMutationVariables>;
 export const EditDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Edit($messageId: ID!, $content: String!) {
-  editMessage(
-    input: {messageId: $messageId, content: $content, whenBusy: INTERRUPT}
-  ) {
+  editMessage(input: {id: $messageId, content: $content, whenBusy: INTERRUPT}) {
     __typename
     ... on EditMessagePayload {
       userMessage {
@@ -860,7 +858,7 @@ fragment CitationFields on Citation {
 }`) as unknown as TypedDocumentString<EditMutation, EditMutationVariables>;
 export const SelectDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Select($messageId: ID!) {
-  selectBranch(input: {messageId: $messageId}) {
+  selectBranch(input: {id: $messageId}) {
     __typename
     ... on SelectBranchPayload {
       conversation {
@@ -876,7 +874,7 @@ export const SelectDocument = /*#__PURE__*/ new TypedDocumentString(`
     `) as unknown as TypedDocumentString<SelectMutation, SelectMutationVariables>;
 export const EscalateDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Escalate($conversationId: ID!) {
-  escalateConversation(input: {conversationId: $conversationId}) {
+  escalateConversation(input: {id: $conversationId}) {
     __typename
     ... on EscalateConversationPayload {
       conversation {

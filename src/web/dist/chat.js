@@ -260,7 +260,7 @@ fragment ConversationFields on Conversation {
   assignee
 }`),Ae=new j(`
     mutation Stop($messageId: ID!) {
-  stopMessage(input: {messageId: $messageId}) {
+  stopMessage(input: {id: $messageId}) {
     __typename
     ... on StopMessagePayload {
       reply {
@@ -307,7 +307,7 @@ fragment CitationFields on Citation {
   }
 }`),je=new j(`
     mutation Rate($messageId: ID!, $rating: Rating!) {
-  rateMessage(input: {messageId: $messageId, rating: $rating}) {
+  rateMessage(input: {id: $messageId, rating: $rating}) {
     __typename
     ... on RateMessagePayload {
       reply {
@@ -354,7 +354,7 @@ fragment CitationFields on Citation {
   }
 }`),Me=new j(`
     mutation Regenerate($messageId: ID!) {
-  regenerateMessage(input: {messageId: $messageId, whenBusy: INTERRUPT}) {
+  regenerateMessage(input: {id: $messageId, whenBusy: INTERRUPT}) {
     __typename
     ... on RegenerateMessagePayload {
       reply {
@@ -401,9 +401,7 @@ fragment CitationFields on Citation {
   }
 }`),Ne=new j(`
     mutation Edit($messageId: ID!, $content: String!) {
-  editMessage(
-    input: {messageId: $messageId, content: $content, whenBusy: INTERRUPT}
-  ) {
+  editMessage(input: {id: $messageId, content: $content, whenBusy: INTERRUPT}) {
     __typename
     ... on EditMessagePayload {
       userMessage {
@@ -454,7 +452,7 @@ fragment CitationFields on Citation {
   }
 }`),Pe=new j(`
     mutation Select($messageId: ID!) {
-  selectBranch(input: {messageId: $messageId}) {
+  selectBranch(input: {id: $messageId}) {
     __typename
     ... on SelectBranchPayload {
       conversation {
@@ -469,7 +467,7 @@ fragment CitationFields on Citation {
 }
     `),Fe=new j(`
     mutation Escalate($conversationId: ID!) {
-  escalateConversation(input: {conversationId: $conversationId}) {
+  escalateConversation(input: {id: $conversationId}) {
     __typename
     ... on EscalateConversationPayload {
       conversation {

@@ -161,7 +161,7 @@ describe('a chat request', () => {
     const pendingResponse = gateway.chat({ message: 'Hello' });
     engine.push(delta('Half'));
     await vi.waitFor(() => expect([...gateway.deps.liveReplies.values()][0]?.content).toBe('Half'));
-    await gateway.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
+    await gateway.graphql('mutation ($id: ID!) { stopMessage(input: { id: $id }) { __typename } }', {
       id: [...gateway.deps.liveReplies.keys()][0],
     });
     const response = await pendingResponse;

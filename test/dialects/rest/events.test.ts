@@ -206,7 +206,7 @@ describe('the events of a conversation', () => {
     const { replyId } = await fixture.sendMessage();
     fixture.engine.push(delta('Half'));
     await reader.readUntil('message.delta');
-    await fixture.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
+    await fixture.graphql('mutation ($id: ID!) { stopMessage(input: { id: $id }) { __typename } }', {
       id: replyId,
     });
     const stopped = (await reader.readUntil('message.stopped')).at(-1)?.data.message;

@@ -272,7 +272,7 @@ describe('usage', () => {
     };
     const outcomes = { answered: 0, unsure: 1, fallbacks: 1 };
     await expectCounts({ ...outcomes, ratedUp: 0, ratedDown: 0 });
-    const rate = (messageId: string, rating: string) => mutate(gateway, 'rateMessage', { messageId, rating });
+    const rate = (messageId: string, rating: string) => mutate(gateway, 'rateMessage', { id: messageId, rating });
     await Promise.all([rate(replyId, 'UP'), rate(replyId, 'UP'), rate(other.replyId, 'UP')]);
     await expectCounts({ ...outcomes, ratedUp: 2, ratedDown: 0 });
     await Promise.all([rate(replyId, 'DOWN'), rate(replyId, 'DOWN')]);

@@ -105,7 +105,7 @@ describe('Conversation.activities', () => {
 
   it('are found by id within the account only, and need READ', async () => {
     const { gateway, conversationId } = await startGatewayWithCompletedReply();
-    await mutate(gateway, 'closeConversation', { conversationId });
+    await mutate(gateway, 'closeConversation', { id: conversationId });
     const [activity] = (await readPage(gateway, conversationId)).nodes;
     const query = 'query ($id: ID!) { node(id: $id) { id ... on ConversationActivity { at changes actor } } }';
     const id = activity?.id ?? '';
@@ -115,7 +115,7 @@ describe('Conversation.activities', () => {
     const key = await gateway.createKey(gateway.accountId, ['CHAT', 'MANAGE']);
     const document =
       'mutation ($input: CloseConversationInput!) { closeConversation(input: $input) { ... on CloseConversationPayload { conversation { activities { nodes { id } } } } } }';
-    const { errors } = await gateway.graphql(document, { input: { conversationId } }, key);
+    const { errors } = await gateway.graphql(document, { input: { id: conversationId } }, key);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', requiredScopes: ['READ', 'CHAT'] });
   });
 });
@@ -155,7 +155,7 @@ describe('ConversationChanged', () => {
     const run = (name: string, input: object, key: string) =>
       gateway.graphql(
         `mutation ($input: ${name[0]?.toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { __typename } }`,
-        { input: { conversationId, ...input } },
+        { input: inputFor(name, conversationId, input) },
         key,
       );
     await run('sendMessage', { content: 'Hello?' }, token);

@@ -42,7 +42,7 @@ beforeAll(async () => {
   const { reply } = await mutate<{ reply: { id: string } }>(
     gateway,
     'regenerateMessage',
-    { messageId: ids.A1 },
+    { id: ids.A1 },
     { selection: 'reply { id }' },
   );
   await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
@@ -137,7 +137,7 @@ describe('Conversation.messages', () => {
     const { userMessage, reply } = await mutate<Record<'userMessage' | 'reply', { id: string }>>(
       gateway,
       'editMessage',
-      { messageId: ids.Q1, content: 'One, edited' },
+      { id: ids.Q1, content: 'One, edited' },
       { selection: 'userMessage { id } reply { id }' },
     );
     await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
@@ -147,7 +147,7 @@ describe('Conversation.messages', () => {
     expect([namesOf(list), list.totalCount]).toEqual([['Q1', 'A1', 'Q2', 'A2', 'note'], 5]);
     // The descendants of the first message are the newest ones.
     expect(namesOf(await readMessages({ branch: ids.Q1 }))).toEqual(['Q1', 'note', "A1'", 'Q3', 'A3']);
-    await mutate(gateway, 'selectBranch', { messageId: ids.A3 });
+    await mutate(gateway, 'selectBranch', { id: ids.A3 });
   });
 });
 

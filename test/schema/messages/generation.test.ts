@@ -103,7 +103,7 @@ describe('the usage of a reply', () => {
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     const stopReply = (selection: string) =>
       gateway.graphql(
-        `mutation { stopMessage(input: { messageId: "${replyId}" }) { ... on StopMessagePayload { reply { ${selection} } } } }`,
+        `mutation { stopMessage(input: { id: "${replyId}" }) { ... on StopMessagePayload { reply { ${selection} } } } }`,
         {},
         key,
       );

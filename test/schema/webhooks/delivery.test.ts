@@ -33,14 +33,14 @@ const sendTest = (gateway: TestGateway, subscriptionId: string, event = 'LEAD_CA
   mutate<DeliveryPayload>(
     gateway,
     'sendTestWebhook',
-    { subscriptionId, event },
+    { id: subscriptionId, event },
     { selection: `webhookDelivery { ${DELIVERY_FIELDS} }` },
   );
 const redeliver = (gateway: TestGateway, deliveryId: string) =>
   mutate<DeliveryPayload>(
     gateway,
     'redeliverWebhook',
-    { deliveryId },
+    { id: deliveryId },
     { selection: `webhookDelivery { ${DELIVERY_FIELDS} }` },
   );
 
@@ -141,7 +141,7 @@ describe('a subscription that is switched off', () => {
     const answers = [
       await sendTest(gateway, id),
       await redeliver(gateway, delivery.id),
-      await mutate(gateway, 'replayWebhooks', { subscriptionId: id, since }),
+      await mutate(gateway, 'replayWebhooks', { id, since }),
     ];
     const refusal = { __typename: 'InvalidInputError', fields: [{ path: [], message: SWITCHED_OFF }] };
     expect(answers).toMatchObject([refusal, refusal, refusal]);
@@ -207,8 +207,8 @@ describe('the delivery log', () => {
 
 describe('other accounts', () => {
   it.each([
-    ['sendTestWebhook', (id: string) => ({ subscriptionId: id, event: 'LEAD_CAPTURED' })],
-    ['replayWebhooks', (id: string) => ({ subscriptionId: id, since: new Date().toISOString() })],
+    ['sendTestWebhook', (id: string) => ({ id, event: 'LEAD_CAPTURED' })],
+    ['replayWebhooks', (id: string) => ({ id, since: new Date().toISOString() })],
   ])('do not find the subscription with %s', async (name, inputOf) => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
@@ -230,7 +230,7 @@ describe('other accounts', () => {
       query: mutation('redeliverWebhook'),
       id: delivery.id,
       kind: 'webhookDelivery',
-      variables: (deliveryId) => ({ input: { deliveryId } }),
+      variables: (deliveryId) => ({ input: { id: deliveryId } }),
     });
     expect(removeDuplicates(answers)).toEqual([
       { status: 200, data: { redeliverWebhook: notFound('Webhook delivery') } },

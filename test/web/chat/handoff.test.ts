@@ -85,7 +85,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
 
     await agent.mutate(
       'mutation ($input: HandBackConversationInput!) { handBackConversation(input: $input) { __typename } }',
-      { input },
+      { input: { id: conversation.id } },
     );
     await page.getByText('A person is answering you now.').waitFor({ state: 'hidden' });
     await visitor.ask('Are you there?');
