@@ -65,7 +65,13 @@ export async function fillDatabase(url: string): Promise<BenchAccount> {
   }
 }
 
-async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, number: number): Promise<string> {
+/** Stores a chatbot without sources and conversations, and returns its id. */
+export async function createChatbotRow(
+  trx: Queryable,
+  accountId: string,
+  at: Timestamp,
+  number: number,
+): Promise<string> {
   const id = createId('chatbot');
   await insertChatbot(trx, {
     id,
@@ -84,6 +90,11 @@ async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, num
     createdAt: at,
     updatedAt: at,
   });
+  return id;
+}
+
+async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, number: number): Promise<string> {
+  const id = await createChatbotRow(trx, accountId, at, number);
   for (let i = 1; i <= SOURCES; i++) {
     await insertSource(trx, {
       id: createId('source'),

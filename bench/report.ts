@@ -107,6 +107,10 @@ the measurement.
   package, the search for citations, the store and graphql-ws. The baseline reads the same streams line by line,
   parses each line and collects the text (\`bench/model-baseline.ts\`). For one reply with 100 subscribers, the
   cost is per token of the provider, and includes its 100 deliveries.
+- Lists: an account with a million conversations in 20 chatbots, read by the store in the process of the benchmark, so
+  the microseconds are time and not CPU time. Pages are anywhere in the list, in both directions of the order and from
+  both ends; the baseline is the first page of the same ways. The rare filter selects nothing: its page checks as many
+  conversations as a page ever does.
 - Webhooks: replayWebhooks sends 1,000 events again to a receiver on the other core. The cost includes the
   enqueueing, the signing, a connection for each delivery, and the log. The baseline only posts, on persistent
   connections. For sendMessage, the endpoint of the webhook never responds, so that the cost is that of enqueueing

@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { heap } from './heap.ts';
+import { lists } from './lists.ts';
 import { findLoadGenerator } from './load.ts';
 import { models } from './models.ts';
 import { dashboard, small } from './queries.ts';
@@ -25,6 +26,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   audience,
   models,
   webhooks,
+  lists,
   scale,
 ];
 const DEFAULTS = { rounds: '5', seconds: '3' };
