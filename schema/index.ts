@@ -19,6 +19,7 @@ import './messages/branch.ts';
 import './messages/update.ts';
 import './conversations/activity.ts';
 import './conversations/handoff.ts';
+import './conversations/update.ts';
 import './chatbots/lead.ts';
 import './conversations/event.ts';
 import './models/provider.ts';

@@ -20,6 +20,8 @@ export const ConversationChange = builder.enumType('ConversationChange', {
       description:
         'Messages were marked as read: `unreadCount` is 0, or `visitorUnreadCount` if the visitor has read them.',
     },
+    LABELLED: { description: '`labels` or `priority` have changed.' },
+    SNOOZED: { description: '`snoozedUntil` has changed; null if the conversation is no longer put aside.' },
   } satisfies Record<ConversationChangeName, object>,
 });
 

@@ -1,4 +1,5 @@
 import { waitingSinceOf } from '../../src/conversations/handoff.ts';
+import { MAX_LABELS } from '../../src/conversations/update-conversations.ts';
 import type { ConversationPriority as ConversationPriorityName } from '../../src/domain/entities.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { builder } from '../builder.ts';
@@ -44,7 +45,7 @@ builder.objectFields(ConversationRef, (t) => ({
   }),
   labels: t.exposeStringList('labels', {
     authScopes: { READ: true },
-    description: 'The labels that people have given the conversation. Needs `READ`.',
+    description: `The labels that people have given the conversation, at most ${MAX_LABELS}. Needs \`READ\`.`,
   }),
   priority: t.expose('priority', {
     type: ConversationPriority,

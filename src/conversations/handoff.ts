@@ -47,11 +47,7 @@ export async function escalateConversation(
   input: { id: string; reason?: string | null | undefined },
 ): Promise<Conversation> {
   const { reason = null } = parseInput(z.object({ reason: text(1, 1_000).optional() }), { reason: input.reason });
-  return changeConversation(deps, viewer, input.id, (conversation, at) => {
-    if (conversation.status === 'ESCALATED') return conversation;
-    const escalatedAt = conversation.escalatedAt ?? at;
-    return { ...conversation, status: 'ESCALATED', closedAt: null, escalatedAt, escalationReason: reason };
-  });
+  return changeConversation(deps, viewer, input.id, (conversation, at) => escalate(conversation, reason, at));
 }
 
 /** The person to assign to a conversation; null removes the assignment. */
@@ -94,9 +90,7 @@ export async function handBackConversation(
   viewer: Viewer,
   input: { id: string },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.id, (conversation) =>
-    endHandoff(conversation, conversation.status === 'ESCALATED' ? 'OPEN' : conversation.status),
-  );
+  return changeConversation(deps, viewer, input.id, handBack);
 }
 
 /**
@@ -109,10 +103,7 @@ export async function closeConversation(
   viewer: Viewer,
   input: { id: string },
 ): Promise<Conversation> {
-  return changeConversation(deps, viewer, input.id, (conversation, at) => {
-    const closed = endHandoff(conversation, 'CLOSED');
-    return conversation.status === 'CLOSED' ? closed : { ...closed, closedAt: at };
-  });
+  return changeConversation(deps, viewer, input.id, (conversation, at) => close(conversation, at));
 }
 
 /**
@@ -155,6 +146,24 @@ export async function getLockedConversation(trx: Queryable, accountId: string, g
   return requireFound('Conversation', await lockConversation(trx, accountId, id));
 }
 
+/** Returns an escalated conversation: the same object when it is escalated already. */
+export function escalate(conversation: Conversation, reason: string | null, at: Timestamp): Conversation {
+  if (conversation.status === 'ESCALATED') return conversation;
+  const escalatedAt = conversation.escalatedAt ?? at;
+  return { ...conversation, status: 'ESCALATED', closedAt: null, escalatedAt, escalationReason: reason };
+}
+
+/** Returns a conversation that the chatbot answers again: the same object when nothing changes. */
+export function handBack(conversation: Conversation): Conversation {
+  return endHandoff(conversation, conversation.status === 'ESCALATED' ? 'OPEN' : conversation.status);
+}
+
+/** Returns a closed conversation, which is no longer put aside: the same object when it is closed already. */
+export function close(conversation: Conversation, at: Timestamp): Conversation {
+  const closed = endHandoff(conversation, 'CLOSED');
+  return conversation.status === 'CLOSED' ? closed : { ...closed, closedAt: at, snoozedUntil: null };
+}
+
 /** Returns a conversation after the end of its handoff to a person: the same object when nothing changes. */
 function endHandoff(conversation: Conversation, status: Conversation['status']): Conversation {
   const { silentUntil, assignee } = conversation;
@@ -165,8 +174,9 @@ function endHandoff(conversation: Conversation, status: Conversation['status']):
 /**
  * Changes a conversation by `apply`, stores the result and the changes, and emits their events. If `apply` returns the
  * object that it received, nothing is stored or emitted.
+ * @throws NotFoundError, and what `apply` throws.
  */
-async function changeConversation(
+export async function changeConversation(
   deps: HandoffDeps,
   { accountId, keyName }: Actor,
   conversationId: string,

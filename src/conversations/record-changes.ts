@@ -19,6 +19,8 @@ export function listChanges(before: Conversation, after: Conversation, at: Times
     ASSIGNED: before.assignee !== after.assignee,
     CLOSED: hasNewStatus('CLOSED'),
     REOPENED: before.status === 'CLOSED' && after.status !== 'CLOSED',
+    LABELLED: before.priority !== after.priority || before.labels.join('\n') !== after.labels.join('\n'),
+    SNOOZED: before.snoozedUntil !== after.snoozedUntil,
     READ: isRead('unreadCount') || isRead('visitorUnreadCount'),
   };
   return Object.entries(changes).flatMap(([change, hasHappened]) =>

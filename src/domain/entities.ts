@@ -38,6 +38,8 @@ export const CONVERSATION_CHANGES = [
   'CLOSED',
   'REOPENED',
   'READ',
+  'LABELLED',
+  'SNOOZED',
 ] as const;
 /** One of `CONVERSATION_CHANGES`. */
 export type ConversationChange = (typeof CONVERSATION_CHANGES)[number];

@@ -76,7 +76,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   MANAGE: [
     ...[
       ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
-      ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage'],
+      ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage', 'updateConversations'],
       ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],

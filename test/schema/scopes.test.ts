@@ -17,7 +17,6 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   chatbot: { scopes: ['READ', 'CHAT'], operation: '{ chatbot(id: "$id") { id } }' },
   chatbots: { scopes: ['READ', 'CHAT'], operation: '{ chatbots { nodes { id } } }' },
   conversation: { scopes: ['READ', 'CHAT'], operation: '{ conversation(id: "1") { id } }' },
-  conversations: { scopes: ['READ'], operation: '{ conversations { nodes { id } } }' },
   search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { hits { score } } }' },
   estimateMessage: {
     scopes: ['READ', 'MANAGE'],
@@ -78,6 +77,10 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   assignConversation: {
     scopes: ['MANAGE'],
     operation: 'mutation { assignConversation(input: { id: "1", assignee: null }) { __typename } }',
+  },
+  updateConversations: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { updateConversations(input: { ids: ["1"], assignee: null }) { __typename } }',
   },
   takeOverConversation: {
     scopes: ['MANAGE'],

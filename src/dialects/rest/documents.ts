@@ -32,10 +32,14 @@ export type ConversationChange =
   | 'ESCALATED'
   /** The handoff or the escalation was ended by a mutation: the chatbot answers. */
   | 'HANDED_BACK'
+  /** `labels` or `priority` have changed. */
+  | 'LABELLED'
   /** Messages were marked as read: `unreadCount` is 0, or `visitorUnreadCount` if the visitor has read them. */
   | 'READ'
   /** A CLOSED conversation is open again. */
   | 'REOPENED'
+  /** `snoozedUntil` has changed; null if the conversation is no longer put aside. */
+  | 'SNOOZED'
   /** A person answers instead of the chatbot: `silentUntil` is set. */
   | 'TAKEN_OVER';
 

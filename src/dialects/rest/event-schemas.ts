@@ -144,7 +144,19 @@ const ConversationChangedEventModel = z
     at,
     conversation: ConversationSchema,
     changes: z
-      .array(z.enum(['escalated', 'taken_over', 'handed_back', 'assigned', 'closed', 'reopened', 'read']))
+      .array(
+        z.enum([
+          'escalated',
+          'taken_over',
+          'handed_back',
+          'assigned',
+          'closed',
+          'reopened',
+          'read',
+          'labelled',
+          'snoozed',
+        ]),
+      )
       .openapi({ description: 'The changes.', example: ['taken_over'] }),
     actor: z.string().nullable().openapi({
       description:

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Conversation, ConversationPriority, ConversationStatus } from '../domain/entities.ts';
+import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
+import { parseInput, singleLine } from '../domain/input.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { assigneeText, changeConversation, close, escalate, handBack, reopen } from './handoff.ts';
+
+/** The conversations to update, and their new fields. An absent field is kept, null clears it. */
+export interface UpdateConversationsInput extends ConversationUpdate {
+  readonly ids: readonly string[];
+}
+
+interface ConversationUpdate {
+  /** CLOSED, ESCALATED and OPEN do what `closeConversation`, `escalateConversation` and `handBackConversation` do. */
+  readonly status?: ConversationStatus | null | undefined;
+  readonly assignee?: string | null | undefined;
+  readonly labels?: readonly string[] | null | undefined;
+  /** Null: NORMAL. */
+  readonly priority?: ConversationPriority | null | undefined;
+  readonly snoozedUntil?: Timestamp | null | undefined;
+}
+
+/** The maximum number of conversations of one update. */
+export const MAX_UPDATED_CONVERSATIONS = 100;
+/** The maximum number of labels of a conversation. */
+export const MAX_LABELS = 20;
+/** The maximum number of characters of a label. */
+export const MAX_LABEL_CHARS = 50;
+
+const rules = z.object({
+  ids: z
+    .array(z.string())
+    .refine((ids) => ids.length >= 1 && ids.length <= MAX_UPDATED_CONVERSATIONS, 'Must have 1 to 100 ids.'),
+  assignee: assigneeText.optional(),
+  labels: z
+    .array(singleLine(1, MAX_LABEL_CHARS))
+    .transform((labels) => [...new Set(labels)])
+    .refine((labels) => labels.length <= MAX_LABELS, `Must have at most ${MAX_LABELS} labels.`)
+    .optional(),
+});
+
+/**
+ * Updates conversations, each in a transaction of its own, so that one that cannot be updated does not keep the others
+ * from it.
+ * @returns a conversation or the reason why it did not change, for each of the ids, in their order.
+ * @throws InvalidInputError that concerns all conversations; none is then changed.
+ */
+export async function updateConversations(
+  deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
+  viewer: Pick<Viewer, 'accountId' | 'keyName'>,
+  input: UpdateConversationsInput,
+): Promise<(Conversation | NotFoundError | InvalidInputError)[]> {
+  const { assignee, labels } = parseInput(rules, { ...input });
+  requireChange(input, toTimestamp(deps.clock.now()));
+  const update = { ...input, assignee: assignee ?? input.assignee, labels: labels ?? input.labels };
+  const results: (Conversation | NotFoundError | InvalidInputError)[] = [];
+  for (const id of input.ids) {
+    try {
+      results.push(await changeConversation(deps, viewer, id, (conversation, at) => apply(update, conversation, at)));
+    } catch (error) {
+      if (!(error instanceof NotFoundError || error instanceof InvalidInputError)) throw error;
+      results.push(error);
+    }
+  }
+  return results;
+}
+
+/** Checks what the rules of single fields cannot. */
+function requireChange({ ids: _, ...update }: UpdateConversationsInput, now: Timestamp): void {
+  if (Object.values(update).every((value) => value === undefined)) {
+    throw new InvalidInputError([{ path: [], message: 'Give at least one field to change.' }]);
+  }
+  if (update.status === null) throw new InvalidInputError([{ path: ['status'], message: 'Must not be null.' }]);
+  if (update.snoozedUntil != null && update.snoozedUntil <= now) {
+    throw new InvalidInputError([{ path: ['snoozedUntil'], message: 'Must be in the future.' }]);
+  }
+}
+
+/** Returns the updated conversation: the same object when nothing changes. */
+function apply(update: ConversationUpdate, conversation: Conversation, at: Timestamp): Conversation {
+  const withStatus = applyStatus(update.status, conversation, at);
+  if (withStatus.status === 'CLOSED' && update.snoozedUntil != null) {
+    throw new InvalidInputError([{ path: ['snoozedUntil'], message: 'A closed conversation cannot be put aside.' }]);
+  }
+  const fields = {
+    ...(update.assignee !== undefined && { assignee: update.assignee }),
+    ...(update.labels !== undefined && { labels: update.labels ?? [] }),
+    ...(update.priority !== undefined && { priority: update.priority ?? 'NORMAL' }),
+    ...(update.snoozedUntil !== undefined && { snoozedUntil: update.snoozedUntil }),
+  };
+  const isSame = Object.entries(fields).every(
+    ([name, value]) => JSON.stringify(value) === JSON.stringify(withStatus[name as keyof typeof fields]),
+  );
+  return isSame ? withStatus : { ...withStatus, ...fields };
+}
+
+function applyStatus(status: ConversationUpdate['status'], conversation: Conversation, at: Timestamp): Conversation {
+  switch (status) {
+    case 'CLOSED':
+      return close(conversation, at);
+    case 'ESCALATED':
+      return escalate(conversation, null, at);
+    case 'OPEN':
+      return conversation.status === 'ESCALATED' ? handBack(conversation) : reopen(conversation);
+    default:
+      return conversation;
+  }
+}
