@@ -78,6 +78,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['MANAGE'],
     operation: 'mutation { assignConversation(input: { id: "1", assignee: null }) { __typename } }',
   },
+  conversations: { scopes: ['READ'], operation: '{ conversations { nodes { id } } }' },
   updateConversations: {
     scopes: ['MANAGE'],
     operation: 'mutation { updateConversations(input: { ids: ["1"], assignee: null }) { __typename } }',
@@ -147,8 +148,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   },
   sendTestWebhook: {
     scopes: ['MANAGE'],
-    operation:
-      'mutation { sendTestWebhook(input: { id: "$webhook", event: LEAD_CAPTURED }) { __typename } }',
+    operation: 'mutation { sendTestWebhook(input: { id: "$webhook", event: LEAD_CAPTURED }) { __typename } }',
   },
   redeliverWebhook: {
     scopes: ['MANAGE'],
@@ -156,8 +156,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   },
   replayWebhooks: {
     scopes: ['MANAGE'],
-    operation:
-      'mutation { replayWebhooks(input: { id: "$webhook", since: "2099-01-01T00:00:00Z" }) { __typename } }',
+    operation: 'mutation { replayWebhooks(input: { id: "$webhook", since: "2099-01-01T00:00:00Z" }) { __typename } }',
   },
   // This subscription has no event until a delivery changes, so test/webhooks/deliveries.test.ts tests allowed keys.
   webhookDeliveries: { scopes: ['MANAGE'], operation: 'subscription { webhookDeliveries { id } }' },
