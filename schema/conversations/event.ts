@@ -85,7 +85,7 @@ for (const [name, description] of Object.entries(MESSAGE_EVENTS)) {
 
 builder.objectRef<MessageDeletedEvent>('MessageDeleted').implement({
   description:
-    'A message was deleted; messages that were shown after it stay. Only viewers with `MANAGE` receive this event for a private note.',
+    'A message was deleted; messages that were shown after it stay. The last event of its `messageStream`, if the stream had not ended. Only viewers with `MANAGE` receive this event for a private note.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
     messageId: t.exposeID('messageId', { description: 'The id of the deleted message, which can no longer be read.' }),

@@ -87,10 +87,19 @@ function createMessageStream(
       const live = hint === 'text' ? readLiveSnapshot(deps, latestSnapshot?.message) : undefined;
       const snapshot = live ?? readSnapshot(deps, initialMessage);
       return snapshot instanceof Promise
-        ? snapshot.then((read) => createSlice(position, read))
+        ? snapshot.then((read) => (read === undefined ? createDeletionSlice(position) : createSlice(position, read)))
         : createSlice(position, snapshot);
     },
   };
+
+  /** Reports that the message was deleted, alone or with its conversation. */
+  async function createDeletionSlice(position: MessagePosition): Promise<EventSlice<MessagePosition>> {
+    const { accountId, conversationId, id: messageId } = initialMessage;
+    const conversation = await findConversation(deps.db.read, accountId, conversationId);
+    if (conversation === undefined) return createSlice(position, undefined);
+    const event = { type: 'MessageDeleted', conversationId, messageId, at: toTimestamp(deps.clock.now()) } as const;
+    return { events: [{ position, event }], next: 'end' };
+  }
 
   function createSlice(position: MessagePosition, snapshot: MessageSnapshot | undefined): EventSlice<MessagePosition> {
     latestSnapshot = snapshot;

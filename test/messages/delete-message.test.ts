@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { conversationTopic } from '../../src/coordination/topics.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import {
@@ -229,6 +230,18 @@ describe('deleteMessage', () => {
       'MessageCompleted again',
       'MessageCreated last',
     ]);
+  });
+
+  it('ends the stream of a reply that is deleted before a subscriber has received its end', async () => {
+    const { gateway, conversationId } = await open();
+    const { replyId } = await send(gateway, { conversationId, content: 'Q3' });
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
+    await reader.until(({ __typename }) => __typename === 'MessageCreated');
+    const { db, bus } = gateway.deps;
+    await db.transaction((trx) => trx.deleteFrom('messages').where('id', '=', replyId).execute());
+    bus.publish(conversationTopic(conversationId));
+    await reader.ended;
+    expect(reader.events.at(-1)).toMatchObject({ __typename: 'MessageDeleted', messageId: replyId });
   });
 
   it('refuses an unfinished reply and the message that it answers, until the reply is stopped', async () => {
