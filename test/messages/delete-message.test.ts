@@ -46,7 +46,7 @@ async function open() {
     const { reply } = await mutate<{ reply: { id: string } }>(
       gateway,
       'regenerateMessage',
-      { messageId },
+      { id: messageId },
       { selection: 'reply { id }' },
     );
     await complete(reply.id, text);
@@ -149,7 +149,7 @@ describe('deleteMessage', () => {
     );
     expect(data.old?.siblings).toEqual([{ id: second.replyId }]);
     expect(data.next?.siblings).toEqual([{ id: third.messageId }]);
-    await mutate(gateway, 'selectBranch', { messageId: second.replyId });
+    await mutate(gateway, 'selectBranch', { id: second.replyId });
     expect((await readShown(gateway, conversationId)).map(([content]) => content)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
     await deleteMessage(gateway, first.replyId);
     expect((await readShown(gateway, conversationId)).map(([content]) => content)).toEqual(['Q1', 'Q2', 'A2']);
@@ -255,7 +255,7 @@ describe('deleteMessage', () => {
     }
     expect((await deleteMessage(gateway, second.messageId)).deletedIds).toHaveLength(2);
     for (const { messageId, replyId } of [waiting, running]) {
-      await mutate(gateway, 'stopMessage', { messageId: replyId });
+      await mutate(gateway, 'stopMessage', { id: replyId });
       expect((await deleteMessage(gateway, messageId)).deletedIds).toEqual([messageId, replyId]);
     }
     expect((await readShown(gateway, conversationId)).map(([content]) => content)).toEqual(['Q1', 'A1']);
