@@ -9,6 +9,8 @@ type Condition = RawBuilder<unknown>;
 
 /** A part of a list that one index contains in the order of the list. */
 export interface IndexRange {
+  /** Makes SQLite use the index, if it would choose another; empty otherwise, and on Postgres. */
+  readonly hint: Condition;
   /** The conditions that select the range of the index. */
   readonly where: Condition;
   /** The conditions that each row of the range is checked for; its table is called `scanned`. */
@@ -47,7 +49,11 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
     // The index that orders by the last message contains this range in one piece.
     const times = order.field === 'LAST_MESSAGE_AT' ? ['since', 'until'].flatMap((name) => checks.get(name) ?? []) : [];
     const suffix = times.map((time) => sql` and ${time}`);
-    return wheres.map((where) => ({ where: sql`${where}${sql.join(suffix, sql``)}`, checks: [...checks.values()] }));
+    return wheres.map((where) => ({
+      hint: sql``,
+      where: sql`${where}${sql.join(suffix, sql``)}`,
+      checks: [...checks.values()],
+    }));
   };
   const { chatbotIds, statuses } = filter;
   if (order.field === 'WAITING_SINCE') {
@@ -65,7 +71,11 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   }
   if (order.field === 'LAST_MESSAGE_AT') {
     if (filter.assignee !== undefined) return choose([sql`${ofAccount} and assignee = ${filter.assignee}`], 'assignee');
-    if (filter.hasUnread === true) return choose([sql`${ofAccount} and unread_count > 0`], 'hasUnread');
+    if (filter.hasUnread === true) {
+      const hint = list.isPostgres ? sql`` : sql`indexed by conversations_unread`;
+      const ranges = choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread');
+      return ranges.map((range) => ({ ...range, hint }));
+    }
     if (filter.answeredBy === 'PERSON') return choose([sql`${ofAccount} and silent_until is not null`]);
   }
   const usesStatuses = order.field === 'LAST_MESSAGE_AT' && statuses !== undefined && statuses.length < 3;
@@ -93,7 +103,8 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
     answeredBy: filter.answeredBy && answeredByCondition(filter.answeredBy, now),
     assignee: filter.assignee === undefined ? undefined : sql`assignee = ${filter.assignee}`,
     isUnassigned: isTrue(filter.isUnassigned, sql`assignee is null`, sql`assignee is not null`),
-    hasUnread: isTrue(filter.hasUnread, sql`unread_count > 0`, sql`unread_count = 0`),
+    // Unlike `unread_count`, this is in the index of the unread.
+    hasUnread: isTrue(filter.hasUnread, sql`unread_since is not null`, sql`unread_since is null`),
     channels: channels && isIn('channel', channels),
     sessionId: filter.sessionId === undefined ? undefined : sql`session_id = ${filter.sessionId}`,
     hasLead: isTrue(filter.hasLead, HAS_LEAD, sql`not ${HAS_LEAD}`),

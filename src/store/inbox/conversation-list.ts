@@ -103,10 +103,10 @@ export async function countConversations(
   const column = sql.ref(ORDER_COLUMNS[list.order.field]);
   const direction = sql.raw(list.order.direction);
   const counts = await Promise.all(
-    ranges.map(async ({ where, checks }) => {
+    ranges.map(async ({ hint, where, checks }) => {
       const { rows } = await sql<{ count: number | string }>`
         select count(*) as count from (
-          select * from conversations where ${where}
+          select * from conversations ${hint} where ${where}
           order by ${column} ${direction}, id ${direction} limit ${Math.ceil(MAX_COUNTED / ranges.length)}
         ) as scanned where ${sql.join(checks, sql` and `)}`.execute(db);
       return Number(rows[0]?.count ?? 0);
@@ -152,13 +152,13 @@ async function readRange(
 }
 
 /** The rows of a range, in the direction of the reading; without the columns and the limit. */
-function selectWindow({ where }: IndexRange, { column, isAscending, start, end }: Scan) {
+function selectWindow({ hint, where }: IndexRange, { column, isAscending, start, end }: Scan) {
   const bound = (position: ListPosition | undefined, comparison: '<' | '>') =>
     position && sql` and (${sql.ref(column)}, id) ${sql.raw(comparison)} (${position.value}, ${position.id})`;
   const bounds = [bound(start, isAscending ? '>' : '<'), bound(end, isAscending ? '<' : '>')];
   const direction = sql.raw(isAscending ? 'asc' : 'desc');
   return sql`
-    from conversations where ${where}${bounds[0] ?? sql``}${bounds[1] ?? sql``}
+    from conversations ${hint} where ${where}${bounds[0] ?? sql``}${bounds[1] ?? sql``}
     order by ${sql.ref(column)} ${direction}, id ${direction}`;
 }
 

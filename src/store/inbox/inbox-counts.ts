@@ -34,7 +34,7 @@ export async function countInbox(
       (select count(*) from conversations where ${ofAccount} and assignee is not null and status <> 'CLOSED')
         as assigned,
       (select count(*) from conversations where ${ofAccount} and silent_until > ${now}) as with_agent,
-      (select count(*) from conversations where ${ofAccount} and unread_count > 0 and status <> 'CLOSED') as unread
+      (select count(*) from conversations where ${ofAccount} and unread_since is not null and status <> 'CLOSED') as unread
   `.execute(db);
   const { open = 0, escalated = 0, assigned = 0, with_agent = 0, unread = 0 } = rows[0] ?? {};
   return {

@@ -58,8 +58,8 @@ async function createIndexes({ schema }: Kysely<unknown>): Promise<void> {
     },
     {
       name: 'unread',
-      columns: ['account_id', ...byMessage, 'status', 'chatbot_id'],
-      where: sql<boolean>`unread_count > 0`,
+      columns: ['account_id', ...byMessage, 'status', 'chatbot_id', 'unread_since'],
+      where: sql<boolean>`unread_since is not null`,
     },
     {
       name: 'assigned',
