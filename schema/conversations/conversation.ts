@@ -30,10 +30,10 @@ export const ConversationStatus = builder.enumType('ConversationStatus', {
 
 /** The party that answers. */
 export const Answerer = builder.enumType('Answerer', {
-  description: 'The party that answers the visitor of a conversation.',
+  description: 'The role that answers the visitor of a conversation.',
   values: {
-    AI: { description: 'The chatbot answers.' },
-    PERSON: { description: 'A person answers; the chatbot is silent.' },
+    ASSISTANT: { description: 'The chatbot answers.' },
+    AGENT: { description: 'A person answers; the chatbot is silent.' },
   } satisfies Record<AnswererName, object>,
 });
 
@@ -82,7 +82,7 @@ ConversationRef.implement({
       description:
         'The time until which the chatbot is silent because a person has answered; null while the chatbot answers.',
       resolve: (conversation, _args, { deps }) =>
-        answererOf(conversation, deps.clock.now()) === 'PERSON' ? conversation.silentUntil : null,
+        answererOf(conversation, deps.clock.now()) === 'AGENT' ? conversation.silentUntil : null,
     }),
     assignee: t.exposeString('assignee', {
       nullable: true,

@@ -17,9 +17,9 @@ import { listChanges, recordChanges } from './record-changes.ts';
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
 type Actor = Pick<Viewer, 'accountId' | 'keyName'>;
 
-/** Returns who answers the visitor: a person while the chatbot is silent, otherwise the AI. */
+/** Returns the role that answers the visitor: AGENT while the chatbot is silent, otherwise ASSISTANT. */
 export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
-  return silentUntil !== null && silentUntil > toTimestamp(now) ? 'PERSON' : 'AI';
+  return silentUntil !== null && silentUntil > toTimestamp(now) ? 'AGENT' : 'ASSISTANT';
 }
 
 /**
@@ -27,7 +27,7 @@ export function answererOf({ silentUntil }: Conversation, now: number): Answerer
  * was requested; null otherwise.
  */
 export function waitingSinceOf(conversation: Conversation, now: number): Timestamp | null {
-  const expectsPerson = conversation.status === 'ESCALATED' || answererOf(conversation, now) === 'PERSON';
+  const expectsPerson = conversation.status === 'ESCALATED' || answererOf(conversation, now) === 'AGENT';
   return expectsPerson ? conversation.unreadSince : null;
 }
 

@@ -73,18 +73,16 @@ export const RATINGS = ['UP', 'DOWN'] as const;
 /** One of `RATINGS`. */
 export type Rating = (typeof RATINGS)[number];
 
-/** Whether the AI or a person answers the visitor of a conversation. */
-export const ANSWERERS = ['AI', 'PERSON'] as const;
-/** One of `ANSWERERS`. */
-export type Answerer = (typeof ANSWERERS)[number];
+/** The roles that answer the visitor of a conversation: the chatbot or a person. */
+export type Answerer = Extract<MessageRole, 'ASSISTANT' | 'AGENT'>;
 
 /** The roles whose typing is shown. */
-export const TYPING_ROLES = ['USER', 'AGENT'] as const;
+export const TYPING_ROLES = ['USER', 'AGENT'] as const satisfies readonly MessageRole[];
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
 
 /** The roles that mark messages as read. */
-export type ReaderRole = 'USER' | 'AGENT';
+export type ReaderRole = Extract<MessageRole, 'USER' | 'AGENT'>;
 
 /** A tenant, which owns all other entities. */
 export interface Account {

@@ -42,7 +42,7 @@ export async function enqueueReply(
   { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
 ): Promise<EnqueuedReply | undefined> {
   const { accountId } = chatbot;
-  if (conversation && answererOf(conversation, now) === 'PERSON') return undefined;
+  if (conversation && answererOf(conversation, now) === 'AGENT') return undefined;
   if (!chatbot.isActive) throw new ChatbotPausedError();
   const openReplies = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
   if (openReplies.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();

@@ -93,7 +93,7 @@ describe('sendAgentMessage', () => {
     const { gateway, chatbotId, sendAsAgent, sendAsVisitor, readConversation } = await open();
     await mutate(gateway, 'updateChatbot', { id: chatbotId, handoffMessage: 'Ada is here.' });
     const takeover = await sendAsAgent('This is Ada.', { authorName: 'Ada' });
-    expect(takeover.conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON', unreadCount: 0 });
+    expect(takeover.conversation).toMatchObject({ status: 'OPEN', answeredBy: 'AGENT', unreadCount: 0 });
     expect(takeover.conversation.silentUntil).toBe('2026-03-16T10:30:00.000Z');
     const usageBefore = await messagesUsed(gateway);
     const sent = await sendAsVisitor('Are you there?');
@@ -120,9 +120,9 @@ describe('sendAgentMessage', () => {
     await sendAsAgent('Two');
     clock.advance(24 * HOUR_MS - 1);
     expect((await sendAsVisitor('Now?')).reply).toBeNull();
-    expect(await readConversation()).toMatchObject({ answeredBy: 'PERSON' });
+    expect(await readConversation()).toMatchObject({ answeredBy: 'AGENT' });
     clock.advance(1);
-    expect(await readConversation()).toMatchObject({ answeredBy: 'AI', silentUntil: null });
+    expect(await readConversation()).toMatchObject({ answeredBy: 'ASSISTANT', silentUntil: null });
     const { reply, notice } = await sendAsVisitor('And now?');
     expect(notice).toBeNull();
     engine.push(delta('Yes.'), finish);
@@ -150,7 +150,7 @@ describe('sendAgentMessage', () => {
     expect(await messagesUsed(gateway)).toBe(2);
     const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [agentMessage.id]: 'agent' };
     const events = describeEvents(reader.events, names);
-    expect(events).toContain('ConversationChanged OPEN PERSON');
+    expect(events).toContain('ConversationChanged OPEN AGENT');
     expect(events.indexOf('MessageStopped waiting')).toBeLessThan(events.indexOf('MessageCreated agent'));
     expect(engine.questionCount).toBe(2);
     await readGaplessLog(gateway, conversationId);
@@ -169,7 +169,7 @@ describe('sendAgentMessage', () => {
   it('reopens a closed conversation, and rejects invalid content', async () => {
     const { changeConversation, sendAsAgent } = await open();
     expect(await changeConversation('closeConversation')).toMatchObject({ status: 'CLOSED' });
-    expect((await sendAsAgent('Back')).conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON' });
+    expect((await sendAsAgent('Back')).conversation).toMatchObject({ status: 'OPEN', answeredBy: 'AGENT' });
     expect(await sendAsAgent(' ')).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['content'] }] });
     expect(await sendAsAgent('A', { authorName: '' })).toMatchObject({
       code: 'INVALID_INPUT',
@@ -183,7 +183,7 @@ describe('sendAgentMessage', () => {
     const input = { conversationId, content: 'No' };
     const answer = await gateway.graphql(mutation('sendAgentMessage'), { input }, key);
     expect(answer.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
-    expect(await readConversation()).toMatchObject({ answeredBy: 'AI' });
+    expect(await readConversation()).toMatchObject({ answeredBy: 'ASSISTANT' });
   });
 
   it('rejects regenerateMessage during a handoff, and returns the handoff message for an edited question', async () => {
@@ -226,7 +226,7 @@ describe('escalateConversation', () => {
     const { gateway, clock, conversationId, changeConversation, sendAsVisitor } = await open();
     expect(await changeConversation('escalateConversation', { reason: ' No answer ' })).toMatchObject({
       status: 'ESCALATED',
-      answeredBy: 'AI',
+      answeredBy: 'ASSISTANT',
       escalatedAt: '2026-03-15T10:30:00.000Z',
       escalationReason: 'No answer',
     });
@@ -266,7 +266,7 @@ describe('a conversation in handoff', () => {
     await sendAsAgent('Here');
     expect(await changeConversation('handBackConversation')).toMatchObject({
       status: 'OPEN',
-      answeredBy: 'AI',
+      answeredBy: 'ASSISTANT',
       silentUntil: null,
       assignee: null,
     });

@@ -24,7 +24,7 @@ it('silences the chatbot without a message, reopens the conversation, and stops 
   const { conversation } = await takeOver(gateway, conversationId, { authorName: 'Ada', silentMinutes: 90 });
   expect(conversation).toMatchObject({
     status: 'OPEN',
-    answeredBy: 'PERSON',
+    answeredBy: 'AGENT',
     silentUntil: '2026-03-15T12:00:00.000Z',
     assignee: null,
     unreadCount: 2,
@@ -77,5 +77,5 @@ it('rejects a time that is no number of minutes up to a year, and a blank name',
   const { data } = await gateway.graphql('query ($id: ID!) { conversation(id: $id) { answeredBy } }', {
     id: conversationId,
   });
-  expect(data).toEqual({ conversation: { answeredBy: 'AI' } });
+  expect(data).toEqual({ conversation: { answeredBy: 'ASSISTANT' } });
 });

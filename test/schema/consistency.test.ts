@@ -1,4 +1,4 @@
-import { isObjectType } from 'graphql';
+import { type GraphQLEnumType, isObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
 
@@ -30,6 +30,14 @@ describe('a list that can grow', () => {
       ]);
     }
   });
+});
+
+it('calls those who speak, answer, type and read by the same roles', () => {
+  const valuesOf = (name: string) => (schema.getType(name) as GraphQLEnumType).getValues().map((value) => value.name);
+  expect(valuesOf('MessageRole')).toEqual(['AGENT', 'ASSISTANT', 'SYSTEM', 'USER']);
+  for (const name of ['Answerer', 'TypingRole', 'ReaderRole']) {
+    expect(valuesOf('MessageRole')).toEqual(expect.arrayContaining(valuesOf(name)));
+  }
 });
 
 function describeFields(fields: Readonly<Record<string, { readonly type: unknown }>>): Record<string, string> {

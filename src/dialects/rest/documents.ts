@@ -4,12 +4,12 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** The party that answers the visitor of a conversation. */
+/** The role that answers the visitor of a conversation. */
 export type Answerer =
-  /** The chatbot answers. */
-  | 'AI'
   /** A person answers; the chatbot is silent. */
-  | 'PERSON';
+  | 'AGENT'
+  /** The chatbot answers. */
+  | 'ASSISTANT';
 
 /** The channel through which a conversation started. */
 export type Channel =

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import type {
+  Answerer,
   CapturedLeadFragment,
   ChangedConversationFragment,
   ConversationEventsSubscription,
@@ -30,6 +31,9 @@ const EVENT_NAMES = {
   StreamGap: 'stream.gap',
   ConversationDeleted: 'conversation.deleted',
 } as const satisfies Record<GraphEvent['__typename'], string>;
+
+/** REST has names of its own for the roles that answer. */
+const ANSWERERS = { ASSISTANT: 'ai', AGENT: 'person' } as const satisfies Record<Answerer, string>;
 
 /** An event of a conversation in REST. */
 export interface RestEvent {
@@ -83,7 +87,7 @@ function toConversation(conversation: ChangedConversationFragment): z.output<typ
     session_id: sessionId,
     channel: toLower(conversation.channel),
     status: toLower(conversation.status),
-    answered_by: toLower(conversation.answeredBy),
+    answered_by: ANSWERERS[conversation.answeredBy],
     silent_until: silentUntil && toRestTime(silentUntil),
     assignee,
     escalated_at: escalatedAt && toRestTime(escalatedAt),

@@ -76,7 +76,7 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
       const ranges = choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread');
       return ranges.map((range) => ({ ...range, hint }));
     }
-    if (filter.answeredBy === 'PERSON') return choose([sql`${ofAccount} and silent_until is not null`]);
+    if (filter.answeredBy === 'AGENT') return choose([sql`${ofAccount} and silent_until is not null`]);
   }
   const usesStatuses = order.field === 'LAST_MESSAGE_AT' && statuses !== undefined && statuses.length < 3;
   const statusRanges = usesStatuses ? statuses.map((status) => sql` and status = ${status}`) : [sql``];
@@ -124,7 +124,7 @@ function isTrue(flag: boolean | undefined, yes: Condition, no: Condition): Condi
 }
 
 function answeredByCondition(answerer: Answerer, now: Timestamp): Condition {
-  return answerer === 'PERSON' ? sql`silent_until > ${now}` : sql`(silent_until is null or silent_until <= ${now})`;
+  return answerer === 'AGENT' ? sql`silent_until > ${now}` : sql`(silent_until is null or silent_until <= ${now})`;
 }
 
 /** Uses `leads_by_conversation`. */

@@ -46,7 +46,7 @@ export function createTypingNotifier({ client, store }: Chat): () => void {
   let notifiedAt = Number.NEGATIVE_INFINITY;
   return () => {
     const { conversation } = store.state;
-    if (conversation?.answeredBy !== 'PERSON' || performance.now() - notifiedAt < TYPING_INTERVAL_MS) return;
+    if (conversation?.answeredBy !== 'AGENT' || performance.now() - notifiedAt < TYPING_INTERVAL_MS) return;
     notifiedAt = performance.now();
     // A lost notification does no harm.
     client.request(SetTypingDocument, { conversationId: conversation.id, isTyping: true }).catch(() => {});

@@ -453,7 +453,7 @@ describe('an event', () => {
   };
   const citationFields = { title: 'Hours', quote: 'nine', start: 0, end: 4 };
   const conversation = {
-    ...{ id: '1', sessionId: 's', channel: 'CHAT_PAGE', status: 'ESCALATED', answeredBy: 'PERSON', assignee: null },
+    ...{ id: '1', sessionId: 's', channel: 'CHAT_PAGE', status: 'ESCALATED', answeredBy: 'AGENT', assignee: null },
     ...{ silentUntil: graphTime, escalatedAt: null, escalationReason: 'Why', unreadCount: 2 },
   };
   const lead = { id: '4', name: null, email: 'a@b.de', phone: null, customData: { a: 1 }, createdAt: graphTime };

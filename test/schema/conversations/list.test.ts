@@ -87,7 +87,6 @@ describe('conversations', () => {
       { sessionId: 'e', lastMessageAt: minutesAgo(5), chatbotId: two, labels: ['vip'], priority: 'URGENT' },
       { sessionId: 'a', lastMessageAt: minutesAgo(4), chatbotId: two, assignee: 'Bob' },
     ]);
-    const silent = { ADA: 'b' };
     const cases: readonly [object | undefined, string][] = [
       [undefined, 'a e d c b a'],
       [{}, 'a e d c b a'],
@@ -98,7 +97,10 @@ describe('conversations', () => {
       [{ chatbotIds: [createId('chatbot'), 'nonsense'] }, ''],
       [{ statuses: ['ESCALATED', 'CLOSED'] }, 'd a'],
       [{ statuses: ['OPEN', 'ESCALATED', 'CLOSED'], chatbotIds: [one] }, 'd c b a'],
-      [{ assignee: 'Ada' }, silent.ADA],
+      [{ answeredBy: 'AGENT' }, 'b'],
+      [{ answeredBy: 'AGENT', chatbotIds: [two] }, ''],
+      [{ answeredBy: 'ASSISTANT' }, 'a e d c a'],
+      [{ assignee: 'Ada' }, 'b'],
       [{ isUnassigned: true }, 'e d c a'],
       [{ isUnassigned: false, statuses: ['OPEN'] }, 'a b'],
       [{ hasUnread: true }, 'c a'],

@@ -79,7 +79,7 @@ describe('updateConversations', () => {
     expect(handedBack?.conversation).toMatchObject({ status: 'OPEN', assignee: null });
     await mutate(gateway, 'sendAgentMessage', { conversationId: id, content: 'Ada here.' });
     const [closed] = await update([id], { status: 'CLOSED' });
-    expect(closed?.conversation).toMatchObject({ status: 'CLOSED', answeredBy: 'AI', snoozedUntil: null });
+    expect(closed?.conversation).toMatchObject({ status: 'CLOSED', answeredBy: 'ASSISTANT', snoozedUntil: null });
     await update([id], { status: 'CLOSED' });
     expect((await update([id], { status: 'OPEN' }))[0]?.conversation).toMatchObject({ status: 'OPEN' });
     expect(await readChanges(id)).toEqual([

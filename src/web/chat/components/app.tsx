@@ -34,7 +34,7 @@ export function App() {
     <>
       <header class="top">
         <h1>{chat.chatbot.name}</h1>
-        {conversation?.status === 'OPEN' && conversation.answeredBy === 'AI' && (
+        {conversation?.status === 'OPEN' && conversation.answeredBy === 'ASSISTANT' && (
           <button type="button" class="quiet" aria-label="Talk to a person" onClick={() => setHandoffOpen(true)}>
             <PersonIcon /> <span class="label">Talk to a person</span>
           </button>

@@ -11,7 +11,7 @@ export function Banner({ conversation }: { conversation: ConversationFieldsFragm
 }
 
 function describe(conversation: ConversationFieldsFragment | undefined): string | undefined {
-  if (conversation?.answeredBy === 'PERSON') {
+  if (conversation?.answeredBy === 'AGENT') {
     return conversation.assignee ? `${conversation.assignee} is answering you now.` : 'A person is answering you now.';
   }
   if (conversation?.status === 'ESCALATED') return 'A person has been asked to join. You can keep writing.';

@@ -41,7 +41,7 @@ export function MessageLog({ state, onCitation }: { state: ChatState; onCitation
               <Answer
                 key={versionGroupKey(message)}
                 message={message}
-                canRegenerate={state.conversation?.answeredBy !== 'PERSON'}
+                canRegenerate={state.conversation?.answeredBy !== 'AGENT'}
                 isLast={index === messages.length - 1}
                 onCitation={onCitation}
               />
