@@ -1,4 +1,5 @@
 import type { Viewer } from '../src/access/viewer.ts';
+import type { AccountPosition } from '../src/conversations/account-position.ts';
 import { canSeePrivateNotes } from '../src/conversations/visibility.ts';
 import type { Deps } from '../src/deps.ts';
 import type { Channel } from '../src/domain/entities.ts';
@@ -28,6 +29,11 @@ export interface GraphContext {
   /** Aborts when the client no longer waits for the response. */
   readonly signal: AbortSignal;
   readonly request: RequestInfo;
+  /**
+   * The position of the account's log before anything of the response was read, for the fields `eventCursor`; absent if
+   * the operation selects none.
+   */
+  position?: AccountPosition;
 }
 
 /** Replaces the loaders, before an event of a subscription is executed. */

@@ -22,6 +22,7 @@ import './conversations/handoff.ts';
 import './conversations/update.ts';
 import './chatbots/lead.ts';
 import './conversations/event.ts';
+import './conversations/event-cursor.ts';
 import './models/provider.ts';
 import './webhooks/event.ts';
 import './webhooks/payload.ts';

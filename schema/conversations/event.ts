@@ -11,8 +11,10 @@ import type {
   MessageStageEvent,
   MessageUpdatedEvent,
   StreamGapEvent,
+  StreamReadyEvent,
   TypingChangedEvent,
 } from '../../src/domain/events.ts';
+import { subscribeToAccount } from '../../src/streams/account-stream.ts';
 import { subscribeToChatbot } from '../../src/streams/chatbot-stream.ts';
 import { subscribeToConversation } from '../../src/streams/conversation-stream.ts';
 import { subscribeToMessage } from '../../src/streams/message-stream.ts';
@@ -31,11 +33,27 @@ const ConversationEventRef = builder.interfaceRef<ConversationEvent>('Conversati
       description: 'The signed position after this event. Pass it as `after` to resume the same stream from here.',
       resolve: ({ cursor }) => cursor(),
     }),
-    conversationId: t.exposeID('conversationId', {
-      description:
-        'The id of the conversation; in some events of `chatbotEvents`, the id of the chatbot: see `StreamGap` and `ConversationDeleted`.',
-    }),
     at: t.expose('at', { type: 'DateTime', description: 'The time of the event.' }),
+    chatbotId: t.exposeID('chatbotId', {
+      nullable: true,
+      description: 'The id of the chatbot; null in `StreamReady` and `StreamGap` of `accountEvents`.',
+    }),
+    conversationId: t.exposeID('conversationId', {
+      nullable: true,
+      description:
+        'The id of the conversation; null in the events of `chatbotEvents` and `accountEvents` that are about the whole stream or a whole chatbot: `StreamReady`, `StreamGap`, `ConversationDeleted`.',
+    }),
+    conversation: t.field({
+      type: ConversationRef,
+      nullable: true,
+      description:
+        'The conversation in its current state; null where `conversationId` is null, and when the conversation is deleted.',
+      resolve: async (event, _args, { loaders }) => {
+        if (event.type === 'ConversationChanged') return event.conversation;
+        if (event.conversationId === null || event.type === 'ConversationDeleted') return null;
+        return (await loaders.conversation.load(event.conversationId)) ?? null;
+      },
+    }),
   }),
 });
 
@@ -120,10 +138,6 @@ builder.objectRef<ConversationChangedEvent>('ConversationChanged').implement({
     'The conversation has changed, apart from its messages. `Conversation.activities` keeps the changes. Reaching `silentUntil` sends no event.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
-    conversation: t.expose('conversation', {
-      type: ConversationRef,
-      description: 'The conversation in its current state.',
-    }),
     changes: t.field({
       type: [ConversationChange],
       description: 'The changes, each at most once; empty for an event of an earlier version of the gateway.',
@@ -148,22 +162,28 @@ builder.objectRef<TypingChangedEvent>('TypingChanged').implement({
   }),
 });
 
+builder.objectRef<StreamReadyEvent>('StreamReady').implement({
+  description:
+    'The first event of every subscription to `conversationEvents`, `chatbotEvents` or `accountEvents`: the gateway is attached, and the stream will miss nothing after `cursor`, which is the given `after`, or else the position at which the stream starts.',
+  interfaces: [ConversationEventRef],
+});
+
 builder.objectRef<StreamGapEvent>('StreamGap').implement({
   description:
-    'Events are missing from the stream: the events after the cursor have expired, or a restored backup or a failover has removed events. A gap can also occur while the stream is open. Clients read their data again. The stream continues with the unfinished reply (`messageStream` with the whole message), then sends new events. In `chatbotEvents`, `conversationId` is that of the oldest stored event, or the id of the chatbot if there is none.',
+    'Events are missing from the stream: the events after the cursor have expired, or a restored backup or a failover has removed events. A gap can also occur while the stream is open. Clients read their data again. The stream continues with the unfinished reply (`messageStream` with the whole message), then sends new events.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({ reason: t.exposeString('reason', { description: 'The reason as an English sentence.' }) }),
 });
 
 builder.objectRef<ConversationDeletedEvent>('ConversationDeleted').implement({
   description:
-    'The conversation was deleted, alone or with its chatbot. The last event of `conversationEvents` and `messageStream`: the stream completes, and a later subscription gets `NOT_FOUND`. `chatbotEvents` sends it last if the chatbot was deleted; `conversationId` is then the id of the chatbot.',
+    'The conversation was deleted, alone or with its chatbot. The last event of `conversationEvents` and `messageStream`: the stream completes, and a later subscription gets `NOT_FOUND`. If a chatbot was deleted, `chatbotEvents` sends it last, with the `chatbotId` and no `conversationId`; `accountEvents` sends the same, and goes on.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({ reason: t.exposeString('reason', { description: 'The reason as an English sentence.' }) }),
 });
 
 const AFTER_DESCRIPTION =
-  'The `cursor` of the last received event: the stream resumes after it. An invalid cursor gets `BAD_USER_INPUT`, as does a cursor from an earlier version of the gateway or of another secret key; the client then subscribes without `after`.';
+  'The `cursor` of the last received event: the stream resumes after it. Also the `eventCursor` of an object that was queried: the stream then misses nothing that the query has not shown. An invalid cursor gets `BAD_USER_INPUT`, as does a cursor from an earlier version of the gateway or of another secret key; the client then subscribes without `after`.';
 const ERRORS_DESCRIPTION = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
 
 builder.subscriptionFields((t) => ({
@@ -205,6 +225,22 @@ builder.subscriptionFields((t) => ({
       after: t.arg.string({ description: `${AFTER_DESCRIPTION} If absent, the stream sends new events only.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToChatbot(deps, viewer, args, signal),
+    resolve: (event) => event,
+  }),
+  accountEvents: t.field({
+    type: ConversationEventRef,
+    authScopes: { READ: true },
+    description: `Streams the events of all conversations of all or some chatbots, for an inbox: everything that \`conversationEvents\` sends except the text of replies, \`MessageDelta\` and \`CitationAdded\`. Never completes. Events of one chatbot arrive in order. ${ERRORS_DESCRIPTION} Needs \`READ\`.`,
+    args: {
+      chatbotIds: t.arg.idList({
+        description:
+          'The ids of 1 to 100 chatbots, whose events are sent. If absent, all chatbots, also those created later.',
+      }),
+      after: t.arg.string({
+        description: `${AFTER_DESCRIPTION} A cursor is valid for any \`chatbotIds\`. If absent, the stream sends new events only. A resumed stream counts nobody as typing at first.`,
+      }),
+    },
+    subscribe: (_root, args, { deps, viewer, signal }) => subscribeToAccount(deps, viewer, args, signal),
     resolve: (event) => event,
   }),
 }));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { chatbotTopic, deletionTopic } from '../coordination/topics.ts';
+import { accountTopic, chatbotTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Answering } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
@@ -19,6 +19,7 @@ import {
   updateChatbot as updateStoredChatbot,
 } from '../store/chatbots.ts';
 import { markChatbotDeleted } from '../store/deleted-chatbots.ts';
+import { insertChatbotDeletion } from '../store/logs/account-logs.ts';
 import { listStreamingReplyIds } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
@@ -181,7 +182,13 @@ export async function deleteChatbot(
     const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
     // No new reply can start now, because that requires the chatbot's next event number, whose row is locked.
     const streamingReplyIds = await listStreamingReplyIds(trx, chatbot.accountId, chatbot.id);
-    await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
+    const at = toTimestamp(deps.clock.now());
+    await markChatbotDeleted(trx, chatbot, at);
+    await insertChatbotDeletion(trx, chatbot.accountId, {
+      chatbotId: chatbot.id,
+      id: createId('conversationEvent'),
+      at,
+    });
     return { chatbot, streamingReplyIds };
   });
   stopActivity(deps, deleted);
@@ -192,7 +199,10 @@ export async function deleteChatbot(
 /** Stops all activity of a deleted chatbot: generation on this node and on others, streams, sessions. */
 function stopActivity(
   { bus, announcements, liveReplies, keyring }: DeletionDeps,
-  { chatbot: { id }, streamingReplyIds }: { chatbot: Pick<Chatbot, 'id'>; streamingReplyIds: readonly string[] },
+  {
+    chatbot: { id, accountId },
+    streamingReplyIds,
+  }: { chatbot: Pick<Chatbot, 'id' | 'accountId'>; streamingReplyIds: readonly string[] },
 ): void {
   for (const messageId of streamingReplyIds) {
     liveReplies.get(messageId)?.stop.abort();
@@ -200,6 +210,7 @@ function stopActivity(
   }
   keyring.sessions.end(id);
   bus.publish(chatbotTopic(id));
+  bus.publish(accountTopic(accountId));
   bus.publish(deletionTopic(id));
 }
 

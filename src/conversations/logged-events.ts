@@ -48,33 +48,41 @@ export async function readLoggedEvents(
   const conversations = await read(findConversations, changedIds);
 
   return loggedEvents.map((event): EventPayload | undefined => {
-    const { type, conversationId, at } = event;
+    const { type, conversationId, chatbotId, at } = event;
+    const common = { conversationId, chatbotId, at, ...entryOf(event) };
     if (type === 'ConversationChanged') {
       const conversation = conversations.get(conversationId);
       const { changes = [], actor = null } = activities.get(event.activityId ?? '') ?? {};
-      return conversation && { type, conversationId, at, conversation, changes, actor };
+      return conversation && { type, ...common, conversation, changes, actor };
     }
     if (type === 'LeadCaptured') {
       const lead = canSeeLeads(viewer) ? leads.get(event.leadId ?? '') : undefined;
-      return lead && { type, conversationId, at, lead };
+      return lead && { type, ...common, lead };
     }
     if (type === 'MessageDeleted') {
       const { messageId } = event;
-      return messageId !== null && isVisible(viewer, event) ? { type, conversationId, at, messageId } : undefined;
+      return messageId !== null && isVisible(viewer, event) ? { type, ...common, messageId } : undefined;
     }
     const message = messages.get(event.messageId ?? '');
     if (message === undefined || !isVisible(viewer, message)) return undefined;
     // If the replaced message was deleted, the event cannot say what else is replaced, so clients read the branch again.
     const isIncomplete =
       type === 'MessageCreated' && message.replacesId !== null && !replacedMessages.has(message.replacesId);
-    return { type: isIncomplete ? 'BranchSelected' : type, conversationId, at, message };
+    return { type: isIncomplete ? 'BranchSelected' : type, ...common, message };
   });
+}
+
+function entryOf({ shard, shardNumber, id }: LoggedEvent): Pick<EventPayload, 'entry'> {
+  return shard === null || shardNumber === null ? {} : { entry: { shard, number: shardNumber, id } };
 }
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
 /** The reason why a stream of a conversation ends. */
 export const CONVERSATION_DELETED = 'The conversation was deleted, or the chatbot that it belongs to.';
+
+/** The reason why a stream of a chatbot ends. */
+export const CHATBOT_DELETED = 'The chatbot was deleted.';
 
 /** The message to a client that missed events, or that received events that a restore has undone. */
 export const EVENTS_LOST =

@@ -13,6 +13,6 @@ export async function setTyping(
   input: { conversationId: string; isTyping: boolean; role?: TypingRole | null | undefined },
 ): Promise<Conversation> {
   const conversation = await getConversation(deps.db.read, viewer.accountId, input.conversationId);
-  deps.typing.set(conversation.id, input.role ?? 'USER', input.isTyping);
+  deps.typing.set(conversation, input.role ?? 'USER', input.isTyping);
   return conversation;
 }

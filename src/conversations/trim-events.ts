@@ -2,12 +2,13 @@ import type { Deps } from '../deps.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { listAllChatbotIds } from '../store/chatbots.ts';
 import { deleteEventsBefore, listEventsOfAnyAccount } from '../store/events.ts';
+import { trimChatbotDeletions } from '../store/logs/account-logs.ts';
 
 const EVENTS_PER_TRANSACTION = 500;
 
 /**
  * Deletes all logged events that are older than `EVENT_RETENTION_DAYS`, in short transactions. Keeps the messages and
- * leads of these events, and the newest event of each chatbot.
+ * leads of these events, and the newest event of each chatbot. Forgets the deletions of chatbots after the same time.
  */
 export async function trimEvents(
   { db, clock, config, background }: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>,
@@ -21,6 +22,10 @@ export async function trimEvents(
     while (after !== undefined && !signal.aborted && !background.isDraining) {
       after = await trimBatch(db, chatbotId, { ...dateRange, after });
     }
+  }
+  let count = EVENTS_PER_TRANSACTION;
+  while (count === EVENTS_PER_TRANSACTION && !signal.aborted && !background.isDraining) {
+    count = await db.transaction((trx) => trimChatbotDeletions(trx, dateRange.before, EVENTS_PER_TRANSACTION));
   }
 }
 

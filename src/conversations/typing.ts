@@ -1,17 +1,28 @@
 import type { Announcements } from '../coordination/announcements.ts';
 import type { LiveBus } from '../coordination/live-bus.ts';
-import { conversationTopic } from '../coordination/topics.ts';
-import { TYPING_ROLES, type TypingRole } from '../domain/entities.ts';
+import { accountTopic, conversationTopic } from '../coordination/topics.ts';
+import { type Conversation, TYPING_ROLES, type TypingRole } from '../domain/entities.ts';
 import type { Clock } from '../domain/time.ts';
+
+/** A conversation in which someone may be typing. */
+export type TypingPlace = Pick<Conversation, 'id' | 'chatbotId' | 'accountId'>;
 
 /** The typing indicators of all conversations; memory only, never stored. */
 export interface TypingIndicators {
   /** Sets or clears an indicator. A set indicator expires after a few seconds unless it is set again. */
-  set(conversationId: string, role: TypingRole, isTyping: boolean): void;
+  set(conversation: TypingPlace, role: TypingRole, isTyping: boolean): void;
   /** Returns the roles that are typing now. */
   rolesTyping(conversationId: string): ReadonlySet<TypingRole>;
+  /** Lists the conversations of an account in which someone is typing now. */
+  listTyping(accountId: string): TypingPlace[];
   /** Cancels all timers. */
   close(): void;
+}
+
+/** A conversation, and who is typing in it. */
+interface Typers {
+  readonly conversation: TypingPlace;
+  readonly roles: Map<TypingRole, { readonly expiresAtMs: number; readonly timer: NodeJS.Timeout }>;
 }
 
 /** An indicator expires after this time; while someone types, the client sets it again every few seconds. */
@@ -21,50 +32,73 @@ const NO_ROLES: ReadonlySet<TypingRole> = new Set();
 
 /** Creates the typing indicators of one process, which announces its changes to the other processes. */
 export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements: Announcements): TypingIndicators {
-  const typers = new Map<string, Map<TypingRole, { expiresAtMs: number; timer: NodeJS.Timeout }>>();
+  const typers = new Map<string, Typers>();
+  const conversationsByAccount = new Map<string, Set<string>>();
 
-  function clear(conversationId: string, role: TypingRole): void {
-    const roles = typers.get(conversationId);
-    clearTimeout(roles?.get(role)?.timer);
-    roles?.delete(role);
-    if (roles?.size === 0) typers.delete(conversationId);
+  function publish({ id, accountId }: TypingPlace): void {
+    bus.publish(conversationTopic(id));
+    bus.publish(accountTopic(accountId));
   }
 
-  function apply(conversationId: string, role: TypingRole, isTyping: boolean): void {
-    const wasTyping = typers.get(conversationId)?.has(role) ?? false;
-    clear(conversationId, role);
-    if (isTyping) {
-      const expire = () => {
-        clear(conversationId, role);
-        bus.publish(conversationTopic(conversationId));
-      };
-      const roles = typers.get(conversationId) ?? new Map<TypingRole, { expiresAtMs: number; timer: NodeJS.Timeout }>();
-      const timer = setTimeout(expire, EXPIRY_MS).unref();
-      typers.set(conversationId, roles.set(role, { expiresAtMs: clock.monotonicMs() + EXPIRY_MS, timer }));
-    }
-    if (wasTyping !== isTyping) bus.publish(conversationTopic(conversationId));
+  function clear({ id, accountId }: TypingPlace, role: TypingRole): void {
+    const roles = typers.get(id)?.roles;
+    clearTimeout(roles?.get(role)?.timer);
+    roles?.delete(role);
+    if (roles?.size !== 0) return;
+    typers.delete(id);
+    const conversations = conversationsByAccount.get(accountId);
+    conversations?.delete(id);
+    if (conversations?.size === 0) conversationsByAccount.delete(accountId);
+  }
+
+  function set(conversation: TypingPlace, role: TypingRole): void {
+    const expire = () => {
+      clear(conversation, role);
+      publish(conversation);
+    };
+    const { id, accountId } = conversation;
+    const timer = setTimeout(expire, EXPIRY_MS).unref();
+    const { roles } = typers.get(id) ?? { roles: new Map() };
+    typers.set(id, { conversation, roles: roles.set(role, { expiresAtMs: clock.monotonicMs() + EXPIRY_MS, timer }) });
+    conversationsByAccount.set(accountId, (conversationsByAccount.get(accountId) ?? new Set()).add(id));
+  }
+
+  function apply(conversation: TypingPlace, role: TypingRole, isTyping: boolean): void {
+    const wasTyping = typers.get(conversation.id)?.roles.has(role) ?? false;
+    clear(conversation, role);
+    if (isTyping) set(conversation, role);
+    if (wasTyping !== isTyping) publish(conversation);
+  }
+
+  function rolesTyping(conversationId: string): ReadonlySet<TypingRole> {
+    const roles = typers.get(conversationId)?.roles;
+    if (roles === undefined) return NO_ROLES;
+    const now = clock.monotonicMs();
+    return new Set(TYPING_ROLES.filter((role) => (roles.get(role)?.expiresAtMs ?? 0) > now));
   }
 
   announcements.on('typing', (text) => {
-    const { conversationId, role, isTyping } = JSON.parse(text);
-    apply(conversationId, role, isTyping);
+    const { conversationId: id, accountId, chatbotId, role, isTyping } = JSON.parse(text);
+    apply({ id, accountId, chatbotId }, role, isTyping);
   });
 
   return {
-    set(conversationId, role, isTyping) {
-      apply(conversationId, role, isTyping);
-      announcements.announce('typing', JSON.stringify({ conversationId, role, isTyping }));
+    set({ id: conversationId, accountId, chatbotId }, role, isTyping) {
+      apply({ id: conversationId, accountId, chatbotId }, role, isTyping);
+      announcements.announce('typing', JSON.stringify({ conversationId, accountId, chatbotId, role, isTyping }));
     },
 
-    rolesTyping(conversationId) {
-      const roles = typers.get(conversationId);
-      if (roles === undefined) return NO_ROLES;
-      const now = clock.monotonicMs();
-      return new Set(TYPING_ROLES.filter((role) => (roles.get(role)?.expiresAtMs ?? 0) > now));
+    rolesTyping,
+
+    listTyping(accountId) {
+      const ids = [...(conversationsByAccount.get(accountId) ?? [])];
+      return ids.flatMap((id) => (rolesTyping(id).size > 0 ? (typers.get(id)?.conversation ?? []) : []));
     },
 
     close() {
-      for (const [conversationId, roles] of typers) for (const role of [...roles.keys()]) clear(conversationId, role);
+      for (const { conversation, roles } of [...typers.values()]) {
+        for (const role of [...roles.keys()]) clear(conversation, role);
+      }
     },
   };
 }

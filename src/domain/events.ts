@@ -15,8 +15,20 @@ interface EventBase {
    * This is a function because few clients select the cursor.
    */
   readonly cursor: () => string;
-  readonly conversationId: string;
   readonly at: Timestamp;
+  /** Null for an event about all chatbots of an account. */
+  readonly chatbotId: string | null;
+  /** Null for an event about a chatbot or an account. */
+  readonly conversationId: string | null;
+  /** The event's place in the account's log; absent if the event is not logged. */
+  readonly entry?: AccountLogEntry;
+}
+
+/** A place in the log of an account: see `ShardEntry` of the store. */
+export interface AccountLogEntry {
+  readonly shard: string;
+  readonly number: number;
+  readonly id: string | null;
 }
 
 /** The stages of a message. The last four are final. */
@@ -106,6 +118,11 @@ export interface TypingChangedEvent extends EventBase {
   readonly isTyping: boolean;
 }
 
+/** The first event of a subscription. It has started: nothing after the event's cursor will be missed. */
+export interface StreamReadyEvent extends EventBase {
+  readonly type: 'StreamReady';
+}
+
 /** The events that a subscriber has missed are no longer available; the stream continues with new events. */
 export interface StreamGapEvent extends EventBase {
   readonly type: 'StreamGap';
@@ -113,8 +130,8 @@ export interface StreamGapEvent extends EventBase {
 }
 
 /**
- * A conversation was deleted, alone or with its chatbot. In a stream of all conversations of a chatbot, this event
- * means that the chatbot was deleted, and `conversationId` is the chatbot's id.
+ * A conversation was deleted, alone or with its chatbot. In a stream of several conversations, this event means that the
+ * chatbot was deleted, and `conversationId` is null.
  */
 export interface ConversationDeletedEvent extends EventBase {
   readonly type: 'ConversationDeleted';
@@ -133,6 +150,7 @@ export type ConversationEvent =
   | ConversationChangedEvent
   | LeadCapturedEvent
   | TypingChangedEvent
+  | StreamReadyEvent
   | StreamGapEvent
   | ConversationDeletedEvent;
 

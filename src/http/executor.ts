@@ -1,14 +1,19 @@
 import {
+  BREAK,
   createSourceEventStream,
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute as executeInterpreted,
   getOperationAST,
   getVariableValues,
+  visit,
 } from 'graphql';
 import type { GraphContext } from '../../schema/context.ts';
+import { positionInShard, readAccountPosition } from '../conversations/account-position.ts';
 import type { Deps } from '../deps.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
+import type { ConversationEvent } from '../domain/events.ts';
 import { type Feed, type MaybePromise, mapFeed } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
 import { createCompiler, type RunOperation } from './compiler.ts';
@@ -32,6 +37,8 @@ export interface Executor {
   subscribe(args: ExecutionArgs, wrapExecution?: WrapExecution): Promise<SubscriptionResults | ExecutionResult>;
 }
 
+const selectsEventCursorByDocument = new WeakMap<DocumentNode, boolean>();
+
 /** Creates the executor of one process. */
 export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor {
   const findCompiled = createCompiler(deps);
@@ -41,10 +48,13 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
   return {
     // Compiled operations check variables less strictly, so graphql-js checks them first and reports their errors.
     execute(args) {
-      return hasValidVariables(args) ? run(args) : executeInterpreted(args);
+      const execute = () => (hasValidVariables(args) ? run(args) : executeInterpreted(args));
+      const positionRead = recordPosition(args);
+      return positionRead === undefined ? execute() : positionRead.then(execute);
     },
 
     async subscribe(args, wrapExecution = (execute) => execute()) {
+      await recordPosition(args);
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
       const membership = joinGroup(args);
@@ -53,6 +63,7 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
         // A compiled operation stays compiled, so later events need no lookup.
         runEvent ??= findCompiled(args);
         const execute = runEvent ?? executeInterpreted;
+        movePosition(args, event);
         const executeOnce = () => wrapExecution(() => execute({ ...args, rootValue: event }));
         const result = executeOnce();
         return result instanceof Promise ? executeWithRetries(result, executeOnce, args) : result;
@@ -88,4 +99,44 @@ async function executeWithRetries(
 function hasValidVariables({ schema, document, operationName, variableValues }: ExecutionArgs): boolean {
   const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
   return getVariableValues(schema, definitions, variableValues ?? {}, { maxErrors: 1 }).errors === undefined;
+}
+
+/**
+ * Reads the position of the account's log for the fields `eventCursor`, if the document selects one. The caller waits
+ * before it executes anything. So the position is never newer than anything else in the response: the response contains
+ * at least what the events before the position have changed.
+ */
+export function recordPosition({ document, contextValue }: ExecutionArgs): Promise<void> | undefined {
+  const context = contextValue as GraphContext;
+  // Without a viewer only introspection runs.
+  if (!selectsEventCursor(document) || context?.viewer === undefined) return undefined;
+  return readAccountPosition(context.deps.db.read, context.viewer.accountId).then((position) => {
+    context.position = position;
+  });
+}
+
+/**
+ * Moves the position of a subscription to an event, before the event is executed: what the response shows was read after
+ * the event was logged. An event that is not logged keeps the position of the event before it.
+ */
+function movePosition({ contextValue }: ExecutionArgs, event: unknown): void {
+  const context = contextValue as GraphContext;
+  const { entry } = event as Partial<ConversationEvent>;
+  if (context.position === undefined || entry === undefined) return;
+  context.position = new Map(context.position).set(entry.shard, positionInShard(entry));
+}
+
+function selectsEventCursor(document: DocumentNode): boolean {
+  const known = selectsEventCursorByDocument.get(document);
+  if (known !== undefined) return known;
+  let isSelected = false;
+  visit(document, {
+    Field: ({ name }) => {
+      if (name.value !== 'eventCursor') return undefined;
+      isSelected = true;
+      return BREAK;
+    },
+  });
+  selectsEventCursorByDocument.set(document, isSelected);
+  return isSelected;
 }

@@ -64,8 +64,8 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   LeadForm: ['fields', 'title'],
   LeadField: ['isRequired', 'label', 'name'],
   Conversation: [
-    ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'id', 'lastMessage', 'messages', 'sessionId'],
-    ...['silentUntil', 'status', 'updatedAt', 'visitorUnreadCount'],
+    ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'eventCursor', 'id', 'lastMessage', 'messages'],
+    ...['sessionId', 'silentUntil', 'status', 'updatedAt', 'visitorUnreadCount'],
   ],
   PageInfo: ['endCursor', 'hasNextPage', 'hasPreviousPage', 'startCursor'],
   MessageConnection: ['edges', 'nodes', 'pageInfo'],

@@ -19,6 +19,7 @@ import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
 import { ANONYMOUS, createContext } from './auth.ts';
 import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
+import { recordPosition } from './executor.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { validateWithErrorLimit, withTimeout } from './pipeline.ts';
 import { limitResponse } from './response-limit.ts';
@@ -58,6 +59,7 @@ export function createSelections(getDeps: () => Deps): Selections {
     const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
     const { document } = prepared;
     try {
+      await recordPosition({ schema, document, contextValue });
       const execution = limitResponse(deps.config.maxResponseBytes, () =>
         execute({ schema, document, rootValue: event, contextValue }),
       );

@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { IdempotencyConflictError } from '../domain/errors.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { LoggedEvent } from '../store/events.ts';
 import {
   deleteIdempotentEffects,
   findIdempotentEffect,
@@ -58,10 +59,13 @@ export async function recordSend(
 export async function readEffectsToRepeat(
   trx: Queryable,
   { id: conversationId, accountId, chatbotId }: Conversation,
-): Promise<{ enqueued: undefined; repliesToStop: Message[]; events: [{ conversationId: string; chatbotId: string }] }> {
+): Promise<{ enqueued: undefined; repliesToStop: Message[]; events: RepeatedEvent[] }> {
   const repliesToStop = await listStoppingReplies(trx, accountId, conversationId);
-  return { enqueued: undefined, repliesToStop, events: [{ conversationId, chatbotId }] };
+  return { enqueued: undefined, repliesToStop, events: [{ accountId, chatbotId, conversationId }] };
 }
+
+/** Names the topics of an event that is published again. */
+type RepeatedEvent = Pick<LoggedEvent, 'accountId' | 'chatbotId' | 'conversationId'>;
 
 /** Deletes the idempotency keys that are older than 24 hours. */
 export async function deleteExpiredIdempotencyKeys({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {

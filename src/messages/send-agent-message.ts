@@ -76,7 +76,7 @@ export async function sendAgentMessage(
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, result.agentMessage.id);
     return result;
   });
-  if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
+  if (!isPrivate) deps.typing.set(sent.conversation, 'AGENT', false);
   publishEvents(deps.bus, events);
   await stopReplies(deps, repliesToStop);
   return sent;
@@ -86,7 +86,7 @@ export async function sendAgentMessage(
 interface CommittedMessage {
   readonly agentMessage: Message;
   readonly conversation: Conversation;
-  readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
+  readonly events: readonly Pick<LoggedEvent, 'accountId' | 'chatbotId' | 'conversationId'>[];
   readonly repliesToStop: readonly Message[];
 }
 

@@ -105,7 +105,7 @@ export async function sendMessage(
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, userMessage.id);
     return { ...result, enqueued };
   });
-  deps.typing.set(sentMessage.conversation.id, 'USER', false);
+  deps.typing.set(sentMessage.conversation, 'USER', false);
   dispatchReply(deps, { reply: sentMessage.reply, ...committed });
   return sentMessage;
 }

@@ -111,7 +111,7 @@ export function dispatchReply(
 export interface DispatchInput {
   readonly reply: Message | null;
   readonly enqueued: EnqueuedReply | undefined;
-  readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
+  readonly events: readonly Pick<LoggedEvent, 'accountId' | 'chatbotId' | 'conversationId'>[];
   /** The replies to stop; absent: those of `enqueued`. */
   readonly repliesToStop?: readonly Message[];
 }

@@ -7,18 +7,23 @@ import type { Timestamp } from '../domain/time.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import type { ConversationEventRow } from './event-rows.ts';
+import { incrementShardNumber, markTrimmed, shardOf } from './logs/account-logs.ts';
 import type { Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */
 export interface LoggedEvent {
   /** Null for events that an earlier version wrote. */
   readonly id: string | null;
+  readonly accountId: string;
   readonly conversationId: string;
   readonly chatbotId: string;
   /** Within the conversation, from 1, without gaps. */
   readonly number: number;
   /** Within the chatbot, from 1, without gaps. */
   readonly chatbotNumber: number;
+  /** The shard of the account's log, and the number within the shard; null for events that an earlier version wrote. */
+  readonly shard: string | null;
+  readonly shardNumber: number | null;
   readonly type: LoggedEventType;
   /** The message that the event is about, if any, and the message's status at the event. */
   readonly messageId: string | null;
@@ -33,9 +38,9 @@ export interface LoggedEvent {
 }
 
 /**
- * Appends an event to the log of a conversation, in the transaction of the change; `updated_at` of the conversation is
- * the time of its last event. Both numbers are in the order of the
- * commits, because the transaction locks both counters until it ends. Waits for a transaction that deletes the chatbot.
+ * Appends an event to the logs of a conversation, its chatbot and its account, in the transaction of the change;
+ * `updated_at` of the conversation is the time of its last event. The numbers are in the order of the commits, because
+ * the transaction locks the three counters until it ends. Waits for a transaction that deletes the chatbot.
  * @throws NotFoundError when the chatbot is deleted: its conversations accept no more events.
  */
 export async function appendEvent(
@@ -47,8 +52,10 @@ export async function appendEvent(
   const [conversation] = await incrementConversationNumber(trx, [1, event.at, event.conversationId, accountId]);
   const [chatbot] = conversation ? await incrementChatbotNumber(trx, [1, conversation.chatbot_id]) : [];
   if (conversation === undefined || chatbot === undefined) throw new NotFoundError('Conversation');
+  const id = createId('conversationEvent');
+  const shard = shardOf(conversation.chatbot_id);
   const row: ConversationEventRow = {
-    id: createId('conversationEvent'),
+    id,
     conversation_id: event.conversationId,
     number: conversation.last_event,
     chatbot_id: conversation.chatbot_id,
@@ -61,8 +68,13 @@ export async function appendEvent(
     is_private: event.isPrivate ? 1 : 0,
     status: event.status ?? null,
     at: event.at,
+    shard,
+    shard_number: await incrementShardNumber(trx, accountId, { shard, id }),
   };
-  await trx.insertInto('conversation_events').values(row).execute();
+  await INSERT(
+    trx,
+    EVENT_COLUMNS.map((column) => row[column]),
+  );
   return toLoggedEvent(row);
 }
 
@@ -136,14 +148,37 @@ export async function listEventsOfAnyAccount(
   return rows.map(toLoggedEvent);
 }
 
-/** Deletes the events of a chatbot's conversations with a smaller chatbot number. */
+/** For retention: deletes the events of a chatbot's conversations with a smaller chatbot number. */
 export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chatbotNumber: number): Promise<void> {
+  const [last] = await trx
+    .selectFrom('conversation_events')
+    .select(['account_id', 'shard', 'shard_number'])
+    .where('chatbot_id', '=', chatbotId)
+    .where('chatbot_number', '<', chatbotNumber)
+    .where('shard_number', 'is not', null)
+    .orderBy('chatbot_number', 'desc')
+    .limit(1)
+    .execute();
+  if (last?.shard != null && last.shard_number !== null) {
+    await markTrimmed(trx, last.account_id, { shard: last.shard, number: last.shard_number });
+  }
   await trx
     .deleteFrom('conversation_events')
     .where('chatbot_id', '=', chatbotId)
     .where('chatbot_number', '<', chatbotNumber)
     .execute();
 }
+
+/** The columns in the order of the values of `INSERT`. */
+const EVENT_COLUMNS = [
+  ...(['id', 'conversation_id', 'number', 'chatbot_id', 'chatbot_number', 'account_id', 'type'] as const),
+  ...(['message_id', 'lead_id', 'activity_id', 'is_private', 'status', 'at', 'shard', 'shard_number'] as const),
+] as const satisfies readonly (keyof ConversationEventRow)[];
+const INSERT = prepareQuery((db) =>
+  db
+    .insertInto('conversation_events')
+    .values(Object.fromEntries(EVENT_COLUMNS.map((column) => [column, ''])) as unknown as ConversationEventRow),
+);
 
 const incrementConversationNumber = prepareQuery((db) =>
   db
@@ -198,13 +233,17 @@ const selectLastEvent = {
   ),
 };
 
-function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
+/** Converts a row to an event. */
+export function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
   return {
     id: row.id,
+    accountId: row.account_id,
     conversationId: row.conversation_id,
     chatbotId: row.chatbot_id,
     number: row.number,
     chatbotNumber: row.chatbot_number,
+    shard: row.shard,
+    shardNumber: row.shard_number,
     type: row.type,
     messageId: row.message_id,
     leadId: row.lead_id,

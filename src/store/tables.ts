@@ -14,7 +14,7 @@ import type {
 } from '../domain/entities.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
-import type { ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
+import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type { ConversationRow } from './inbox/conversation-row.ts';
 import type {
   WebhookAttemptRow,
@@ -284,6 +284,8 @@ export interface Tables {
   leads: LeadRow;
   conversation_events: ConversationEventRow;
   conversation_activities: ConversationActivityRow;
+  account_logs: AccountLogRow;
+  chatbot_deletions: ChatbotDeletionRow;
   gateway_secrets: GatewaySecretRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;

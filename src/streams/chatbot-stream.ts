@@ -7,7 +7,7 @@ import {
   positionAt,
   readLog,
 } from '../conversations/log-position.ts';
-import { EVENTS_LOST, readLoggedEvents } from '../conversations/logged-events.ts';
+import { CHATBOT_DELETED, EVENTS_LOST, readLoggedEvents } from '../conversations/logged-events.ts';
 import { chatbotTopic } from '../coordination/topics.ts';
 import { requireFound } from '../domain/errors.ts';
 import type { ConversationEvent } from '../domain/events.ts';
@@ -16,11 +16,10 @@ import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findLastEvent, type LoggedEvent, listChatbotEvents } from '../store/events.ts';
 import type { StreamCursors } from './cursor.ts';
+import { readShardPosition, SHARD_POSITION_PATTERN, translatePosition } from './event-cursors.ts';
 import { type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
-const DELETED = 'The chatbot was deleted.';
-
-const CURSOR = new RegExp(`^${LOG_POSITION_PATTERN}$`);
+const CURSOR = new RegExp(`^(?:${LOG_POSITION_PATTERN}|${SHARD_POSITION_PATTERN})$`);
 
 /**
  * Subscribes to the logged events of all conversations of a chatbot, without deltas and typing. The subscription ends
@@ -36,37 +35,55 @@ export async function subscribeToChatbot(
 ): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Chatbot', parseId('chatbot', chatbotId));
-  const lastEvent = requireFound('Chatbot', await findLastEvent(deps.db.read, accountId, 'chatbots', id));
+  const log = createLog(deps, accountId, id);
+  const last = requireFound('Chatbot', await log.findLast());
   const cursors = deps.cursors.forStream('chatbot', accountId, id);
-  const start = after == null ? positionAt(lastEvent) : readCursor(cursors, after);
-  return subscribe(deps.bus, viewer, createChatbotStream(deps, viewer, { chatbotId: id, cursors }), start, signal);
+  const start = after == null ? positionAt(last) : await readCursor(deps, accountId, { id, log, cursors }, after);
+  const stream = createChatbotStream(deps, viewer, { chatbotId: id, log, cursors });
+  const cursor = () => after ?? cursors.write(encodePosition(start));
+  const at = toTimestamp(deps.clock.now());
+  const firstEvent = { type: 'StreamReady', chatbotId: id, conversationId: null, at, cursor } as const;
+  return subscribe(deps.bus, viewer, { ...stream, firstEvent }, start, signal);
 }
 
-function readCursor(cursors: StreamCursors, after: string): LogPosition {
-  const { number, idSuffix = '' } = cursors.read(after, CURSOR);
+/** Reads the position of a cursor, which is the cursor of an event or the `eventCursor` of the chatbot. */
+async function readCursor(
+  { db }: Pick<StreamDeps, 'db'>,
+  accountId: string,
+  { id: chatbotId, log, cursors }: { id: string; log: EventLog; cursors: StreamCursors },
+  after: string,
+): Promise<LogPosition> {
+  const groups = cursors.read(after, CURSOR);
+  const shardPosition = readShardPosition(groups);
+  if (shardPosition !== undefined) {
+    return translatePosition(db.read, accountId, { log, owner: { chatbotId }, chatbotId }, shardPosition);
+  }
+  const { number, idSuffix = '' } = groups;
   return { number: Number(number), idSuffix };
+}
+
+function createLog({ db }: Pick<StreamDeps, 'db'>, accountId: string, chatbotId: string): EventLog {
+  return {
+    findLast: () => findLastEvent(db.read, accountId, 'chatbots', chatbotId),
+    list: (after, limit) => listChatbotEvents(db.read, accountId, { chatbotId, after, limit }),
+    numberOf: ({ chatbotNumber }) => chatbotNumber,
+  };
 }
 
 function createChatbotStream(
   { db, clock }: StreamDeps,
   viewer: Viewer,
-  { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
+  { chatbotId, log, cursors }: { chatbotId: string; log: EventLog; cursors: StreamCursors },
 ): EventStream<LogPosition> {
-  const { accountId } = viewer;
-  const log: EventLog = {
-    findLast: () => findLastEvent(db.read, accountId, 'chatbots', chatbotId),
-    list: (after, limit) => listChatbotEvents(db.read, accountId, { chatbotId, after, limit }),
-    numberOf: ({ chatbotNumber }) => chatbotNumber,
-  };
   const positionAfter = ({ chatbotNumber: number, id }: LoggedEvent) => positionAt({ number, id });
+  /** The fields of an event about the chatbot itself. */
+  const createFields = () => ({ chatbotId, conversationId: null, at: toTimestamp(clock.now()) });
 
-  /** Reports a gap. Each event must name a conversation: the gap names the conversation of the oldest logged event. */
+  /** Reports a gap. */
   async function createGapSlice() {
     const last = await log.findLast();
     if (last === undefined) return undefined;
-    const [oldest] = await log.list(0, 1);
-    const conversationId = oldest?.conversationId ?? chatbotId;
-    const gap = { type: 'StreamGap', conversationId, at: toTimestamp(clock.now()), reason: EVENTS_LOST } as const;
+    const gap = { type: 'StreamGap', ...createFields(), reason: EVENTS_LOST } as const;
     return { events: [{ position: positionAt(last), event: gap }], next: 'read again' } as const;
   }
 
@@ -78,8 +95,7 @@ function createChatbotStream(
     async read(position) {
       const slice = await readLog(log, position);
       if (slice === undefined) {
-        const at = toTimestamp(clock.now());
-        const deleted = { type: 'ConversationDeleted', conversationId: chatbotId, at, reason: DELETED } as const;
+        const deleted = { type: 'ConversationDeleted', ...createFields(), reason: CHATBOT_DELETED } as const;
         return { events: [{ position, event: deleted }], next: 'end' };
       }
       if (slice.isGap) return createGapSlice();

@@ -2,7 +2,7 @@ import { hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { BadUserInputError } from '../domain/errors.ts';
 
 /** The letter that identifies a kind of stream in its cursors. */
-const KINDS = { conversation: 'c', chatbot: 'b', message: 'm', quota: 'q' } as const;
+const KINDS = { conversation: 'c', chatbot: 'b', message: 'm', quota: 'q', account: 'a' } as const;
 
 /** Writes and reads the cursors of one stream: positions that the gateway signs, so that no client can forge one. */
 export interface StreamCursors {
@@ -19,7 +19,7 @@ export interface StreamCursors {
 export interface Cursors {
   /**
    * Returns the cursors of one stream of an account. `ownerId` is the id of the conversation, chatbot or message; for
-   * the quota stream it is the id of the account.
+   * the streams of the account and of its quota it is the id of the account.
    */
   forStream(kind: keyof typeof KINDS, accountId: string, ownerId: string): StreamCursors;
 }

@@ -40,6 +40,13 @@ export interface MessageSnapshot {
   readonly citations: readonly Citation[];
 }
 
+/** The fields that all events of a read of one conversation or message share. */
+export interface StreamFields {
+  readonly conversationId: string;
+  readonly chatbotId: string;
+  readonly at: Timestamp;
+}
+
 const STARTED_STAGE = 2;
 const END_STAGES: Partial<Record<MessageStatus, number>> = { COMPLETED: 3, FAILED: 4, STOPPED: 5, INTERRUPTED: 6 };
 const START: MessagePosition = { stage: 0, text: TEXT_START };
@@ -97,13 +104,15 @@ function createMessageStream(
     const { accountId, conversationId, id: messageId } = initialMessage;
     const conversation = await findConversation(deps.db.read, accountId, conversationId);
     if (conversation === undefined) return createSlice(position, undefined);
-    const event = { type: 'MessageDeleted', conversationId, messageId, at: toTimestamp(deps.clock.now()) } as const;
+    const at = toTimestamp(deps.clock.now());
+    const event = { type: 'MessageDeleted', conversationId, chatbotId, messageId, at } as const;
     return { events: [{ position, event }], next: 'end' };
   }
 
   function createSlice(position: MessagePosition, snapshot: MessageSnapshot | undefined): EventSlice<MessagePosition> {
     latestSnapshot = snapshot;
-    const common = { conversationId: initialMessage.conversationId, at: toTimestamp(deps.clock.now()) };
+    const { conversationId } = initialMessage;
+    const common = { conversationId, chatbotId, at: toTimestamp(deps.clock.now()) };
     if (snapshot === undefined) {
       const deleted = { ...common, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
       return { events: [{ position, event: deleted }], next: 'end' };
@@ -113,7 +122,7 @@ function createMessageStream(
       return { events: [{ position: START, event: gap }], next: 'read again' };
     }
     return {
-      events: listMessageEvents(position, snapshot, common.at),
+      events: listMessageEvents(position, snapshot, common),
       next: END_STAGES[snapshot.message.status] ? 'end' : 'wait',
     };
   }
@@ -170,11 +179,11 @@ function createSnapshot(message: Message, { content, citations }: AnswerText): M
 function* listMessageEvents(
   start: MessagePosition,
   snapshot: MessageSnapshot,
-  now: Timestamp,
+  streamFields: StreamFields,
 ): Generator<PositionedEvent<MessagePosition>> {
   const { message } = snapshot;
   if (start.stage > STARTED_STAGE) return;
-  const common = { conversationId: message.conversationId, message };
+  const common = { ...streamFields, message };
   let { stage, text } = start;
   const isQueued = message.status === 'QUEUED';
   if (stage === 0) {
@@ -185,9 +194,9 @@ function* listMessageEvents(
   // A reply that was stopped without text emits only its end, because usually its generation never began.
   if (stage === 1 && !(message.status === 'STOPPED' && snapshot.content === '')) {
     stage = STARTED_STAGE;
-    yield { position: { stage, text }, event: { ...common, type: 'MessageStarted', at: now } };
+    yield { position: { stage, text }, event: { ...common, type: 'MessageStarted' } };
   }
-  for (const { event, position } of listTextEvents(text, snapshot, now)) {
+  for (const { event, position } of listTextEvents(text, snapshot, streamFields)) {
     text = position;
     yield { position: { stage, text }, event };
   }
@@ -195,7 +204,7 @@ function* listMessageEvents(
   const end = END_STAGES[message.status] ?? stage;
   yield {
     position: { stage: end, text },
-    event: { ...common, type: FINAL_EVENT_TYPES[message.status], at: message.completedAt ?? now },
+    event: { ...common, type: FINAL_EVENT_TYPES[message.status], at: message.completedAt ?? common.at },
   };
 }
 
@@ -203,9 +212,9 @@ function* listMessageEvents(
 export function* listTextEvents(
   start: TextPosition,
   { message, content, citations }: MessageSnapshot,
-  now: Timestamp,
+  streamFields: StreamFields,
 ): Generator<PositionedEvent<TextPosition>> {
-  const common = { conversationId: message.conversationId, messageId: message.id, at: now };
+  const common = { ...streamFields, messageId: message.id };
   const { offset } = start;
   let position = start;
   if (content.length > offset) {

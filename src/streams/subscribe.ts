@@ -47,6 +47,10 @@ export interface EventStream<P, E = ConversationEvent> {
   read(position: P, hint: ChangeHint): MaybePromise<EventSlice<P, E> | undefined>;
   /** Encodes a complete position, for a cursor. */
   encode(position: P): string;
+  /** Encodes what `read` depends on, if that is more than `encode` returns; subscribers with equal keys share a read. */
+  encodeForSharing?(position: P): string;
+  /** The first event of every subscription, sent once the subscription listens for changes; absent: none. */
+  readonly firstEvent?: E;
   /** Signs the cursors of the events; absent: the events have no cursor. */
   readonly cursors?: StreamCursors;
 }
@@ -82,7 +86,7 @@ async function emitEvents<P, E>(
   { stream, start, signal }: { stream: EventStream<P, E>; start: P; signal: AbortSignal },
   emit: Push<E>,
 ): Promise<void> {
-  // 1. Backfill. Start to listen for changes. Then read the events after the position, emit them and advance the
+  // 1. Backfill. Start to listen for changes, and emit the first event. Then read the events after the position, emit them and advance the
   //    position, slice by slice, until there are no more events.
   // 2. Switch to live. A change during the backfill has left a hint. With a hint, read again from the position before
   //    waiting: no event is missed, and none is emitted twice.
@@ -92,12 +96,14 @@ async function emitEvents<P, E>(
   const changes = listenForChanges(bus, stream, signal, sharedRead.invalidate);
   try {
     let position = start;
+    if (stream.firstEvent !== undefined) await emit(stream.firstEvent);
+    const encodeForSharing = stream.encodeForSharing ?? stream.encode;
     while (!changes.isAborted) {
       const hint = changes.takeHint();
       const from = position;
       const read = () =>
         sharedRead.read(
-          () => `${hint} ${stream.encode(from)}`,
+          () => `${hint} ${encodeForSharing(from)}`,
           () => readSlice(stream, from, hint),
         );
       // Awaits only promises, because each await takes time: the only promise for a delta is that of `waitForChange`.

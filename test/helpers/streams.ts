@@ -10,7 +10,8 @@ import { createScriptedEngine, finish } from './models/engines.ts';
 export interface StreamEvent {
   readonly __typename: string;
   readonly cursor: string;
-  readonly conversationId: string;
+  readonly chatbotId?: string | null;
+  readonly conversationId: string | null;
   readonly at: string;
   readonly messageId?: string;
   readonly offset?: number;
@@ -64,8 +65,10 @@ export interface StreamMessage {
 
 /** A subscription as a client sees it. */
 export interface Reader {
-  /** The events received so far. */
+  /** The events received so far, without `StreamReady`. */
   readonly events: readonly StreamEvent[];
+  /** Resolves with `StreamReady`, which must be the first event. */
+  readonly ready: Promise<StreamEvent>;
   /** The codes of the errors received so far. */
   readonly errors: readonly string[];
   /** The deltas of one message, joined at their offsets. */
@@ -81,7 +84,7 @@ export interface Reader {
 }
 
 /**
- * What to subscribe to: a message, a conversation, a chatbot, or the deliveries of a webhook subscription (null: the
+ * What to subscribe to: a message, a conversation, a chatbot, all or some chatbots of the account, or the deliveries of a webhook subscription (null: the
  * deliveries of all webhook subscriptions); without any of these fields, the account's quota warnings.
  */
 export type SubscribeOptions = CursorAndKey &
@@ -89,6 +92,7 @@ export type SubscribeOptions = CursorAndKey &
     | { readonly messageId: string }
     | { readonly conversationId: string }
     | { readonly chatbotId: string }
+    | { readonly chatbotIds: readonly string[] | null }
     | { readonly subscriptionId: string | null }
     | object
   );
@@ -110,6 +114,7 @@ const MESSAGE_FIELDS = `message { id status content finishReason error { code me
 const EVENT_FIELDS = `
     __typename
     cursor
+    chatbotId
     conversationId
     at
     ... on MessageCreated { replaces { id } ${MESSAGE_FIELDS} }
@@ -143,6 +148,11 @@ const FOLLOW_CONVERSATION = `subscription Follow($conversationId: ID!, $after: S
 
 const FOLLOW_CHATBOT = `subscription Follow($chatbotId: ID!, $after: String) {
   chatbotEvents(chatbotId: $chatbotId, after: $after) {${EVENT_FIELDS}
+  }
+}`;
+
+const FOLLOW_ACCOUNT = `subscription Follow($chatbotIds: [ID!], $after: String) {
+  accountEvents(chatbotIds: $chatbotIds, after: $after) {${EVENT_FIELDS}
   }
 }`;
 
@@ -247,6 +257,7 @@ function operationOf({ key: _, ...variables }: SubscribeOptions) {
   // JSON omits an undefined variable, so that the variable is absent, not null.
   if ('messageId' in variables) return { query: MESSAGE_STREAM, variables };
   if ('subscriptionId' in variables) return { query: FOLLOW_DELIVERIES, variables };
+  if ('chatbotIds' in variables) return { query: FOLLOW_ACCOUNT, variables };
   if ('chatbotId' in variables) return { query: FOLLOW_CHATBOT, variables };
   return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };
 }
@@ -256,6 +267,7 @@ export function createReader(subscribe: (sink: Sink) => () => void, disconnect: 
   const events: StreamEvent[] = [];
   const errors: string[] = [];
   const waiting = new Set<() => void>();
+  const ready = Promise.withResolvers<StreamEvent>();
   const end = Promise.withResolvers<unknown>();
   let isEnded = false;
 
@@ -270,7 +282,11 @@ export function createReader(subscribe: (sink: Sink) => () => void, disconnect: 
   const unsubscribe = subscribe({
     next({ data, errors: received }) {
       recordErrors(received);
-      if (data) events.push(...Object.values(data));
+      for (const event of Object.values(data ?? {})) {
+        if (event.__typename !== 'StreamReady') events.push(event);
+        else if (events.length > 0) throw new Error('StreamReady is not the first event.');
+        else ready.resolve(event);
+      }
       for (const wake of waiting) wake();
     },
     error(error) {
@@ -283,6 +299,7 @@ export function createReader(subscribe: (sink: Sink) => () => void, disconnect: 
   return {
     events,
     errors,
+    ready: ready.promise,
     get text() {
       return joinDeltas(events);
     },

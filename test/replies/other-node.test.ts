@@ -95,18 +95,19 @@ describe.runIf(hasRedis)('a node that shares Redis with another', () => {
 
   it('exchanges typing indicators with the other node', async () => {
     const { prefix, env } = sharedRedis();
-    const { gateway, conversationId } = await startGatewayWithCompletedReply({ env });
+    const { gateway, chatbotId, conversationId } = await startGatewayWithCompletedReply({ env });
+    const { accountId } = gateway;
     const [otherNode] = (await openCoordinationNodes(1, { prefix })) as [CoordinationNode];
     const reader = webSocket.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
-    const typing = { conversationId, role: 'AGENT' };
+    const typing = { conversationId, chatbotId, accountId, role: 'AGENT' };
     otherNode.announcements.announce('typing', JSON.stringify({ ...typing, isTyping: true }));
     await reader.until(({ role, isTyping }) => role === 'AGENT' && isTyping === true);
     otherNode.announcements.announce('typing', JSON.stringify({ ...typing, isTyping: false }));
     await reader.until(({ role, isTyping }) => role === 'AGENT' && isTyping === false);
     const onSignal = vi.fn();
     otherNode.announcements.on('typing', onSignal);
-    gateway.deps.typing.set(conversationId, 'USER', true);
+    gateway.deps.typing.set({ id: conversationId, chatbotId, accountId }, 'USER', true);
     await vi.waitFor(() => expect(onSignal).toHaveBeenCalledTimes(1));
     reader.unsubscribe();
   });

@@ -33,7 +33,8 @@ const WEBHOOK_TYPES = [
 /** The fields by required scopes. If there are several scopes, one of them is enough. All other fields require none. */
 const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
-    ...['Query.search', 'Query.conversations', 'Account.inbox', 'Subscription.chatbotEvents'],
+    ...['Query.search', 'Query.conversations', 'Account.inbox', 'Subscription.accountEvents'],
+    ...['Subscription.chatbotEvents', 'Account.eventCursor', 'Chatbot.eventCursor'],
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
@@ -46,7 +47,9 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   ],
   'READ CHAT': [
     ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation'].map((name) => `Query.${name}`),
-    ...['escalationReason', 'lastMessage', 'messages', 'metadata', 'sessionId'].map((name) => `Conversation.${name}`),
+    ...['escalationReason', 'eventCursor', 'lastMessage', 'messages', 'metadata', 'sessionId'].map(
+      (name) => `Conversation.${name}`,
+    ),
     ...['citations', 'confidence', 'content', 'followUps', 'metadata', 'outcome', 'parent', 'rating'].map(
       (name) => `Message.${name}`,
     ),

@@ -125,6 +125,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['READ'],
     operation: 'subscription { chatbotEvents(chatbotId: "$id", after: "$inboxStart") { __typename } }',
   },
+  accountEvents: { scopes: ['READ'], operation: 'subscription { accountEvents { __typename } }' },
   quotaWarnings: { scopes: ['MANAGE'], operation: 'subscription { quotaWarnings { percent } }' },
   webhookEvents: { scopes: ['MANAGE'], operation: '{ webhookEvents { event } }' },
   webhookSubscription: { scopes: ['MANAGE'], operation: '{ webhookSubscription(id: "$webhook") { id } }' },

@@ -125,7 +125,8 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
       await mutate(gateway, 'deleteChatbot', { id: other.chatbotId }, { key: other.key });
       expect(await reader?.ended).toBeUndefined();
       expect(reader?.events.at(-1)).toMatchObject({
-        ...{ __typename: 'ConversationDeleted', conversationId: other.chatbotId, reason: 'The chatbot was deleted.' },
+        ...{ __typename: 'ConversationDeleted', chatbotId: other.chatbotId, conversationId: null },
+        reason: 'The chatbot was deleted.',
       });
     }
     expect(ownReader.events).toHaveLength(3);

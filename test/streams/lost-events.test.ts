@@ -36,6 +36,20 @@ async function backUp({ url }: TestDatabase): Promise<() => Promise<void>> {
   };
 }
 
+/** Reads `eventCursor` of a conversation, its chatbot and its account. */
+async function readEventCursors(gateway: TestGateway, conversationId: string, key: string): Promise<string[]> {
+  const { data } = await gateway.graphql<{
+    conversation: { eventCursor: string; chatbot: { eventCursor: string } };
+    viewer: { account: { eventCursor: string } };
+  }>(
+    'query ($id: ID!) { conversation(id: $id) { eventCursor chatbot { eventCursor } } viewer { account { eventCursor } } }',
+    { id: conversationId },
+    key,
+  );
+  const { conversation, viewer } = data;
+  return [conversation.eventCursor, conversation.chatbot.eventCursor, viewer.account.eventCursor];
+}
+
 describeDatabases('a restored backup', (databaseEngine) => {
   /** Starts a gateway on a database; its chatbot answers each question with one word. */
   async function open(database: TestDatabase) {
@@ -68,10 +82,12 @@ describeDatabases('a restored backup', (databaseEngine) => {
       { transport: restEvents, options: { conversationId, key } },
       { transport: webSocket, options: { chatbotId, key } },
       { transport: serverSentEvents, options: { chatbotId, key } },
+      { transport: webSocket, options: { chatbotIds: null, key } },
     ];
     const readers = subscriptions.map(({ transport, options }) => transport.subscribe(second.gateway, options));
     await waitForReaders(second.gateway, readers.length);
     const lost = await second.ask('Lost', { conversationId }, key);
+    const eventCursors = await readEventCursors(second.gateway, conversationId, key);
     for (const reader of readers) await waitForMessageEvent(reader, 'MessageCompleted', lost.replyId);
     await second.gateway.close();
     await restore();
@@ -84,6 +100,9 @@ describeDatabases('a restored backup', (databaseEngine) => {
         transport.subscribe(third.gateway, { ...options, after: cursor }),
       ),
     );
+    for (const [index, target] of [{ conversationId }, { chatbotId }, { chatbotIds: null }].entries()) {
+      resumed.push(webSocket.subscribe(third.gateway, { ...target, after: eventCursors[index], key }));
+    }
     for (const reader of resumed) await reader.until(({ __typename }) => __typename === 'StreamGap');
     const next = await third.ask('Next', { conversationId }, key);
     for (const reader of resumed) {

@@ -30,24 +30,30 @@ const EVENT_NAMES = {
   TypingChanged: 'typing.changed',
   StreamGap: 'stream.gap',
   ConversationDeleted: 'conversation.deleted',
-} as const satisfies Record<GraphEvent['__typename'], string>;
+} as const satisfies Record<Exclude<GraphEvent['__typename'], 'StreamReady'>, string>;
 
 /** REST has names of its own for the roles that answer. */
 const ANSWERERS = { ASSISTANT: 'ai', AGENT: 'person' } as const satisfies Record<Answerer, string>;
 
 /** An event of a conversation in REST. */
 export interface RestEvent {
-  readonly name: (typeof EVENT_NAMES)[GraphEvent['__typename']];
+  readonly name: (typeof EVENT_NAMES)[keyof typeof EVENT_NAMES];
   readonly data: z.output<typeof EventSchema>;
 }
 
-/** Maps an event of a conversation. */
-export function toEvent(event: GraphEvent): RestEvent {
-  return { name: EVENT_NAMES[event.__typename], data: toEventData(event) };
+/**
+ * Maps an event of a conversation; `undefined` for an event that REST does not send: `StreamReady`, because the headers of
+ * the response show that the stream has started, and a change of a conversation that is deleted by now.
+ */
+export function toEvent(event: GraphEvent): RestEvent | undefined {
+  if (event.__typename === 'StreamReady') return undefined;
+  const data = toEventData(event);
+  return data && { name: EVENT_NAMES[event.__typename], data };
 }
 
-function toEventData(event: GraphEvent): RestEvent['data'] {
-  const common = { conversation_id: event.conversationId, at: toRestTime(event.at) };
+function toEventData(event: Exclude<GraphEvent, { __typename: 'StreamReady' }>): RestEvent['data'] | undefined {
+  // In the stream of one conversation, every event has its id.
+  const common = { conversation_id: event.conversationId ?? '', at: toRestTime(event.at) };
   switch (event.__typename) {
     case 'MessageCreated':
       return {
@@ -62,6 +68,7 @@ function toEventData(event: GraphEvent): RestEvent['data'] {
     case 'CitationAdded':
       return { ...common, message_id: event.messageId, citation: toCitation(event.citation) };
     case 'ConversationChanged':
+      if (event.conversation === null) return undefined;
       return {
         ...common,
         conversation: toConversation(event.conversation),

@@ -56,11 +56,11 @@ function createEventStream(
       },
 
       async pull(controller) {
-        const event = await nextOf(events, onError);
-        if (event === undefined) {
+        const text = await nextOf(events, onError);
+        if (text === undefined) {
           stop();
           controller.close();
-        } else controller.enqueue(utf8.encode(formatEvent(event)));
+        } else controller.enqueue(utf8.encode(text));
       },
 
       cancel: stop,
@@ -69,20 +69,25 @@ function createEventStream(
   );
 }
 
-/** The next event; `undefined` at the end or after an error. The client then reconnects and resumes. */
+/** The text of the next event; `undefined` at the end or after an error. The client then reconnects and resumes. */
 async function nextOf(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   onError: (error: unknown) => void,
-): Promise<ConversationEventsSubscription | undefined> {
+): Promise<string | undefined> {
   try {
-    return (await events.next()).value ?? undefined;
+    while (true) {
+      const { value } = await events.next();
+      if (!value) return undefined;
+      const text = formatEvent(value);
+      if (text !== undefined) return text;
+    }
   } catch (error) {
     onError(error);
     return undefined;
   }
 }
 
-function formatEvent({ conversationEvents }: ConversationEventsSubscription): string {
-  const { name, data } = toEvent(conversationEvents);
-  return `id: ${conversationEvents.cursor}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+function formatEvent({ conversationEvents }: ConversationEventsSubscription): string | undefined {
+  const event = toEvent(conversationEvents);
+  return event && `id: ${conversationEvents.cursor}\nevent: ${event.name}\ndata: ${JSON.stringify(event.data)}\n\n`;
 }

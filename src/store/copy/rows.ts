@@ -38,6 +38,8 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   leads: ['id'],
   conversation_events: ['conversation_id', 'number'],
   conversation_activities: ['id'],
+  account_logs: ['account_id', 'shard'],
+  chatbot_deletions: ['account_id', 'shard', 'shard_number'],
   idempotency_keys: ['chatbot_id', 'operation', 'key'],
   usage: ['account_id', 'month'],
   usage_days: ['account_id', 'day', 'chatbot_id', 'api_key_id'],

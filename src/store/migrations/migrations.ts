@@ -12,6 +12,7 @@ import { addEventIdsAndSecrets } from './0010-positions.ts';
 import { addAttempts } from './0011-attempts.ts';
 import { addUncleanEnds } from './0012-unclean-ends.ts';
 import { adoptPublicNames } from './0013-public-names.ts';
+import { addAccountLogs } from './0014-account-logs.ts';
 import { addActivities } from './0015-activities.ts';
 import { addListColumns } from './0016-lists-for-people.ts';
 import { addReplacementsAndChanges } from './0017-versions-and-notes.ts';
@@ -33,6 +34,7 @@ export const migrations: Record<string, Migration> = {
   '0011-attempts': { up: addAttempts },
   '0012-unclean-ends': { up: addUncleanEnds },
   '0013-public-names': { up: adoptPublicNames },
+  '0014-account-logs': { up: addAccountLogs },
   '0015-activities': { up: addActivities },
   '0016-lists-for-people': { up: addListColumns },
   '0017-versions-and-notes': { up: addReplacementsAndChanges },

@@ -152,7 +152,7 @@ export type FollowSubscriptionVariables = Exact<{
 export type FollowSubscription = { conversationEvents:
     | { __typename: 'BranchSelected', cursor: string, message: { id: string } }
     | { __typename: 'CitationAdded', messageId: string, cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null } }
-    | { __typename: 'ConversationChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } }
+    | { __typename: 'ConversationChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } | null }
     | { __typename: 'ConversationDeleted', cursor: string }
     | { __typename: 'FollowUpsSuggested', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'LeadCaptured', cursor: string }
@@ -166,6 +166,7 @@ export type FollowSubscription = { conversationEvents:
     | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'MessageUpdated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'StreamGap', cursor: string }
+    | { __typename: 'StreamReady', cursor: string }
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, cursor: string }
    };
 

@@ -38,9 +38,10 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
     case 'CitationAdded':
       return { messages: addCitation(messages, event.messageId, event.citation) };
     case 'ConversationChanged':
-      return { conversation: event.conversation };
+      return event.conversation ? { conversation: event.conversation } : {};
     case 'TypingChanged':
       return event.role === 'AGENT' ? { isPersonTyping: event.isTyping } : {};
+    case 'StreamReady':
     case 'BranchSelected':
     case 'StreamGap':
       return undefined;

@@ -100,7 +100,6 @@ export function createSync({ session, client, store }: SyncDeps, callbacks: Sync
         onConnected() {
           store.update({ isOnline: true });
           callbacks.onConnected();
-          reload();
         },
         onConnectionLost: () => store.update({ isOnline: false, isPersonTyping: false }),
         onConversationDeleted: () => callbacks.onConversationDeleted(),

@@ -524,8 +524,8 @@ async function readFirstEventOverGraphQL(
     body: JSON.stringify({ query, variables: { conversationId, after } }),
   });
   for await (const { event, data = '' } of readEventStream(response)) {
-    if (event === 'next')
-      return JSON.parse(data) as { data?: { conversationEvents: { __typename: string; cursor: string } } };
+    if (event !== 'next' || data.includes('StreamReady')) continue;
+    return JSON.parse(data) as { data?: { conversationEvents: { __typename: string; cursor: string } } };
   }
   throw new Error('The stream has no event.');
 }

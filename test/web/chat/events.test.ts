@@ -35,7 +35,7 @@ describe('an event on the page', () => {
     expect(applyEvent(state, event('MessageCompleted', { message: ended }))?.messages).toEqual([question]);
   });
 
-  it.each(['BranchSelected', 'StreamGap'] as const)('causes a reload after %s', (type) => {
+  it.each(['StreamReady', 'BranchSelected', 'StreamGap'] as const)('causes a reload after %s', (type) => {
     expect(applyEvent(state, event(type, { message: { id: 'x' } }))).toBeUndefined();
   });
 
