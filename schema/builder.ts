@@ -20,6 +20,10 @@ export type FieldExtensions = {
   readonly storedDocument?: (args: Readonly<Record<string, unknown>>) => unknown;
 };
 
+/** The meaning of absent and null fields, for the description of every input of an update. Each field names its case. */
+export const CHANGES_RULE =
+  'An absent field keeps its value. Null clears a field, which is then empty or has its default; a field that needs a value must not be null.';
+
 interface SchemaTypes {
   Context: GraphContext;
   DefaultFieldNullability: false;

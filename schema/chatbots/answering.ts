@@ -5,7 +5,7 @@ import type {
   Grounding as GroundingName,
   ModelName,
 } from '../../src/domain/answering.ts';
-import { builder, type FieldExtensions } from '../builder.ts';
+import { builder, CHANGES_RULE, type FieldExtensions } from '../builder.ts';
 
 const Grounding = builder.enumType('Grounding', {
   description: 'The knowledge that a model may use in its answers.',
@@ -66,8 +66,7 @@ export const AnsweringRef = builder.objectRef<Answering>('Answering').implement(
       description: 'True if the reasoning of a model is stored in `Message.reasoning`.',
     }),
     sharesMetadata: t.exposeBoolean('sharesMetadata', {
-      description:
-        'True if the prompt contains the metadata of the conversation, such as the name or plan of the visitor.',
+      description: 'True if the prompt contains `Conversation.metadata`, such as the plan of the visitor.',
     }),
     suggestsFollowUps: t.exposeBoolean('suggestsFollowUps', {
       description: 'True if follow-up questions are suggested after a reply: see `FollowUpsSuggested`.',
@@ -85,24 +84,26 @@ const ModelNameInput = builder.inputType('ModelNameInput', {
 
 /** The answer settings in the input of a mutation. */
 export const AnsweringInput = builder.inputType('AnsweringInput', {
-  description:
-    'The answer settings of a chatbot. An absent or null field keeps its value; in a new chatbot, it gets its default.',
+  description: `The answer settings of a chatbot. ${CHANGES_RULE} In a new chatbot, an absent field has its default.`,
   fields: (t) => ({
-    grounding: t.field({ type: Grounding, description: 'The knowledge that a model may use; STRICT by default.' }),
+    grounding: t.field({
+      type: Grounding,
+      description: 'The knowledge that a model may use; null resets it to STRICT.',
+    }),
     fallbackModels: t.field({
       type: [ModelNameInput],
-      description: `Models to try when a model fails, of configured providers, replaced as a whole; at most ${MAX_FALLBACKS}, none by default.`,
+      description: `Models to try when a model fails, of configured providers, replaced as a whole; at most ${MAX_FALLBACKS}, and null resets them to none.`,
     }),
     tools: t.field({
       type: [ChatbotTool],
-      description: 'The actions that a model may take, replaced as a whole; none by default.',
+      description: 'The actions that a model may take, replaced as a whole; null resets them to none.',
     }),
-    showsReasoning: t.boolean({ description: 'True to store the reasoning of a model; false by default.' }),
+    showsReasoning: t.boolean({ description: 'True to store the reasoning of a model; null resets it to false.' }),
     sharesMetadata: t.boolean({
-      description: 'True to put the metadata of the conversation into the prompt; false by default.',
+      description: 'True to put `Conversation.metadata` into the prompt; null resets it to false.',
     }),
     suggestsFollowUps: t.boolean({
-      description: 'True to suggest follow-up questions after a reply; false by default.',
+      description: 'True to suggest follow-up questions after a reply; null resets it to false.',
     }),
   }),
 });

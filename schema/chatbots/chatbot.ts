@@ -3,7 +3,7 @@ import type { Chatbot, LeadField, LeadForm } from '../../src/domain/entities.ts'
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { countChatbots, findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
-import { builder, type FieldExtensions } from '../builder.ts';
+import { builder, CHANGES_RULE, type FieldExtensions } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
@@ -100,7 +100,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     metadata: t.field({
       type: 'JSON',
       authScopes: SETTINGS_SCOPES,
-      description: 'Your own data about the chatbot; an object. Needs `READ` or `MANAGE`.',
+      description: "Your application's data about the chatbot; an object. Needs `READ` or `MANAGE`.",
       resolve: (chatbot) => parseForResponse(chatbot.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
@@ -153,7 +153,7 @@ const providerDescription =
 builder.relayMutationField(
   'createChatbot',
   {
-    description: 'The fields of a new chatbot. An absent field has its default.',
+    description: 'The fields of a new chatbot. An absent or null field has its default.',
     inputFields: (t) => ({
       name: t.string({ required: true, description: 'The name shown to visitors; 1 to 255 characters.' }),
       slug: t.string({
@@ -177,7 +177,10 @@ builder.relayMutationField(
         description: 'The form for contact details of a visitor; by default `name`, `email` and `phone`.',
       }),
       answering: t.field({ type: AnsweringInput, description: 'The answer settings.' }),
-      metadata: t.field({ type: 'JSON', description: 'Your own data about the chatbot; an object of at most 16 kB.' }),
+      metadata: t.field({
+        type: 'JSON',
+        description: "Your application's data about the chatbot; an object of at most 16 kB.",
+      }),
     }),
   },
   {
@@ -195,41 +198,47 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateChatbot',
   {
-    description: 'The changes to a chatbot. An absent or null field keeps its value.',
+    description: `The changes to a chatbot. ${CHANGES_RULE}`,
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The id of the chatbot.' }),
-      name: t.string({ description: 'The name shown to visitors; 1 to 255 characters.' }),
+      name: t.string({ description: 'The name shown to visitors; 1 to 255 characters. Must not be null.' }),
       slug: t.string({
-        description: 'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account.',
+        description:
+          'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account. Must not be null.',
       }),
-      provider: t.string({ description: providerDescription }),
+      provider: t.string({ description: `${providerDescription} Null resets it to \`builtin\`.` }),
       model: t.string({
         description:
-          'The name of the model; if it is absent and `provider` changes, the default model of the new provider.',
+          'The name of the model. Null selects the default model of the provider, and so does a change of `provider` if the field is absent.',
       }),
-      instructions: t.string({ description: 'The instructions for the model; at most 32,000 characters.' }),
+      instructions: t.string({
+        description: 'The instructions for the model; at most 32,000 characters, and null removes them.',
+      }),
       fallbackMessage: t.string({
-        description: 'The reply to a question that the sources of the chatbot do not cover; 1 to 2,000 characters.',
+        description:
+          'The reply to a question that the sources of the chatbot do not cover; 1 to 2,000 characters. Null resets it to its default.',
       }),
       handoffMessage: t.string({
         description:
-          'The notice to a visitor who writes while a person answers in place of the chatbot; 1 to 2,000 characters.',
+          'The notice to a visitor who writes while a person answers in place of the chatbot; 1 to 2,000 characters. Null resets it to its default.',
       }),
       leadForm: t.field({
         type: LeadFormInput,
-        description: 'The form for contact details of a visitor, replaced as a whole.',
+        description:
+          'The form for contact details of a visitor, replaced as a whole; null resets it to `name`, `email` and `phone`.',
       }),
       answering: t.field({
         type: AnsweringInput,
-        description: 'The answer settings; an absent setting keeps its value.',
+        description: 'The answer settings, each changed by itself; null resets all of them.',
       }),
       metadata: t.field({
         type: 'JSON',
-        description: 'Your own data about the chatbot, replaced as a whole; an object of at most 16 kB.',
+        description:
+          "Your application's data about the chatbot, replaced as a whole; an object of at most 16 kB, and null removes it.",
       }),
       isActive: t.boolean({
         description:
-          'False pauses the chatbot: a streaming reply continues to its end, and waiting replies begin when it is active again.',
+          'False pauses the chatbot: a streaming reply continues to its end, and waiting replies begin when it is active again. Must not be null.',
       }),
     }),
   },

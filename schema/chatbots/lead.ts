@@ -40,7 +40,7 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
       type: 'JSON',
       authScopes: CONTENT_SCOPES,
       description:
-        'The values of all other form fields by name; an object, which may be empty. Needs `READ` or `CHAT`.',
+        'The data that the visitor filled in besides, by the names of the form fields; an object, which may be empty. Needs `READ` or `CHAT`.',
       resolve: (lead) => parseForResponse(lead.customData),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the visitor left the details.' }),
@@ -80,7 +80,8 @@ builder.relayMutationField(
       phone: t.string({ description: 'The phone number.' }),
       customData: t.field({
         type: 'JSON',
-        description: 'The values of all other form fields by name, and any further data; an object of at most 16 kB.',
+        description:
+          'The data that the visitor filled in besides, by the names of the form fields, and any further data; an object of at most 16 kB.',
       }),
     }),
   },

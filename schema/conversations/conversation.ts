@@ -101,7 +101,8 @@ ConversationRef.implement({
     metadata: t.field({
       type: 'JSON',
       authScopes: CONTENT_SCOPES,
-      description: 'The metadata of the first message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
+      description:
+        "Your application's data about the conversation, the `metadata` of its first message; an object, which may be empty. Needs `READ` or `CHAT`.",
       resolve: (conversation) => parseForResponse(conversation.metadata),
     }),
     lastMessage: t.field({

@@ -135,7 +135,7 @@ builder.relayMutationField(
       }),
       metadata: t.field({
         type: 'JSON',
-        description: 'Custom data, an object of at most 16 kB, stored with the message.',
+        description: "Your application's data about the message, an object of at most 16 kB.",
       }),
       clientMessageId: t.string({
         description:

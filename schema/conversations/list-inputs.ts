@@ -24,7 +24,7 @@ const TimeRangeInput = builder.inputType('TimeRange', {
 });
 
 const MetadataEntryInput = builder.inputType('MetadataEntry', {
-  description: 'An entry of `metadata`.',
+  description: "An entry of `metadata`, your application's data.",
   fields: (t) => ({
     key: t.string({ required: true, description: 'The key at the top level of the object.' }),
     value: t.string({

@@ -6,7 +6,7 @@ import {
 } from '../../src/conversations/update-conversations.ts';
 import type { Conversation } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
-import { builder, type FieldExtensions } from '../builder.ts';
+import { builder, CHANGES_RULE, type FieldExtensions } from '../builder.ts';
 import { ConversationPriority } from './attention.ts';
 import { ConversationRef, ConversationStatus } from './conversation.ts';
 
@@ -27,7 +27,7 @@ const ITEM_UNION = {
 builder.relayMutationField(
   'updateConversations',
   {
-    description: 'The conversations to update, and their new fields. An absent field is kept.',
+    description: `The conversations to update, and their new fields. ${CHANGES_RULE}`,
     inputFields: (t) => ({
       ids: t.idList({
         required: true,

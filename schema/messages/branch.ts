@@ -90,7 +90,8 @@ builder.relayMutationField(
       content: t.string(messageContent),
       metadata: t.field({
         type: 'JSON',
-        description: 'Custom data, an object of at most 16 kB; if absent, that of the edited message.',
+        description:
+          "Your application's data about the message, an object of at most 16 kB; if absent, that of the edited message, and null removes it.",
       }),
       clientMessageId: t.string(clientMessageId),
       whenBusy: t.field(whenBusy),

@@ -143,7 +143,8 @@ MessageRef.implement({
     metadata: t.field({
       type: 'JSON',
       authScopes: CONTENT_SCOPES,
-      description: 'The metadata sent with the message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
+      description:
+        "Your application's data about the message, as sent with it; an object, which may be empty. Needs `READ` or `CHAT`.",
       resolve: (message) => parseForResponse(message.metadata),
     }),
     createdAt: t.expose('createdAt', {
@@ -221,7 +222,7 @@ builder.relayMutationField(
       metadata: t.field({
         type: 'JSON',
         description:
-          'Custom data, an object of at most 16 kB, stored with the message and with a conversation that it starts.',
+          "Your application's data about the message, an object of at most 16 kB, stored with the message and with a conversation that it starts.",
       }),
     }),
   },

@@ -120,7 +120,8 @@ const providerName = { required: true, description: 'The name of the provider, s
 builder.relayMutationField(
   'setProviderKey',
   {
-    description: 'The credentials of the account for a provider.',
+    description:
+      'The credentials of the account for a provider. They replace the earlier ones as a whole: an absent or null field is not set.',
     inputFields: (t) => ({
       provider: t.string(providerName),
       apiKey: t.string({

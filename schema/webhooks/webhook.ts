@@ -7,7 +7,7 @@ import {
   rotateWebhookSecret,
   updateWebhookSubscription,
 } from '../../src/webhooks/subscriptions.ts';
-import { builder, type FieldExtensions } from '../builder.ts';
+import { builder, CHANGES_RULE, type FieldExtensions } from '../builder.ts';
 import { Channel } from '../conversations/conversation.ts';
 import { WebhookEventType } from './event.ts';
 import { WebhookSchedule, WebhookSubscriptionRef } from './subscription.ts';
@@ -83,27 +83,31 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateWebhookSubscription',
   {
-    description:
-      'The changes to a webhook subscription. An absent or null field keeps its value, except that a null `document` removes it.',
+    description: `The changes to a webhook subscription. ${CHANGES_RULE}`,
     inputFields: (t) => ({
       id: t.id(subscriptionId),
-      url: t.string({ description: descriptions.url }),
-      events: t.field({ type: [WebhookEventType], required: false, description: descriptions.events }),
-      description: t.string({ description: descriptions.description }),
-      channels: t.field({ type: [Channel], required: false, description: descriptions.channels }),
+      url: t.string({ description: `${descriptions.url} Must not be null.` }),
+      events: t.field({
+        type: [WebhookEventType],
+        required: false,
+        description: `${descriptions.events} Must not be null.`,
+      }),
+      description: t.string({ description: `${descriptions.description} Null removes it.` }),
+      channels: t.field({ type: [Channel], required: false, description: `${descriptions.channels} So does null.` }),
       schedule: t.field({
         type: WebhookSchedule,
         required: false,
-        description: 'The delays between delivery attempts.',
+        description: 'The delays between delivery attempts; null resets them to SHORT.',
       }),
       document: t.string({ description: `${descriptions.document} Null removes it.` }),
       headers: t.field({
         type: [WebhookHeaderInput],
         required: false,
-        description: `${descriptions.headers} They replace all custom headers; an empty list removes them.`,
+        description: `${descriptions.headers} They replace all custom headers; an empty list or null removes them.`,
       }),
       isActive: t.boolean({
-        description: 'False disables the subscription. True enables it and clears `disabledReason` and `failingSince`.',
+        description:
+          'False disables the subscription. True enables it and clears `disabledReason` and `failingSince`. Must not be null.',
       }),
     }),
   },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Answering, CHATBOT_TOOLS, GROUNDINGS } from '../domain/answering.ts';
-import { singleLine } from '../domain/input.ts';
+import { resettable, singleLine } from '../domain/input.ts';
 
 /** The maximum number of fallback models, which are called when the first model fails. */
 export const MAX_FALLBACKS = 5;
@@ -15,7 +15,7 @@ export const DEFAULT_ANSWERING: Answering = {
   suggestsFollowUps: false,
 };
 
-/** The answer settings that a chatbot's owner gives; a setting that is absent or null does not change. */
+/** The answer settings that a chatbot's owner gives. An absent setting does not change; null resets it to its default. */
 export type AnsweringInput = {
   readonly [K in Exclude<keyof Answering, 'fallbackModels'>]?: Answering[K] | null | undefined;
 } & {
@@ -37,17 +37,21 @@ export function answeringRules(providers: readonly string[]) {
       .transform((model) => model ?? null),
   });
   const rules = z.object({
-    grounding: z.enum(GROUNDINGS).nullish(),
-    fallbackModels: z.array(modelName).max(MAX_FALLBACKS, `Must have at most ${MAX_FALLBACKS} models.`).nullish(),
-    tools: z
-      .array(z.enum(CHATBOT_TOOLS))
-      .transform((tools) => [...new Set(tools)])
-      .nullish(),
-    showsReasoning: z.boolean().nullish(),
-    sharesMetadata: z.boolean().nullish(),
-    suggestsFollowUps: z.boolean().nullish(),
+    grounding: resettable(z.enum(GROUNDINGS), DEFAULT_ANSWERING.grounding),
+    fallbackModels: resettable(
+      z.array(modelName).max(MAX_FALLBACKS, `Must have at most ${MAX_FALLBACKS} models.`),
+      DEFAULT_ANSWERING.fallbackModels,
+    ),
+    tools: resettable(
+      z.array(z.enum(CHATBOT_TOOLS)).transform((tools) => [...new Set(tools)]),
+      DEFAULT_ANSWERING.tools,
+    ),
+    showsReasoning: resettable(z.boolean(), DEFAULT_ANSWERING.showsReasoning),
+    sharesMetadata: resettable(z.boolean(), DEFAULT_ANSWERING.sharesMetadata),
+    suggestsFollowUps: resettable(z.boolean(), DEFAULT_ANSWERING.suggestsFollowUps),
   });
   return rules.transform(
-    (input) => Object.fromEntries(Object.entries(input).filter(([, value]) => value != null)) as Partial<Answering>,
+    (input) =>
+      Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as Partial<Answering>,
   );
 }

@@ -6,7 +6,16 @@ import type { Answering } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, kindOfId, parseId } from '../domain/ids.ts';
-import { metadataObject, nameText, parseInput, singleLine, text } from '../domain/input.ts';
+import {
+  metadataObject,
+  nameText,
+  omitUndefined,
+  parseChanges,
+  parseInput,
+  resettable,
+  singleLine,
+  text,
+} from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
 import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
@@ -31,7 +40,8 @@ import { requireUsableModels } from './usable-models.ts';
 type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveReplies' | 'keyring'>;
 
 /**
- * The chatbot fields that an owner sets. An absent or null field keeps its value; in a new chatbot it has its default.
+ * The chatbot fields that an owner sets. An absent field keeps its value, null resets it to its default; in a new chatbot
+ * both mean the default.
  */
 export interface ChatbotFields {
   readonly name?: string | null | undefined;
@@ -59,7 +69,8 @@ const DEFAULTS = {
   fallbackMessage: 'I could not find an answer to that in my sources.',
   handoffMessage: 'A person has taken over this conversation and will reply here.',
   leadForm: DEFAULT_LEAD_FORM,
-  isActive: true,
+  answering: DEFAULT_ANSWERING,
+  metadata: toJson({}),
 };
 
 const MAX_SLUG_LENGTH = 64;
@@ -77,14 +88,14 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
   return z.object({
     name: nameText,
     slug: slugText.optional(),
-    provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`).optional(),
-    model: singleLine(1, 255).optional(),
-    instructions: text(0, 32_000).optional(),
-    fallbackMessage: text(1, 2_000).optional(),
-    handoffMessage: text(1, 2_000).optional(),
-    leadForm: leadFormRules.optional(),
-    answering: answeringRules(providers).optional(),
-    metadata: metadataObject.optional(),
+    provider: resettable(z.enum(providers, `Must be one of: ${providers.join(', ')}.`), DEFAULTS.provider),
+    model: resettable(singleLine(1, 255), DEFAULTS.model),
+    instructions: resettable(text(0, 32_000), DEFAULTS.instructions),
+    fallbackMessage: resettable(text(1, 2_000), DEFAULTS.fallbackMessage),
+    handoffMessage: resettable(text(1, 2_000), DEFAULTS.handoffMessage),
+    leadForm: resettable(leadFormRules, DEFAULTS.leadForm),
+    answering: resettable(answeringRules(providers), DEFAULTS.answering),
+    metadata: resettable(metadataObject, DEFAULTS.metadata),
   });
 }
 
@@ -101,9 +112,9 @@ export async function createChatbot(
   const { slug: requestedSlug, ...given } = omitUndefined(parseInput(rulesFor(deps), { ...input }));
   const fields = {
     ...DEFAULTS,
-    metadata: toJson({}),
     ...given,
-    answering: { ...DEFAULT_ANSWERING, ...given.answering },
+    answering: { ...DEFAULTS.answering, ...given.answering },
+    isActive: true,
   };
   await requireUsableModels(deps, viewer.accountId, fields);
   const at = toTimestamp(deps.clock.now());
@@ -135,7 +146,7 @@ export async function updateChatbot(
   input: ChatbotFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<Chatbot> {
   const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
-  const fields = omitUndefined(parseInput(rules, { ...input }));
+  const fields = omitUndefined(parseChanges(rules, { ...input }));
   const current = requireFound(
     'Chatbot',
     await findChatbot(deps.db.read, viewer.accountId, requireFound('Chatbot', parseId('chatbot', input.id))),
@@ -237,9 +248,4 @@ async function generateSlug(trx: Queryable, accountId: string, name: string): Pr
     if (kindOfId(slug) !== undefined) continue;
     if ((await findChatbotBySlug(trx, accountId, slug)) === undefined) return slug;
   }
-}
-
-/** Omits undefined fields, so that spreading the result over another value changes only the given fields. */
-function omitUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }

@@ -1,18 +1,21 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import type { Conversation, ConversationPriority, ConversationStatus } from '../domain/entities.ts';
+import {
+  CONVERSATION_PRIORITIES,
+  CONVERSATION_STATUSES,
+  type Conversation,
+  type ConversationPriority,
+  type ConversationStatus,
+} from '../domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
-import { parseInput, singleLine } from '../domain/input.ts';
+import { parseChanges, resettable, singleLine } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { assigneeText, changeConversation, close, escalate, handBack, reopen } from './handoff.ts';
 
 /** The conversations to update, and their new fields. An absent field is kept, null clears it. */
-export interface UpdateConversationsInput extends ConversationUpdate {
+export interface UpdateConversationsInput {
   readonly ids: readonly string[];
-}
-
-interface ConversationUpdate {
   /** CLOSED, ESCALATED and OPEN do what `closeConversation`, `escalateConversation` and `handBackConversation` do. */
   readonly status?: ConversationStatus | null | undefined;
   readonly assignee?: string | null | undefined;
@@ -33,13 +36,20 @@ const rules = z.object({
   ids: z
     .array(z.string())
     .refine((ids) => ids.length >= 1 && ids.length <= MAX_UPDATED_CONVERSATIONS, 'Must have 1 to 100 ids.'),
-  assignee: assigneeText.optional(),
-  labels: z
-    .array(singleLine(1, MAX_LABEL_CHARS))
-    .transform((labels) => [...new Set(labels)])
-    .refine((labels) => labels.length <= MAX_LABELS, `Must have at most ${MAX_LABELS} labels.`)
-    .optional(),
+  status: z.enum(CONVERSATION_STATUSES).optional(),
+  assignee: assigneeText.nullish(),
+  labels: resettable(
+    z
+      .array(singleLine(1, MAX_LABEL_CHARS))
+      .transform((labels) => [...new Set(labels)])
+      .refine((labels) => labels.length <= MAX_LABELS, `Must have at most ${MAX_LABELS} labels.`),
+    [],
+  ),
+  priority: resettable(z.enum(CONVERSATION_PRIORITIES), 'NORMAL' as const),
+  snoozedUntil: z.custom<Timestamp>().nullish(),
 });
+
+type ConversationUpdate = Omit<z.output<typeof rules>, 'ids'>;
 
 /**
  * Updates conversations, each in a transaction of its own, so that one that cannot be updated does not keep the others
@@ -52,11 +62,10 @@ export async function updateConversations(
   viewer: Pick<Viewer, 'accountId' | 'keyName'>,
   input: UpdateConversationsInput,
 ): Promise<(Conversation | NotFoundError | InvalidInputError)[]> {
-  const { assignee, labels } = parseInput(rules, { ...input });
-  requireChange(input, toTimestamp(deps.clock.now()));
-  const update = { ...input, assignee: assignee ?? input.assignee, labels: labels ?? input.labels };
+  const { ids, ...update } = parseChanges(rules, { ...input });
+  requireChange(update, toTimestamp(deps.clock.now()));
   const results: (Conversation | NotFoundError | InvalidInputError)[] = [];
-  for (const id of input.ids) {
+  for (const id of ids) {
     try {
       results.push(await changeConversation(deps, viewer, id, (conversation, at) => apply(update, conversation, at)));
     } catch (error) {
@@ -68,11 +77,10 @@ export async function updateConversations(
 }
 
 /** Checks what the rules of single fields cannot. */
-function requireChange({ ids: _, ...update }: UpdateConversationsInput, now: Timestamp): void {
+function requireChange(update: ConversationUpdate, now: Timestamp): void {
   if (Object.values(update).every((value) => value === undefined)) {
     throw new InvalidInputError([{ path: [], message: 'Give at least one field to change.' }]);
   }
-  if (update.status === null) throw new InvalidInputError([{ path: ['status'], message: 'Must not be null.' }]);
   if (update.snoozedUntil != null && update.snoozedUntil <= now) {
     throw new InvalidInputError([{ path: ['snoozedUntil'], message: 'Must be in the future.' }]);
   }
@@ -86,8 +94,8 @@ function apply(update: ConversationUpdate, conversation: Conversation, at: Times
   }
   const fields = {
     ...(update.assignee !== undefined && { assignee: update.assignee }),
-    ...(update.labels !== undefined && { labels: update.labels ?? [] }),
-    ...(update.priority !== undefined && { priority: update.priority ?? 'NORMAL' }),
+    ...(update.labels !== undefined && { labels: update.labels }),
+    ...(update.priority !== undefined && { priority: update.priority }),
     ...(update.snoozedUntil !== undefined && { snoozedUntil: update.snoozedUntil }),
   };
   const isSame = Object.entries(fields).every(

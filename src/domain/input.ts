@@ -45,13 +45,36 @@ export const metadataObject = z
   .transform((value): JsonText => toJson(value))
   .refine((json) => Buffer.byteLength(json) <= MAX_METADATA_BYTES, 'Must have at most 16 kB as JSON.');
 
+/** A field that `null` resets to `initial`, the value that it has in a new object for which it was not given. */
+export function resettable<S extends z.ZodType, Initial>(rule: S, initial: Initial) {
+  return rule
+    .nullable()
+    .transform((value): z.output<S> | Initial => (value === null ? initial : value))
+    .optional();
+}
+
 /**
- * Validates an input and returns its parsed form. `null` counts as absent.
+ * Validates the input that creates something and returns its parsed form. `null` counts as absent.
  * @throws InvalidInputError that names every invalid field.
  */
 export function parseInput<S extends z.ZodType>(rules: S, input: Readonly<Record<string, unknown>>): z.output<S> {
-  const presentFields = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
-  const parsed = rules.safeParse(presentFields);
+  return parseChanges(rules, Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)));
+}
+
+/**
+ * Validates the input that changes something and returns its parsed form. An absent field is to be kept. `null` clears
+ * a field whose rule allows it, and is invalid for any other.
+ * @throws InvalidInputError that names every invalid field.
+ */
+export function parseChanges<S extends z.ZodType>(rules: S, input: Readonly<Record<string, unknown>>): z.output<S> {
+  const parsed = rules.safeParse(input, {
+    error: ({ input: value }) => (value === null ? 'Must not be null.' : undefined),
+  });
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(parsed.error.issues.map(({ path, message }) => ({ path: path.map(String), message })));
+}
+
+/** Omits undefined fields, so that spreading the result over another value changes only the given fields. */
+export function omitUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }

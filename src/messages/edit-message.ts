@@ -22,7 +22,7 @@ import { type ForkPoint, findForkPoint, requireForkable, showBranchBefore } from
 import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
-/** The message to edit and its new text. Without `metadata`, the new message copies that of the edited message. */
+/** The message to edit and its new text. Without `metadata`, the new message copies that of the edited message; null: none. */
 export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
   readonly id: string;
 }
@@ -53,7 +53,10 @@ type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
  * QueueFullError. In these cases nothing is stored.
  */
 export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: EditMessageInput): Promise<EditedMessage> {
-  const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+  const parsed = parseInput(rulesFor(deps.config.maxMessageChars), {
+    ...input,
+    metadata: input.metadata === null ? {} : input.metadata,
+  });
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
   const { editedMessage, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedEdit> => {

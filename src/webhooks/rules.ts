@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHANNELS } from '../domain/entities.ts';
-import { singleLine, text } from '../domain/input.ts';
+import { resettable, singleLine, text } from '../domain/input.ts';
 import { WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEventName } from '../domain/webhooks.ts';
 import type { AddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
@@ -44,7 +44,7 @@ export const eventList = z
   .min(1, 'Must name at least one event.')
   .refine((events) => new Set(events).size === events.length, 'Must name each event once.');
 
-// An empty list stands for null, because null in an input counts as absent.
+// An empty list means all channels, as null does.
 const channelList = z
   .array(z.enum(CHANNELS))
   .refine((channels) => new Set(channels).size === channels.length, 'Must name each channel once.')
@@ -97,10 +97,10 @@ export function createSubscriptionRules(addresses: AddressRules) {
   return z.object({
     url: endpointUrl(addresses),
     events: eventList,
-    description: singleLine(0, 255).optional(),
-    channels: channelList.optional(),
-    document: text(1, MAX_DOCUMENT_LENGTH).optional(),
-    schedule: z.enum(WEBHOOK_SCHEDULES).optional(),
-    headers: headerList.optional(),
+    description: resettable(singleLine(0, 255), ''),
+    channels: resettable(channelList, null),
+    document: resettable(text(1, MAX_DOCUMENT_LENGTH), null),
+    schedule: resettable(z.enum(WEBHOOK_SCHEDULES), 'SHORT' as const),
+    headers: resettable(headerList, {}),
   });
 }

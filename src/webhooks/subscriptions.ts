@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Channel, Scope } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
-import { parseInput } from '../domain/input.ts';
+import { parseChanges, parseInput } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
   ADMINISTRATIVE_EVENTS,
@@ -33,17 +33,20 @@ export const MAX_SUBSCRIPTIONS = 50;
 /** How long the previous secret stays valid after a rotation. */
 const OLD_SECRET_MS = 24 * 60 * 60 * 1_000;
 
-/** The fields of a subscription that its owner sets; absent or null leaves a field unchanged, or at its default. */
+/**
+ * The fields of a subscription that its owner sets. An absent field keeps its value, null resets it to its default; in a
+ * new subscription both mean the default.
+ */
 export interface SubscriptionFields {
   readonly url?: string | null | undefined;
   readonly events?: readonly WebhookEventName[] | null | undefined;
   readonly description?: string | null | undefined;
-  /** Empty means all channels. */
+  /** Null, the default, or an empty list: all channels. */
   readonly channels?: readonly Channel[] | null | undefined;
   readonly schedule?: WebhookSchedule | null | undefined;
-  /** The document that selects the bodies' data; null removes it, so that default bodies are sent. */
+  /** The document that selects the bodies' data; null, the default: default bodies are sent. */
   readonly document?: string | null | undefined;
-  /** All custom headers, which replace the previous ones; at most 10. */
+  /** All custom headers, which replace the previous ones; at most 10, none by default. */
   readonly headers?: readonly { readonly name: string; readonly value: string }[] | null | undefined;
 }
 
@@ -113,7 +116,7 @@ export async function updateWebhookSubscription(
   { id: givenId, ...input }: SubscriptionFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<WebhookSubscription> {
   const rules = createSubscriptionRules(createAddressRules(deps.config.allowedAddresses));
-  const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
+  const fields = parseChanges(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
   requireDocument(deps, fields.document);
   return deps.db.transaction(async (trx) => {
     const { subscription, sealed } = await getLockedSubscription(trx, accountId, givenId);
@@ -125,13 +128,13 @@ export async function updateWebhookSubscription(
       events: fields.events ?? subscription.events,
       channels: fields.channels === undefined ? subscription.channels : fields.channels,
       schedule: fields.schedule ?? subscription.schedule,
-      document: input.document === null ? null : (fields.document ?? subscription.document),
+      document: fields.document === undefined ? subscription.document : fields.document,
       isActive: fields.isActive ?? subscription.isActive,
       ...(isReactivated && { disabledReason: null, failingSince: null }),
       updatedAt: toTimestamp(deps.clock.now()),
     };
     // A viewer without access to data must neither redirect the data nor subscribe to it.
-    if (fields.url !== undefined || fields.events !== undefined || input.document !== undefined) {
+    if (fields.url !== undefined || fields.events !== undefined || fields.document !== undefined) {
       const field = fields.events === undefined ? 'url' : 'events';
       requireReadable(deps, scopes, changed.document, field);
       requireEvents(scopes, changed.events, field);
@@ -203,8 +206,8 @@ export async function getLockedSubscription(trx: Queryable, accountId: string, g
 }
 
 /** @throws InvalidInputError */
-function requireDocument({ selections }: Pick<Deps, 'selections'>, document: string | undefined): void {
-  const problem = document === undefined ? undefined : selections.findProblem(document);
+function requireDocument({ selections }: Pick<Deps, 'selections'>, document: string | null | undefined): void {
+  const problem = document == null ? undefined : selections.findProblem(document);
   if (problem !== undefined) throw new InvalidInputError([{ path: ['document'], message: problem }]);
 }
 

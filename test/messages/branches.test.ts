@@ -30,8 +30,10 @@ const SELECTION = '{ id status parent { id } }';
 const regenerate = (gateway: TestGateway, input: { id: string; whenBusy?: string }, key = gateway.key) =>
   mutate<BranchResult>(gateway, 'regenerateMessage', input, { selection: `reply ${SELECTION}`, key });
 
-const edit = (gateway: TestGateway, input: { id: string; content: string; whenBusy?: string; metadata?: object }) =>
-  mutate<BranchResult>(gateway, 'editMessage', input, { selection: `userMessage ${SELECTION} reply ${SELECTION}` });
+const edit = (
+  gateway: TestGateway,
+  input: { id: string; content: string; whenBusy?: string; metadata?: object | null },
+) => mutate<BranchResult>(gateway, 'editMessage', input, { selection: `userMessage ${SELECTION} reply ${SELECTION}` });
 
 const selectBranch = (gateway: TestGateway, id: string) =>
   mutate<{ conversation: { id: string } }>(gateway, 'selectBranch', { id }, { selection: 'conversation { id }' });
@@ -234,7 +236,7 @@ describe('editMessage', () => {
     await readGaplessLog(gateway, conversationId);
   });
 
-  it('copies the metadata of the old message unless the input contains metadata', async () => {
+  it('copies the metadata of the old message unless the input contains metadata or null', async () => {
     const { gateway, chatbotId } = await startExchange();
     const sent = await mutate<BranchResult>(
       gateway,
@@ -254,6 +256,8 @@ describe('editMessage', () => {
     const input = { id: sent.userMessage.id, content: 'Hello', metadata: { page: '/b' } };
     const withMetadata = await edit(gateway, input);
     expect(await read(withMetadata.userMessage.id)).toEqual({ page: '/b' });
+    const withoutMetadata = await edit(gateway, { ...input, metadata: null });
+    expect(await read(withoutMetadata.userMessage.id)).toEqual({});
   });
 
   it('rejects a text that sendMessage rejects', async () => {

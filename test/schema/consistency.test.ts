@@ -1,5 +1,6 @@
-import { type GraphQLEnumType, isObjectType } from 'graphql';
+import { type GraphQLEnumType, isInputObjectType, isNonNullType, isObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { CHANGES_RULE } from '../../schema/builder.ts';
 import { schema } from '../../schema/index.ts';
 
 const types = Object.values(schema.getTypeMap());
@@ -38,6 +39,31 @@ it('calls those who speak, answer, type and read by the same roles', () => {
   for (const name of ['Answerer', 'TypingRole', 'ReaderRole']) {
     expect(valuesOf('MessageRole')).toEqual(expect.arrayContaining(valuesOf(name)));
   }
+});
+
+describe('an input that changes something', () => {
+  const inputs = types
+    .filter(isInputObjectType)
+    .filter(({ name }) => /^Update\w*Input$|^AnsweringInput$/.test(name))
+    .filter((type) => Object.values(type.getFields()).some((field) => !isNonNullType(field.type)));
+
+  it('keeps what is absent and clears what is null, and says of each field what null does', () => {
+    expect(inputs.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        'AnsweringInput',
+        'UpdateChatbotInput',
+        'UpdateConversationsInput',
+        'UpdateWebhookSubscriptionInput',
+      ]),
+    );
+    for (const type of inputs) {
+      expect(type.description, type.name).toContain(CHANGES_RULE);
+      for (const field of Object.values(type.getFields()).filter((each) => !isNonNullType(each.type))) {
+        expect(field.description, `${type.name}.${field.name}`).toMatch(/\bnull\b/i);
+        expect(field.defaultValue, `${type.name}.${field.name}`).toBeUndefined();
+      }
+    }
+  });
 });
 
 function describeFields(fields: Readonly<Record<string, { readonly type: unknown }>>): Record<string, string> {

@@ -144,7 +144,7 @@ export type SendMessageInput = {
   content: string;
   /** The conversation that the message continues. */
   conversationId?: string | number | null | undefined;
-  /** Custom data, an object of at most 16 kB, stored with the message and with a conversation that it starts. */
+  /** Your application's data about the message, an object of at most 16 kB, stored with the message and with a conversation that it starts. */
   metadata?: unknown;
   /** The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`. */
   sessionId?: string | null | undefined;
@@ -195,25 +195,25 @@ export type TypingRole =
   /** The visitor of the conversation. */
   | 'USER';
 
-/** The changes to a webhook subscription. An absent or null field keeps its value, except that a null `document` removes it. */
+/** The changes to a webhook subscription. An absent field keeps its value. Null clears a field, which is then empty or has its default; a field that needs a value must not be null. */
 export type UpdateWebhookSubscriptionInput = {
-  /** The channels of the conversations whose events are sent; an empty list means all channels. */
+  /** The channels of the conversations whose events are sent; an empty list means all channels. So does null. */
   channels?: Array<Channel> | null | undefined;
-  /** A description for people; at most 255 characters. */
+  /** A description for people; at most 255 characters. Null removes it. */
   description?: string | null | undefined;
   /** A GraphQL document of the schema of webhooks, served at `/graphql/webhooks.graphql`: `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, and within the limits that apply to every operation. The document runs with the scope `READ`. The credential that saves the document needs the scopes of the fields that the document selects, else `FORBIDDEN`. If the document fails for an event, the default body is sent. Null removes it. */
   document?: string | null | undefined;
-  /** The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`. */
+  /** The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`. Must not be null. */
   events?: Array<WebhookEventType> | null | undefined;
-  /** Custom headers, at most 10. They replace all custom headers; an empty list removes them. */
+  /** Custom headers, at most 10. They replace all custom headers; an empty list or null removes them. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
   /** The id of the subscription. */
   id: string | number;
-  /** False disables the subscription. True enables it and clears `disabledReason` and `failingSince`. */
+  /** False disables the subscription. True enables it and clears `disabledReason` and `failingSince`. Must not be null. */
   isActive?: boolean | null | undefined;
-  /** The delays between delivery attempts. */
+  /** The delays between delivery attempts; null resets them to SHORT. */
   schedule?: WebhookSchedule | null | undefined;
-  /** The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters. */
+  /** The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters. Must not be null. */
   url?: string | null | undefined;
 };
 

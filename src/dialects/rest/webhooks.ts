@@ -2,6 +2,7 @@ import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Channel } from '../../domain/entities.ts';
 import { InvalidInputError, type RefusalError, requireFound } from '../../domain/errors.ts';
+import { omitUndefined } from '../../domain/input.ts';
 import type { DeliveryStatus, WebhookSchedule } from '../../domain/webhooks.ts';
 import { readJson } from './body.ts';
 import type { RestEnv, RestOptions } from './context.ts';
@@ -102,7 +103,9 @@ function addRoutesWithBody(app: OpenAPIHono<RestEnv>): void {
 
   app.patch(updateWebhookRoute.getRoutingPath(), async (c) => {
     const { is_active, ...body } = await readBody(c, UpdateWebhookSchema);
-    const input = { ...toGraphQLInput(body), id: c.req.param('webhook_id'), isActive: is_active };
+    const fields = { ...toGraphQLInput(body), isActive: is_active ?? undefined };
+    // The compiled executor takes undefined fields for null, which would clear them.
+    const input = { ...omitUndefined(fields), id: c.req.param('webhook_id') };
     const { updateWebhookSubscription: result } = await c.var.graph.query(UpdateWebhookDocument, { input });
     if (result.__typename !== 'UpdateWebhookSubscriptionPayload') throw toRefusal(result, body.headers);
     return c.json(toWebhook(result.webhookSubscription));
@@ -125,14 +128,14 @@ async function readBody<S extends z.ZodType>(c: Context<RestEnv>, model: S): Pro
 
 type Body = Partial<z.output<typeof UpdateWebhookSchema>>;
 
-/** Converts the fields of a body to GraphQL input; absent fields stay absent. */
+/** Converts the fields of a body to GraphQL input; those that are absent or null, which means the same here, are undefined. */
 function toGraphQLInput({ url, events, description, channels, schedule, headers }: Body) {
   return {
-    ...{ url, description },
+    ...{ url: url ?? undefined, description: description ?? undefined },
     events: events?.map(toEventName),
     channels: channels?.map((channel) => toUpper<Channel>(channel)),
-    schedule: schedule && toUpper<WebhookSchedule>(schedule),
-    headers: headers && Object.entries(headers).map(([name, value]) => ({ name, value })),
+    schedule: schedule ? toUpper<WebhookSchedule>(schedule) : undefined,
+    headers: headers ? Object.entries(headers).map(([name, value]) => ({ name, value })) : undefined,
   };
 }
 

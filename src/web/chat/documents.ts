@@ -15,7 +15,7 @@ export type Answerer =
 export type CaptureLeadInput = {
   /** The id of the conversation. */
   conversationId: string | number;
-  /** The values of all other form fields by name, and any further data; an object of at most 16 kB. */
+  /** The data that the visitor filled in besides, by the names of the form fields, and any further data; an object of at most 16 kB. */
   customData?: unknown;
   /** The email address. */
   email?: string | null | undefined;
@@ -77,7 +77,7 @@ export type SendMessageInput = {
   content: string;
   /** The conversation that the message continues. */
   conversationId?: string | number | null | undefined;
-  /** Custom data, an object of at most 16 kB, stored with the message and with a conversation that it starts. */
+  /** Your application's data about the message, an object of at most 16 kB, stored with the message and with a conversation that it starts. */
   metadata?: unknown;
   /** The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`. */
   sessionId?: string | null | undefined;

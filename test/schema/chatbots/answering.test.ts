@@ -14,7 +14,7 @@ const DEFAULT = {
 };
 
 describe('the answering settings of a chatbot', () => {
-  it('have defaults, and an update changes only the fields it contains', async () => {
+  it('have defaults, to which null resets them, and an update changes only the fields it contains', async () => {
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-test' } });
     const id = await createChatbot(gateway);
     const update = async (answering: object | null) =>
@@ -24,7 +24,7 @@ describe('the answering settings of a chatbot', () => {
     const fallbackModels = [{ provider: 'openai', model: 'gpt-5' }, { provider: 'builtin' }];
     const first = { ...DEFAULT, grounding: 'OPEN', tools: ['CAPTURE_LEAD'] };
     expect(await update({ grounding: 'OPEN', tools: ['CAPTURE_LEAD', 'CAPTURE_LEAD'] })).toEqual({ answering: first });
-    expect(await update({ fallbackModels, grounding: null, showsReasoning: true })).toEqual({
+    expect(await update({ fallbackModels, showsReasoning: true })).toEqual({
       answering: {
         ...first,
         fallbackModels: [
@@ -34,6 +34,13 @@ describe('the answering settings of a chatbot', () => {
         showsReasoning: true,
       },
     });
+    expect(await update({ grounding: null, fallbackModels: null, tools: null })).toEqual({
+      answering: { ...DEFAULT, showsReasoning: true },
+    });
+    const rest = { showsReasoning: null, sharesMetadata: null, suggestsFollowUps: null };
+    expect(await update(rest)).toEqual({ answering: DEFAULT });
+    await update({ grounding: 'OPEN', suggestsFollowUps: true });
+    expect(await update(null)).toEqual({ answering: DEFAULT });
   });
 
   it.each([

@@ -132,10 +132,10 @@ describe('createChatbot', () => {
 });
 
 describe('updateChatbot', () => {
-  it('changes the given fields, and keeps absent or null ones', async () => {
+  it('changes the given fields, and keeps absent ones', async () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', model: 'm', instructions: 'Be kind.', metadata: { a: 1 } });
-    const input = { id: chatbot.id, name: 'B', metadata: { b: 2 }, isActive: false, model: null };
+    const input = { id: chatbot.id, name: 'B', metadata: { b: 2 }, isActive: false };
     const updated = (await update(gateway, input)).chatbot;
     expect(updated).toEqual({
       ...chatbot,
@@ -145,6 +145,54 @@ describe('updateChatbot', () => {
       updatedAt: expect.any(String),
     });
     expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot: updated });
+  });
+
+  it('resets a null field to the value that it has in a new chatbot', async () => {
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-test' } });
+    const { chatbot } = await create(gateway, { name: 'A' });
+    const changes = {
+      provider: 'openai',
+      model: 'm',
+      instructions: 'Be kind.',
+      fallbackMessage: 'No idea.',
+      handoffMessage: 'Wait.',
+      leadForm: { title: 'You', fields: [{ name: 'email', label: 'Email' }] },
+      metadata: { a: 1 },
+    };
+    const given = (await update(gateway, { id: chatbot.id, ...changes })).chatbot;
+    expect(given).toMatchObject({ provider: 'openai', model: 'm', metadata: { a: 1 } });
+    const { model: _, ...others } = Object.fromEntries(Object.keys(changes).map((field) => [field, null]));
+    expect((await update(gateway, { id: chatbot.id, model: null })).chatbot).toMatchObject({
+      ...given,
+      model: null,
+      updatedAt: expect.any(String),
+    });
+    expect((await update(gateway, { id: chatbot.id, ...others })).chatbot).toEqual({
+      ...chatbot,
+      updatedAt: expect.any(String),
+    });
+  });
+
+  it.each(['name', 'slug', 'isActive'])('rejects a null %s, which a chatbot cannot be without', async (field) => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A' });
+    expect(await update(gateway, { id: chatbot.id, instructions: 'Be kind.', [field]: null })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path: [field], message: 'Must not be null.' }],
+    });
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot });
+  });
+
+  it('keeps fields whose variables are absent', async () => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A', instructions: 'Be kind.', model: 'm' });
+    const document = `mutation ($id: ID!, $name: String, $instructions: String) {
+      updateChatbot(input: { id: $id, name: $name, instructions: $instructions }) {
+        ... on UpdateChatbotPayload { chatbot { name instructions model } }
+      }
+    }`;
+    const { data } = await gateway.graphql(document, { id: chatbot.id, instructions: null });
+    expect(data).toEqual({ updateChatbot: { chatbot: { name: 'A', instructions: '', model: 'm' } } });
   });
 
   it('accepts its own slug, and rejects that of another chatbot', async () => {

@@ -206,6 +206,28 @@ describe('updateWebhookSubscription', () => {
     });
   });
 
+  it('resets a null field to its default, and rejects null for a field that needs a value', async () => {
+    const gateway = await openGateway();
+    const { secret: _, ...created } = await subscribe(gateway, {
+      description: 'A',
+      channels: ['API'],
+      schedule: 'LONG',
+      headers: [{ name: 'X-A', value: 'first' }],
+    });
+    for (const field of ['url', 'events', 'isActive']) {
+      expect(await update(gateway, { id: created.id, description: 'B', [field]: null })).toMatchObject({
+        code: 'INVALID_INPUT',
+        fields: [{ path: [field], message: 'Must not be null.' }],
+      });
+    }
+    const nulls = { description: null, channels: null, schedule: null, headers: null };
+    expect((await update(gateway, { id: created.id, ...nulls })).webhookSubscription).toEqual({
+      ...created,
+      ...{ description: '', channels: null, schedule: 'SHORT', headerNames: [] },
+      updatedAt: expect.any(String),
+    });
+  });
+
   it('clears the disabled reason and the start of the failures when a subscription is switched on again', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
