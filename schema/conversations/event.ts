@@ -159,6 +159,11 @@ builder.objectRef<TypingChangedEvent>('TypingChanged').implement({
   fields: (t) => ({
     role: t.expose('role', { type: TypingRole, description: 'The party.' }),
     isTyping: t.exposeBoolean('isTyping', { description: 'True if the party is typing now.' }),
+    authorName: t.exposeString('authorName', {
+      nullable: true,
+      description:
+        'The name of the person who types; null if none was given, for a visitor, and when typing has stopped. Of several people, the name that was given last.',
+    }),
   }),
 });
 

@@ -241,6 +241,9 @@ builder.relayMutationField(
         defaultValue: 'USER',
         description: 'The party that types. AGENT needs `MANAGE`, USER needs `CHAT`.',
       }),
+      authorName: t.string({
+        description: 'The name of the person who types, shown to the visitor; 1 to 255 characters. Only for AGENT.',
+      }),
     }),
   },
   {
@@ -248,7 +251,7 @@ builder.relayMutationField(
       'Sends `TypingChanged` to the subscribers of the conversation. The state is not stored, and ends 6 seconds after it was last set. A mutation of `setTyping` alone costs no request: typing indicators have a limit of their own, ten times that of requests. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     argumentScopes: ({ input: { role } }) => (role === 'AGENT' ? { MANAGE: true } : { CHAT: true }),
-    errors: { types: [NotFoundError] },
+    errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await setTyping(deps, viewer, input) }),
   },
   conversationPayload('The conversation.'),

@@ -9,10 +9,13 @@ export type TypingPlace = Pick<Conversation, 'id' | 'chatbotId' | 'accountId'>;
 
 /** The typing indicators of all conversations; memory only, never stored. */
 export interface TypingIndicators {
-  /** Sets or clears an indicator. A set indicator expires after a few seconds unless it is set again. */
-  set(conversation: TypingPlace, role: TypingRole, isTyping: boolean): void;
-  /** Returns the roles that are typing now. */
-  rolesTyping(conversationId: string): ReadonlySet<TypingRole>;
+  /**
+   * Sets or clears an indicator. A set indicator expires after a few seconds unless it is set again.
+   * @param authorName the name of the person who types, if known.
+   */
+  set(conversation: TypingPlace, role: TypingRole, isTyping: boolean, authorName?: string): void;
+  /** Returns the roles that are typing now, each with the name that was set last; null if unknown. */
+  rolesTyping(conversationId: string): ReadonlyMap<TypingRole, string | null>;
   /** Lists the conversations of an account in which someone is typing now. */
   listTyping(accountId: string): TypingPlace[];
   /** Cancels all timers. */
@@ -22,13 +25,19 @@ export interface TypingIndicators {
 /** A conversation, and who is typing in it. */
 interface Typers {
   readonly conversation: TypingPlace;
-  readonly roles: Map<TypingRole, { readonly expiresAtMs: number; readonly timer: NodeJS.Timeout }>;
+  readonly roles: Map<TypingRole, Indicator>;
+}
+
+interface Indicator {
+  readonly expiresAtMs: number;
+  readonly timer: NodeJS.Timeout;
+  readonly authorName: string | null;
 }
 
 /** An indicator expires after this time; while someone types, the client sets it again every few seconds. */
 const EXPIRY_MS = 6_000;
 
-const NO_ROLES: ReadonlySet<TypingRole> = new Set();
+const NO_ROLES: ReadonlyMap<TypingRole, string | null> = new Map();
 
 /** Creates the typing indicators of one process, which announces its changes to the other processes. */
 export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements: Announcements): TypingIndicators {
@@ -51,7 +60,7 @@ export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements
     if (conversations?.size === 0) conversationsByAccount.delete(accountId);
   }
 
-  function set(conversation: TypingPlace, role: TypingRole): void {
+  function set(conversation: TypingPlace, role: TypingRole, authorName: string | null): void {
     const expire = () => {
       clear(conversation, role);
       publish(conversation);
@@ -59,33 +68,40 @@ export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements
     const { id, accountId } = conversation;
     const timer = setTimeout(expire, EXPIRY_MS).unref();
     const { roles } = typers.get(id) ?? { roles: new Map() };
-    typers.set(id, { conversation, roles: roles.set(role, { expiresAtMs: clock.monotonicMs() + EXPIRY_MS, timer }) });
+    const indicator = { expiresAtMs: clock.monotonicMs() + EXPIRY_MS, timer, authorName };
+    typers.set(id, { conversation, roles: roles.set(role, indicator) });
     conversationsByAccount.set(accountId, (conversationsByAccount.get(accountId) ?? new Set()).add(id));
   }
 
-  function apply(conversation: TypingPlace, role: TypingRole, isTyping: boolean): void {
+  function apply(conversation: TypingPlace, role: TypingRole, isTyping: boolean, authorName: string | null): void {
     const wasTyping = typers.get(conversation.id)?.roles.has(role) ?? false;
     clear(conversation, role);
-    if (isTyping) set(conversation, role);
+    if (isTyping) set(conversation, role, authorName);
     if (wasTyping !== isTyping) publish(conversation);
   }
 
-  function rolesTyping(conversationId: string): ReadonlySet<TypingRole> {
+  function rolesTyping(conversationId: string): ReadonlyMap<TypingRole, string | null> {
     const roles = typers.get(conversationId)?.roles;
     if (roles === undefined) return NO_ROLES;
     const now = clock.monotonicMs();
-    return new Set(TYPING_ROLES.filter((role) => (roles.get(role)?.expiresAtMs ?? 0) > now));
+    return new Map(
+      TYPING_ROLES.flatMap((role) => {
+        const { expiresAtMs = 0, authorName = null } = roles.get(role) ?? {};
+        return expiresAtMs > now ? [[role, authorName] as const] : [];
+      }),
+    );
   }
 
   announcements.on('typing', (text) => {
-    const { conversationId: id, accountId, chatbotId, role, isTyping } = JSON.parse(text);
-    apply({ id, accountId, chatbotId }, role, isTyping);
+    const { conversationId: id, accountId, chatbotId, role, isTyping, authorName } = JSON.parse(text);
+    apply({ id, accountId, chatbotId }, role, isTyping, authorName ?? null);
   });
 
   return {
-    set({ id: conversationId, accountId, chatbotId }, role, isTyping) {
-      apply({ id: conversationId, accountId, chatbotId }, role, isTyping);
-      announcements.announce('typing', JSON.stringify({ conversationId, accountId, chatbotId, role, isTyping }));
+    set({ id: conversationId, accountId, chatbotId }, role, isTyping, authorName) {
+      apply({ id: conversationId, accountId, chatbotId }, role, isTyping, authorName ?? null);
+      const change = { conversationId, accountId, chatbotId, role, isTyping, authorName };
+      announcements.announce('typing', JSON.stringify(change));
     },
 
     rolesTyping,

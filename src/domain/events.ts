@@ -116,6 +116,8 @@ export interface TypingChangedEvent extends EventBase {
   readonly type: 'TypingChanged';
   readonly role: TypingRole;
   readonly isTyping: boolean;
+  /** The name of the person who types; null if unknown, for a visitor, and at the end of typing. */
+  readonly authorName: string | null;
 }
 
 /** The first event of a subscription. It has started: nothing after the event's cursor will be missed. */

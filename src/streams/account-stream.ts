@@ -153,7 +153,8 @@ function listTypingEvents(
       if (isTyping === ((roles & (1 << index)) !== 0)) continue;
       reported = withRoles(reported, conversationId, { chatbotId, roles: roles ^ (1 << index) });
       const at = toTimestamp(clock.now());
-      const event = { type: 'TypingChanged', conversationId, chatbotId, at, role, isTyping } as const;
+      const authorName = rolesTyping.get(role) ?? null;
+      const event = { type: 'TypingChanged', conversationId, chatbotId, at, role, isTyping, authorName } as const;
       events.push({ position: { ...position, typing: reported }, event });
     }
   }

@@ -161,7 +161,8 @@ function listTypingEvents(typing: StreamDeps['typing'], fields: StreamFields, po
     const isTyping = rolesTyping.has(role);
     if (isTyping === ((reported & bit) !== 0)) continue;
     reported ^= bit;
-    const event = { type: 'TypingChanged', ...fields, role, isTyping } as const;
+    const authorName = rolesTyping.get(role) ?? null;
+    const event = { type: 'TypingChanged', ...fields, role, isTyping, authorName } as const;
     events.push({ position: { ...position, typing: reported }, event });
   }
   return events;

@@ -48,11 +48,34 @@ describe('setTyping', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     try {
       await mutate(gateway, 'setTyping', { conversationId, isTyping: true });
-      expect([...gateway.deps.typing.rolesTyping(conversationId)]).toEqual(['USER']);
+      expect([...gateway.deps.typing.rolesTyping(conversationId).keys()]).toEqual(['USER']);
       vi.advanceTimersByTime(6_000);
       expect([...gateway.deps.typing.rolesTyping(conversationId)]).toEqual([]);
     } finally {
       vi.useRealTimers();
+    }
+    reader.unsubscribe();
+  });
+
+  it('tells the name of the person who types, until the person stops', async () => {
+    const { gateway, conversationId } = await startGatewayWithCompletedReply();
+    const reader = webSocket.subscribe(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const setTyping = (input: object) => mutate(gateway, 'setTyping', { conversationId, role: 'AGENT', ...input });
+    await setTyping({ isTyping: true, authorName: 'Ada' });
+    await reader.until(({ isTyping }) => isTyping === true);
+    await setTyping({ isTyping: false, authorName: 'Ada' });
+    await reader.until(({ isTyping }) => isTyping === false);
+    const events = reader.events.filter(({ __typename }) => __typename === 'TypingChanged');
+    expect(events.map(({ isTyping, authorName }) => [isTyping, authorName])).toEqual([
+      [true, 'Ada'],
+      [false, null],
+    ]);
+    for (const input of [{ authorName: ' ' }, { authorName: 'Ada', role: 'USER' }]) {
+      expect(await setTyping({ isTyping: true, ...input })).toMatchObject({
+        code: 'INVALID_INPUT',
+        fields: [{ path: ['authorName'] }],
+      });
     }
     reader.unsubscribe();
   });

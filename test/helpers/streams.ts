@@ -27,6 +27,7 @@ export interface StreamEvent {
   readonly lead?: { id: string; email: string | null };
   readonly role?: string;
   readonly isTyping?: boolean;
+  readonly authorName?: string | null;
   readonly reason?: string;
   readonly month?: string;
   readonly percent?: number;
@@ -131,7 +132,7 @@ const EVENT_FIELDS = `
     ... on MessageUpdated { message { rating } ${MESSAGE_FIELDS} }
     ... on ConversationChanged { conversation { id status answeredBy assignee unreadCount } changes actor }
     ... on LeadCaptured { lead { id email } }
-    ... on TypingChanged { role isTyping }
+    ... on TypingChanged { role isTyping authorName }
     ... on StreamGap { reason }
     ... on ConversationDeleted { reason }`;
 

@@ -33,6 +33,7 @@ const CASES: Readonly<Record<string, (name: string) => readonly [mutation: strin
   ],
   'an author': (authorName) => ['sendAgentMessage', { conversationId, content: 'a', authorName }],
   'a person who takes over': (authorName) => ['takeOverConversation', { id: conversationId, authorName }],
+  'a person who types': (authorName) => ['setTyping', { conversationId, isTyping: true, role: 'AGENT', authorName }],
   'an assignee': (assignee) => ['assignConversation', { id: conversationId, assignee }],
   'a lead': (name) => ['captureLead', { conversationId, name, email: 'a@example.com' }],
   'a model': (model) => ['testProvider', { provider: 'openai', model }],

@@ -78,7 +78,7 @@ function toEventData(event: Exclude<GraphEvent, { __typename: 'StreamReady' }>):
     case 'LeadCaptured':
       return { ...common, lead: toLead(event.lead) };
     case 'TypingChanged':
-      return { ...common, role: toLower(event.role), is_typing: event.isTyping };
+      return { ...common, role: toLower(event.role), is_typing: event.isTyping, author_name: event.authorName };
     case 'StreamGap':
     case 'ConversationDeleted':
       return { ...common, reason: event.reason };

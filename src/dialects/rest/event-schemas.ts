@@ -198,6 +198,10 @@ const TypingEventModel = z
     at,
     role: z.enum(['user', 'agent']).openapi({ description: 'The party that types.', example: 'agent' }),
     is_typing: z.boolean().openapi({ description: 'True if the party is typing now.', example: true }),
+    author_name: z.string().nullable().openapi({
+      description: 'The name of the person who types; null if unknown, for a visitor, and when typing has stopped.',
+      example: 'Ada',
+    }),
   })
   .openapi('TypingEvent', { description: 'The start or end of typing.' });
 

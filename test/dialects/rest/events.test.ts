@@ -499,7 +499,12 @@ describe('an event', () => {
       { lead },
       { lead: { id: '4', name: '', email: 'a@b.de', phone: '', custom_data: { a: 1 }, created_at: NOW } },
     ],
-    ['TypingChanged', 'typing.changed', { role: 'AGENT', isTyping: true }, { role: 'agent', is_typing: true }],
+    [
+      'TypingChanged',
+      'typing.changed',
+      { role: 'AGENT', isTyping: true, authorName: 'Ada' },
+      { role: 'agent', is_typing: true, author_name: 'Ada' },
+    ],
     ['StreamGap', 'stream.gap', { reason: 'Gone.' }, { reason: 'Gone.' }],
   ])('%s is named %s', (type, name, fields, data) => {
     const event = { __typename: type, cursor: 'c', conversationId: '1', at: graphTime, ...fields };
