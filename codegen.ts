@@ -20,7 +20,7 @@ export interface GeneratedFile {
 
 /**
  * Generates the committed files: the printed schemas, what caches of clients need to know about the public one, and the
- * typed documents of the REST API and the chat page.
+ * typed documents of the REST API, the chat page and the example of the documentation.
  */
 export async function generateFiles(): Promise<GeneratedFile[]> {
   const sorted = lexicographicSortSchema(schema);
@@ -31,8 +31,12 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
     { path: 'schema/possible-types.json', content: printJson(findPossibleTypes(sorted)) },
     { path: 'schema/graphcache-keys.json', content: printJson(findGraphcacheKeys(sorted)) },
     { path: 'src/dialects/rest/documents.ts', content: await generateDocuments(sdl, 'src/dialects/rest') },
-    // The chat page sends its documents as text, and needs no syntax trees.
+    // Pages send their documents as text, and need no syntax trees.
     { path: 'src/web/chat/documents.ts', content: await generateDocuments(sdl, 'src/web/chat', 'string') },
+    {
+      path: 'docs/examples/inbox/documents.ts',
+      content: await generateDocuments(sdl, 'docs/examples/inbox', 'string'),
+    },
   ];
 }
 
