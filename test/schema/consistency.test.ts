@@ -1,9 +1,33 @@
-import { type GraphQLEnumType, isInputObjectType, isNonNullType, isObjectType } from 'graphql';
+import { globSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  assertInputObjectType,
+  type GraphQLEnumType,
+  type GraphQLType,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isIntrospectionType,
+  isNonNullType,
+  isObjectType,
+} from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { CHANGES_RULE } from '../../schema/builder.ts';
 import { schema } from '../../schema/index.ts';
 
 const types = Object.values(schema.getTypeMap());
+
+/** The names under which ids may appear: `id`, and `<noun>Id` for every object with an id, each also in the plural. */
+const nouns = new Set(
+  [
+    '',
+    ...types
+      .filter(isObjectType)
+      .filter((type) => 'id' in type.getFields())
+      .map(({ name }) => name),
+  ].flatMap((name) => (name === '' ? ['id', 'ids'] : [`${uncapitalize(name)}Id`, `${uncapitalize(name)}Ids`])),
+);
 
 describe('a list that can grow', () => {
   const connections = types.filter(isObjectType).filter(({ name }) => name.endsWith('Connection'));
@@ -66,6 +90,77 @@ describe('an input that changes something', () => {
   });
 });
 
+describe('an id', () => {
+  /** The mutations that add something to the object that they name, or start something for it. */
+  const adding = new Set([
+    ...['captureLead', 'createSource', 'createWebhookSubscription'],
+    ...['sendAgentMessage', 'sendMessage', 'setTyping'],
+  ]);
+  const isId = ({ type }: { readonly type: GraphQLType }) => getNamedType(type).name === 'ID';
+
+  it('is called `id` in the input of a mutation that acts on the object, and after its noun in every other', () => {
+    const mutations = Object.values(schema.getMutationType()?.getFields() ?? {});
+    const named = mutations.flatMap(({ name, args }) => {
+      const input = assertInputObjectType(getNamedType(args[0]?.type));
+      const ids = Object.values(input.getFields()).filter(isId);
+      return ids.length === 0 ? [] : [[name, ids.map((field) => field.name)] as const];
+    });
+    expect(named.length).toBeGreaterThanOrEqual(25);
+    for (const [name, ids] of named) {
+      expect([name, ids]).toEqual([
+        name,
+        adding.has(name) ? ids.filter((id) => nouns.has(id)) : [name === 'updateConversations' ? 'ids' : 'id'],
+      ]);
+    }
+  });
+
+  it('is called `id` or after the noun of an object everywhere else', () => {
+    const objects = types.filter(isObjectType).filter((type) => !isIntrospectionType(type));
+    const fields = [...objects, ...types.filter(isInputObjectType)].flatMap((type) =>
+      Object.values(type.getFields()).map((field) => ({ name: field.name, type: field.type, at: type.name })),
+    );
+    const args = objects.flatMap((type) =>
+      Object.values(type.getFields()).flatMap((field) =>
+        field.args.map((arg) => ({ name: arg.name, type: arg.type, at: `${type.name}.${field.name}` })),
+      ),
+    );
+    const odd = [...fields, ...args].filter(isId).filter(({ name }) => !nouns.has(name) && !/^deletedIds?$/.test(name));
+    // Events of webhooks are no objects of the graph, and no branch has an id: it is named by a message.
+    expect(odd.map(({ at, name }) => `${at}: ${name}`).sort()).toEqual([
+      'Conversation.messages: branch',
+      'Query.dryRunWebhook: eventId',
+      'Subscription.webhookDeliveries: subscriptionId',
+      'WebhookDelivery: eventId',
+    ]);
+  });
+});
+
+describe('a value of an enum', () => {
+  /** The values that no test can bring about, each with the reason. */
+  const exceptions: Readonly<Record<string, string>> = {
+    'MessageRole.SYSTEM': 'The role belongs to the vocabulary, but the gateway itself does not write messages yet.',
+    'SourceStatus.PROCESSING':
+      'A source is read before `createSource` answers, so that no client meets one in between.',
+  };
+
+  it('occurs in a test', () => {
+    const root = fileURLToPath(new URL('../../', import.meta.url));
+    const paths = globSync('test/**/*.ts', { cwd: root, exclude: [relative(root, fileURLToPath(import.meta.url))] });
+    const sources = paths.map((path) => readFileSync(join(root, path), 'utf8'));
+    const words = new Set(sources.flatMap((source) => source.match(/\b[A-Z][A-Z_]*\b/g) ?? []));
+    const untested = types
+      .filter(isEnumType)
+      .filter((type) => !isIntrospectionType(type))
+      .flatMap((type) => type.getValues().map(({ name }) => ({ name, at: `${type.name}.${name}` })))
+      .filter(({ name }) => !words.has(name));
+    expect(untested.map(({ at }) => at).filter((at) => exceptions[at] === undefined)).toEqual([]);
+  });
+});
+
 function describeFields(fields: Readonly<Record<string, { readonly type: unknown }>>): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).map(([name, { type }]) => [name, `${type}`]));
+}
+
+function uncapitalize(name: string): string {
+  return name.charAt(0).toLowerCase() + name.slice(1);
 }

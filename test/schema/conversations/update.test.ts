@@ -67,9 +67,13 @@ describe('updateConversations', () => {
       state,
     );
     expect((await update([id], { labels: ['vip'] }))[0]?.conversation).toMatchObject({ ...state, labels: ['vip'] });
+    for (const priority of ['LOW', 'HIGH']) {
+      expect((await update([id], { priority }))[0]?.conversation).toMatchObject({ priority });
+    }
     const cleared = { assignee: null, labels: [], priority: 'NORMAL', snoozedUntil: null };
     expect((await update([id], { ...cleared, labels: null, priority: null }))[0]?.conversation).toMatchObject(cleared);
-    expect(await readChanges(id)).toEqual(['ASSIGNED LABELLED SNOOZED', 'LABELLED', 'ASSIGNED LABELLED SNOOZED']);
+    const setOrCleared = 'ASSIGNED LABELLED SNOOZED';
+    expect(await readChanges(id)).toEqual([setOrCleared, ...Array(3).fill('LABELLED'), setOrCleared]);
   });
 
   it('changes the status as the mutation of that name does', async () => {

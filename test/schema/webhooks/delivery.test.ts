@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { AnswerEngine } from '../../../src/answer/engine.ts';
 import type { WebhookEventName } from '../../../src/domain/webhooks.ts';
 import { WEBHOOK_EVENTS } from '../../../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../../../src/webhooks/samples.ts';
-import { createChatbot } from '../../helpers/chatbots.ts';
+import { createChatbot, send } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import {
   DELIVERY_FIELDS,
@@ -252,4 +253,28 @@ describe('webhookEvents', () => {
       expect(sample).toMatchObject({ event: WEBHOOK_EVENTS[event], data: WEBHOOK_SAMPLES[event].data });
     }
   });
+});
+
+it('is created for a failed reply, an escalation and an assignment', async () => {
+  const failing: AnswerEngine = {
+    // biome-ignore lint/correctness/useYield: it fails before its first event.
+    async *answer() {
+      throw new Error('The engine fails.');
+    },
+  };
+  const gateway = await open({ env: { SECRET_KEY }, overrides: { engines: new Map([['builtin', failing]]) } });
+  const events = ['MESSAGE_FAILED', 'CONVERSATION_ESCALATED', 'CONVERSATION_ASSIGNED'];
+  const { id } = await subscribe(gateway, { events });
+  const sent = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
+  await mutate(gateway, 'escalateConversation', { id: sent.conversationId });
+  await mutate(gateway, 'assignConversation', { id: sent.conversationId, assignee: 'Ada' });
+  const document = 'query ($id: ID!) { webhookSubscription(id: $id) { deliveries { nodes { event } } } }';
+  const listEvents = async () => {
+    const { data } = await gateway.graphql<{ webhookSubscription: { deliveries: { nodes: { event: string }[] } } }>(
+      document,
+      { id },
+    );
+    return data.webhookSubscription.deliveries.nodes.map(({ event }) => event).sort();
+  };
+  await expect.poll(listEvents).toEqual(events.toSorted());
 });
