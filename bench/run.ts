@@ -65,7 +65,8 @@ for (const benchmark of BENCHMARKS) {
 }
 console.log(`\n${formatFigures(figures)}\n`);
 
-if (values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load) {
+const hasDefaults = values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load;
+if (hasDefaults && process.env.BENCH_CONVERSATIONS === undefined) {
   const path = new URL('RESULTS.md', import.meta.url);
   const runsAll = positionals.length === 0;
   const command = runsAll ? 'npm run bench' : `npm run bench -- ${positionals.join(' ')}`;
