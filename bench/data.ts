@@ -166,6 +166,7 @@ async function fillConversation(
       followUps: [],
       apiKeyId: null,
       rating: null,
+      ratingComment: null,
       isShown: true,
       isPrivate: false,
       authorName: null,

@@ -16,6 +16,7 @@ import './conversations/list.ts';
 import './messages/generation.ts';
 import './messages/message.ts';
 import './messages/branch.ts';
+import './messages/rating.ts';
 import './messages/update.ts';
 import './conversations/activity.ts';
 import './conversations/handoff.ts';

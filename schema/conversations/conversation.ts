@@ -7,9 +7,11 @@ import type {
   ConversationStatus as ConversationStatusName,
   Message,
 } from '../../src/domain/entities.ts';
-import { requireFound } from '../../src/domain/errors.ts';
+import { BadUserInputError, requireFound } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
+import { clientIdText } from '../../src/domain/input.ts';
 import { countBranchMessages, listBranchMessages } from '../../src/store/branches.ts';
+import { findConversationBySession } from '../../src/store/conversations.ts';
 import { listMessages } from '../../src/store/messages.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
@@ -105,17 +107,43 @@ ConversationRef.implement({
         "Your application's data about the conversation, the `metadata` of its first message; an object, which may be empty. Needs `READ` or `CHAT`.",
       resolve: (conversation) => parseForResponse(conversation.metadata),
     }),
-    lastMessage: t.field({
-      type: MessageRef,
-      nullable: true,
-      authScopes: CONTENT_SCOPES,
-      description:
-        'The newest message of the selected branch, unfinished replies included; null if there is none. Needs `READ` or `CHAT`.',
-      resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
-    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of the first message.' }),
   }),
 });
+
+builder.objectFields(ConversationRef, (t) => ({
+  lastMessage: t.field({
+    type: MessageRef,
+    nullable: true,
+    authScopes: CONTENT_SCOPES,
+    description: 'The newest message of the selected branch; null if there is none. Needs `READ` or `CHAT`.',
+    args: {
+      includeNotes: t.arg.boolean({
+        defaultValue: false,
+        description: 'True includes private notes, which need `MANAGE` too.',
+      }),
+      includeUnfinished: t.arg.boolean({
+        defaultValue: false,
+        description: 'True includes replies that are QUEUED or STREAMING.',
+      }),
+    },
+    resolve: async ({ id: conversationId }, { includeNotes, includeUnfinished }, { loaders }) => {
+      const filter = { withNotes: includeNotes === true, withUnfinished: includeUnfinished === true };
+      return (await loaders.lastMessage.load({ conversationId, ...filter })) ?? null;
+    },
+  }),
+  lastVisitorMessage: t.field({
+    type: MessageRef,
+    nullable: true,
+    authScopes: CONTENT_SCOPES,
+    description:
+      'The newest message of the visitor on the selected branch; null if there is none. Needs `READ` or `CHAT`.',
+    resolve: async ({ id: conversationId }, _args, { loaders }) => {
+      const filter = { withNotes: false, withUnfinished: false, role: 'USER' } as const;
+      return (await loaders.lastMessage.load({ conversationId, ...filter })) ?? null;
+    },
+  }),
+}));
 
 /** The functions that list and count nothing. */
 const EMPTY = [async () => [], async () => 0] as const;
@@ -171,16 +199,37 @@ builder.objectField(ConversationRef, 'messages', (t) =>
 /** A page of conversations. */
 export const ConversationConnection = defineConnection(ConversationRef);
 
+const ConversationSession = builder.inputType('ConversationSession', {
+  description: 'The name of a conversation within its chatbot.',
+  fields: (t) => ({
+    chatbotId: t.id({ required: true, description: 'The id of the chatbot.' }),
+    sessionId: t.string({ required: true, description: 'The `sessionId` of the conversation.' }),
+  }),
+});
+
 builder.queryField('conversation', (t) =>
   t.field({
     type: ConversationRef,
     nullable: true,
     authScopes: CONTENT_SCOPES,
-    description: 'Finds a conversation by its id; null if there is none. Needs `READ` or `CHAT`.',
-    args: { id: t.arg.id({ required: true, description: 'The id of the conversation.' }) },
-    resolve: async (_root, args, { loaders }) => {
-      const id = parseId('conversation', args.id);
-      return (id && (await loaders.conversation.load(id))) || null;
+    description:
+      'Finds a conversation; null if there is none. Exactly one of `id` and `session` is required. Needs `READ` or `CHAT`.',
+    args: {
+      id: t.arg.id({ description: 'The id of the conversation.' }),
+      session: t.arg({ type: ConversationSession, description: 'The name of the conversation within its chatbot.' }),
+    },
+    resolve: async (_root, { id: text, session }, { deps, viewer, loaders }) => {
+      if ((text == null) === (session == null)) throw new BadUserInputError('Give exactly one of `id` and `session`.');
+      if (session == null) {
+        const id = parseId('conversation', text ?? '');
+        return (id && (await loaders.conversation.load(id))) || null;
+      }
+      const chatbotId = parseId('chatbot', session.chatbotId);
+      const { data: sessionId } = clientIdText.safeParse(session.sessionId);
+      if (chatbotId === undefined || sessionId === undefined) return null;
+      // The rows of a deleted chatbot remain until their removal.
+      if ((await loaders.chatbot.load(chatbotId)) === undefined) return null;
+      return (await findConversationBySession(deps.db.read, viewer.accountId, chatbotId, sessionId)) ?? null;
     },
   }),
 );

@@ -13,8 +13,8 @@ import {
   QuotaExceededError,
   requireFound,
 } from '../../src/domain/errors.ts';
+import { parseId } from '../../src/domain/ids.ts';
 import { MAX_CITATIONS, MAX_FOLLOW_UPS } from '../../src/domain/shared-limits.ts';
-import { rateMessage } from '../../src/messages/rate-message.ts';
 import { sendMessage } from '../../src/messages/send-message.ts';
 import { stopMessage } from '../../src/messages/stop-message.ts';
 import { currentTextOf } from '../../src/replies/current-text.ts';
@@ -260,20 +260,17 @@ builder.relayMutationField(
   replyPayload('The stopped reply.', 'The reply in its current state.'),
 );
 
-builder.relayMutationField(
-  'rateMessage',
-  {
-    description: 'The reply and its rating.',
-    inputFields: (t) => ({
-      id: t.id({ required: true, description: 'The id of the reply.' }),
-      rating: t.field({ type: Rating, required: true, description: 'The rating; it replaces an earlier one.' }),
-    }),
-  },
-  {
-    description: "Stores the visitor's rating of a reply, in place of an earlier one. Needs `CHAT`.",
-    authScopes: { CHAT: true },
-    errors: { types: [NotFoundError, InvalidInputError] },
-    resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),
-  },
-  replyPayload('The rated reply.', 'The reply with its new rating.'),
+builder.queryField('message', (t) =>
+  t.field({
+    type: MessageRef,
+    nullable: true,
+    authScopes: CONTENT_SCOPES,
+    description:
+      'Finds a message by its id; null if there is none. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the message.' }) },
+    resolve: async (_root, args, { loaders }) => {
+      const id = parseId('message', args.id);
+      return (id && (await loaders.message.load(id))) || null;
+    },
+  }),
 );

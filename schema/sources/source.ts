@@ -5,6 +5,7 @@ import type {
   SourceType as SourceTypeName,
 } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError, requireFound } from '../../src/domain/errors.ts';
+import { parseId } from '../../src/domain/ids.ts';
 import { createSource, deleteSource } from '../../src/sources/sources.ts';
 import { listPassages } from '../../src/store/search/passages.ts';
 import { builder } from '../builder.ts';
@@ -126,6 +127,20 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
     },
     SourceConnection,
   ),
+);
+
+builder.queryField('source', (t) =>
+  t.field({
+    type: SourceRef,
+    nullable: true,
+    authScopes: { READ: true },
+    description: 'Finds a source by its id; null if there is none. Needs `READ`.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the source.' }) },
+    resolve: async (_root, args, { loaders }) => {
+      const id = parseId('source', args.id);
+      return (id && (await loaders.source.load(id))) || null;
+    },
+  }),
 );
 
 const QuestionAnswerInput = builder.inputType('QuestionAnswerInput', {

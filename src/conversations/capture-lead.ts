@@ -26,7 +26,8 @@ export interface CaptureLeadInput {
   readonly customData?: unknown;
 }
 
-const rules = z.object({
+/** The rules of the contact details of a lead. */
+export const leadRules = z.object({
   name: singleLine(1, 255).optional(),
   // Checks only the syntax, because only an email to the address can prove that the address works.
   email: text(3, 254)
@@ -41,7 +42,7 @@ const rules = z.object({
   customData: metadataObject.optional(),
 });
 
-type LeadFields = z.output<typeof rules>;
+type LeadFields = z.output<typeof leadRules>;
 
 /**
  * Stores a visitor's contact details as a lead, checked against the chatbot's lead form.
@@ -56,7 +57,7 @@ export async function captureLead(
   retryContext: { id: string | undefined } = { id: undefined },
 ): Promise<Lead> {
   const { accountId } = viewer;
-  const fields = parseInput(rules, { ...input });
+  const fields = parseInput(leadRules, { ...input });
   const at = toTimestamp(deps.clock.now());
   const { lead, events } = await deps.db.transaction(async (trx) => {
     const conversation = await getLockedConversation(trx, accountId, input.conversationId);
@@ -84,7 +85,14 @@ export async function captureLead(
   return lead;
 }
 
-function requireFieldValues({ fields }: LeadForm, { customData, ...standard }: LeadFields): void {
+/**
+ * Checks that the required fields of a lead form, and any field at all, have values.
+ * @throws InvalidInputError
+ */
+export function requireFieldValues(
+  { fields }: Pick<LeadForm, 'fields'>,
+  { customData, ...standard }: LeadFields,
+): void {
   const custom = customData === undefined ? {} : fromJson<Record<string, unknown>>(customData);
   const fieldValues: Readonly<Record<string, unknown>> = { ...custom, ...standard };
   const missing = fields

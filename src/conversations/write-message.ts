@@ -51,6 +51,7 @@ export async function writeMessage(
     followUps: [],
     apiKeyId: fields.apiKeyId ?? null,
     rating: null,
+    ratingComment: null,
     parentId,
     replacesId: fields.replacesId ?? null,
     isShown: true,

@@ -274,6 +274,8 @@ export interface Message {
   /** The API key that requested the reply; null when unknown. */
   readonly apiKeyId: string | null;
   readonly rating: Rating | null;
+  /** The visitor's words about the rating; null if there are none, and if not rated. */
+  readonly ratingComment: string | null;
   /** The previous message, which for a reply is the user message that it answers; null for the first message. */
   readonly parentId: string | null;
   /**

@@ -38,6 +38,7 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
     viewer: undefined,
     chatbot: { argument: 'id', kind: 'chatbot' },
     conversation: { argument: 'id', kind: 'conversation' },
+    message: MESSAGE_ID,
     node: { argument: 'id', kind: 'conversation or message' },
   },
   Mutation: {
@@ -65,7 +66,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   LeadField: ['isRequired', 'label', 'name'],
   Conversation: [
     ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'eventCursor', 'id', 'lastMessage', 'messages'],
-    ...['sessionId', 'silentUntil', 'status', 'updatedAt', 'visitorUnreadCount'],
+    ...['lastVisitorMessage', 'sessionId', 'silentUntil', 'status', 'updatedAt', 'visitorUnreadCount'],
   ],
   PageInfo: ['endCursor', 'hasNextPage', 'hasPreviousPage', 'startCursor'],
   MessageConnection: ['edges', 'nodes', 'pageInfo'],
@@ -73,7 +74,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Message: [
     ...['authorName', 'citations', 'completedAt', 'content', 'conversation', 'createdAt', 'error', 'finishReason'],
     ...['followUps', 'id', 'isPrivate', 'isShown', 'parent', 'rating', 'replies', 'role', 'siblings', 'status'],
-    'updatedAt',
+    ...['ratingComment', 'updatedAt'],
   ],
   MessageError: ['code', 'message'],
   Citation: ['end', 'passage', 'quote', 'start', 'title', 'url'],

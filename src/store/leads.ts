@@ -21,6 +21,32 @@ export async function insertLead(trx: Queryable, lead: Lead): Promise<void> {
     .execute();
 }
 
+/** Stores the contact details of a lead. */
+export async function updateLeadDetails(
+  trx: Queryable,
+  { id, accountId, name, email, phone, customData }: Lead,
+): Promise<void> {
+  await trx
+    .updateTable('leads')
+    .set({ name, email, phone, custom_data: customData })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
+/** Finds a lead of the account and locks it until the end of the transaction. */
+export async function lockLead(trx: Queryable, accountId: string, id: string): Promise<Lead | undefined> {
+  const row = await trx
+    .selectFrom('leads')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where(CHATBOT_NOT_DELETED)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  return row && toLead(row);
+}
+
 /** Finds several leads of the account, in no particular order. */
 export async function findLeads(db: Queryable, accountId: string, ids: readonly string[]): Promise<Lead[]> {
   const rows = await db
@@ -38,8 +64,22 @@ export async function listLeads(db: Queryable, accountId: string, chatbotId: str
   return (await LIST(db, [chatbotId, accountId], page)).map(toLead);
 }
 
+/** A conversation's leads, newest first. Uses `leads_by_conversation`. */
+export async function listConversationLeads(
+  db: Queryable,
+  accountId: string,
+  conversationId: string,
+  page: Page,
+): Promise<Lead[]> {
+  return (await LIST_BY_CONVERSATION(db, [conversationId, accountId], page)).map(toLead);
+}
+
 const LIST = prepareList('desc', (db) =>
   db.selectFrom('leads').selectAll().where('chatbot_id', '=', '').where('account_id', '=', ''),
+);
+
+const LIST_BY_CONVERSATION = prepareList('desc', (db) =>
+  db.selectFrom('leads').selectAll().where('conversation_id', '=', '').where('account_id', '=', ''),
 );
 
 function toLead(row: LeadRow): Lead {

@@ -19,7 +19,7 @@ import { findChatbots } from './chatbots.ts';
 import { findConversations } from './conversations.ts';
 import { listConversationsByChatbot } from './inbox/conversation-list.ts';
 import { findLeads } from './leads.ts';
-import { findLastMessages, findMessages } from './messages.ts';
+import { findLastMessages, findMessages, type LastMessageFilter } from './messages.ts';
 import type { Page } from './pages.ts';
 import { countRows, type RowFilter } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
@@ -42,8 +42,8 @@ export interface Loaders {
   readonly message: DataLoader<string, Message | undefined>;
   readonly lead: DataLoader<string, Lead | undefined>;
   readonly activity: DataLoader<string, ConversationActivity | undefined>;
-  /** The last message that a conversation shows, by the id of the conversation. */
-  readonly lastMessage: DataLoader<string, Message | undefined>;
+  /** The last message of a kind that a conversation shows. */
+  readonly lastMessage: DataLoader<LastMessageKey, Message | undefined, string>;
   /** The messages with a parent, by the parent's id; the first messages of a conversation, by the conversation's id. */
   readonly childMessages: DataLoader<string, Message[]>;
   readonly webhookSubscription: DataLoader<string, WebhookSubscription | undefined>;
@@ -70,6 +70,11 @@ export interface ListPageKey<Selection, Position = string> {
   readonly chatbotId: string;
   readonly selection: Selection;
   readonly page: Page<Position>;
+}
+
+/** The key of the last message of a conversation. Notes are found only by loaders with notes. */
+export interface LastMessageKey extends LastMessageFilter {
+  readonly conversationId: string;
 }
 
 /** The maximum number of lists that one query reads. */
@@ -139,11 +144,9 @@ class LazyLoaders implements Loaders {
   }
 
   get lastMessage() {
-    const withNotes = this.#withNotes;
-    this.#created.lastMessage ??= this.#byKey(
-      (...args) => findLastMessages(...args, { withNotes }),
-      ({ conversationId }) => conversationId,
-    );
+    this.#created.lastMessage ??= new DataLoader((keys) => this.#findLastMessages(keys), {
+      cacheKeyFn: JSON.stringify,
+    });
     return this.#created.lastMessage;
   }
 
@@ -234,6 +237,20 @@ class LazyLoaders implements Loaders {
       return requests.map((request) => pages.get(request) ?? []);
     };
     return new DataLoader(load, { cache: false, maxBatchSize: MAX_LISTS });
+  }
+
+  /** One query finds the last messages of all conversations that have the same filter. */
+  async #findLastMessages(keys: readonly LastMessageKey[]): Promise<(Message | undefined)[]> {
+    const found = new Map<LastMessageKey, Message | undefined>();
+    for (const group of Map.groupBy(keys, ({ conversationId: _, ...filter }) => JSON.stringify(filter)).values()) {
+      const [{ conversationId: _, ...filter }] = group as [LastMessageKey];
+      const ids = group.map(({ conversationId }) => conversationId);
+      const withNotes = filter.withNotes && this.#withNotes;
+      const messages = await findLastMessages(this.#db, this.#accountId, ids, { ...filter, withNotes });
+      const byConversation = new Map(messages.map((message) => [message.conversationId, message]));
+      for (const key of group) found.set(key, byConversation.get(key.conversationId));
+    }
+    return keys.map((key) => found.get(key));
   }
 
   /** One query counts the rows of all lists of a table that have the same filter. */

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Citation, Message } from '../domain/entities.ts';
+import type { Citation, Message, MessageRole } from '../domain/entities.ts';
 import type { MessageFailure } from '../domain/failures.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
@@ -32,6 +32,7 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
       follow_ups: message.followUps.length === 0 ? null : toJson(message.followUps),
       api_key_id: message.apiKeyId,
       rating: message.rating,
+      rating_comment: message.ratingComment,
       parent_id: message.parentId,
       replaces_id: message.replacesId,
       is_shown: message.isShown ? 1 : 0,
@@ -51,12 +52,17 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
 export async function updateMessage(
   trx: Queryable,
   { id, accountId }: Pick<Message, 'id' | 'accountId'>,
-  { followUps, ...fields }: Partial<Pick<Message, 'content' | 'rating' | 'followUps'>>,
+  { followUps, ratingComment, ...fields }: Partial<Pick<Message, 'content' | 'rating' | 'ratingComment' | 'followUps'>>,
   at: Timestamp,
 ): Promise<void> {
   await trx
     .updateTable('messages')
-    .set({ ...fields, ...(followUps && { follow_ups: toJson(followUps) }), updated_at: at })
+    .set({
+      ...fields,
+      ...(ratingComment !== undefined && { rating_comment: ratingComment }),
+      ...(followUps && { follow_ups: toJson(followUps) }),
+      updated_at: at,
+    })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .execute();
@@ -154,14 +160,24 @@ const NEWEST_IDS = prepareQuery((db) => {
   return selectNewest(0).unionAll(selectNewest(1));
 });
 
+/** Selects the messages of which the last is sought. */
+export interface LastMessageFilter {
+  readonly withNotes: boolean;
+  /** Whether a reply that is QUEUED or STREAMING counts. */
+  readonly withUnfinished: boolean;
+  /** The author of the message; absent: any. */
+  readonly role?: MessageRole | undefined;
+}
+
 /**
- * The last message that each of several conversations shows. Uses `messages_shown`, with one lookup per conversation.
+ * The last message of a kind that each of several conversations shows. Uses `messages_shown`, with one lookup per
+ * conversation.
  */
 export async function findLastMessages(
   db: Queryable,
   accountId: string,
   conversationIds: readonly string[],
-  { withNotes }: { withNotes: boolean },
+  { withNotes, withUnfinished, role }: LastMessageFilter,
 ): Promise<Message[]> {
   const rows = await db
     .selectFrom('messages')
@@ -177,6 +193,8 @@ export async function findLastMessages(
             .whereRef('m.conversation_id', '=', 'c.id')
             .where('m.is_shown', '=', 1)
             .where('m.is_private', 'in', withNotes ? [0, 1] : [0])
+            .$if(!withUnfinished, (m) => m.where('m.status', 'not in', ['QUEUED', 'STREAMING']))
+            .$if(role !== undefined, (m) => m.where('m.role', '=', role as MessageRole))
             .select('m.id')
             .orderBy('m.id', 'desc')
             .limit(1)
@@ -238,6 +256,7 @@ export function toMessage(row: Selectable<MessageRow>): Message {
     followUps: row.follow_ups === null ? [] : fromJson<string[]>(row.follow_ups),
     apiKeyId: row.api_key_id,
     rating: row.rating,
+    ratingComment: row.rating_comment,
     parentId: row.parent_id,
     replacesId: row.replaces_id,
     isShown: row.is_shown === 1,

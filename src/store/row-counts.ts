@@ -2,11 +2,15 @@ import { sql } from 'kysely';
 import { padIds } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
-/** The tables of the lists within an object, with the table of that object and the column that contains its id. */
+/**
+ * The lists within an object, with the table of that object and the column that contains its id. A list has the name of
+ * its table, unless the table is named too.
+ */
 const OWNERS = {
   sources: ['chatbots', 'chatbot_id'],
   conversations: ['chatbots', 'chatbot_id'],
   leads: ['chatbots', 'chatbot_id'],
+  conversation_leads: ['conversations', 'conversation_id', 'leads'],
   passages: ['sources', 'source_id'],
   messages: ['conversations', 'conversation_id'],
   conversation_activities: ['conversations', 'conversation_id'],
@@ -29,13 +33,13 @@ export async function countRows(
   { table, values }: RowFilter,
   ownerIds: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
-  const [owners, ownerColumn] = OWNERS[table];
+  const [owners, ownerColumn, rowTable = table]: readonly [string, string, string?] = OWNERS[table];
   const conditions = Object.entries(values)
     .filter(([, value]) => value !== undefined)
     .map(([column, value]) => sql`and item.${sql.ref(column)} = ${value}`);
   const { rows } = await sql<{ id: string; count: number | string }>`
     select owner.id, (
-      select count(*) from ${sql.table(table)} as item
+      select count(*) from ${sql.table(rowTable)} as item
       where item.${sql.ref(ownerColumn)} = owner.id ${sql.join(conditions, sql` `)}
     ) as count
     from ${sql.table(owners)} as owner

@@ -130,6 +130,8 @@ export interface MessageRow {
   /** The API key whose request the reply answers. */
   api_key_id: string | null;
   rating: Rating | null;
+  /** Null for a message that is not rated. */
+  rating_comment: string | null;
   parent_id: string | null;
   /** When the text, the rating or the follow-ups last changed; null if they have not changed. */
   updated_at: Timestamp | null;

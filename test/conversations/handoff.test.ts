@@ -373,8 +373,8 @@ describe('a private note', () => {
     const query = `query ($conversation: ID!, $note: ID!, $reply: ID!) {
       node(id: $note) { id }
       nodes(ids: [$note]) { id }
-      reply: node(id: $reply) { ... on Message { siblings { id } conversation { lastMessage { id } } } }
-      conversation(id: $conversation) { lastMessage { id } messages { nodes { id isPrivate } } }
+      reply: node(id: $reply) { ... on Message { siblings { id } conversation { lastMessage(includeNotes: true) { id } } } }
+      conversation(id: $conversation) { lastMessage(includeNotes: true) { id } messages { nodes { id isPrivate } } }
     }`;
     const countMentions = async (key: string) => {
       const variables = { conversation: conversationId, note: note.id, reply: replyId };

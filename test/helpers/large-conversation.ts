@@ -89,6 +89,7 @@ export async function insertLargeConversation(
         followUps: [],
         apiKeyId: null,
         rating: null,
+        ratingComment: null,
         isShown: true,
         isPrivate: false,
         authorName: null,

@@ -43,7 +43,7 @@ async function readShownTexts(gateway: TestGateway, conversationId: string): Pro
   const { data } = await gateway.graphql<{
     conversation: { messages: { nodes: { content: string }[] }; lastMessage: { content: string } };
   }>(
-    'query ($id: ID!) { conversation(id: $id) { lastMessage { content } messages(first: 100) { nodes { content } } } }',
+    'query ($id: ID!) { conversation(id: $id) { lastMessage(includeUnfinished: true) { content } messages(first: 100) { nodes { content } } } }',
     { id: conversationId },
   );
   const contents = data.conversation.messages.nodes.map(({ content }) => content);

@@ -44,6 +44,35 @@ describe('rateMessage', () => {
     reader.unsubscribe();
   });
 
+  it('stores a comment with a rating, and takes both back', async () => {
+    const { gateway, conversationId, replyId: id } = await startGatewayWithCompletedReply();
+    const change = (input: object) =>
+      mutate(gateway, 'rateMessage', { id, ...input }, { selection: 'reply { rating ratingComment }' });
+    expect(await change({ rating: 'DOWN', comment: ' Too long. ' })).toMatchObject({
+      reply: { rating: 'DOWN', ratingComment: 'Too long.' },
+    });
+    expect(await change({ rating: 'UP' })).toMatchObject({ reply: { rating: 'UP', ratingComment: 'Too long.' } });
+    expect(await change({ rating: 'UP', comment: null })).toMatchObject({
+      reply: { rating: 'UP', ratingComment: null },
+    });
+    await change({ rating: 'DOWN', comment: 'a'.repeat(1_000) });
+    const cleared = { reply: { rating: null, ratingComment: null } };
+    for (let n = 0; n < 2; n++) expect(await change({ rating: null })).toMatchObject(cleared);
+    expect(await readRating(gateway, id)).toBeNull();
+    const log = await readGaplessLog(gateway, conversationId);
+    expect(log.filter(({ type }) => type === 'MessageUpdated')).toHaveLength(5);
+    const { data } = await gateway.graphql('{ viewer { account { usage { ratedUp ratedDown } } } }');
+    expect(data).toMatchObject({ viewer: { account: { usage: { ratedUp: 0, ratedDown: 0 } } } });
+    for (const [input, path] of [
+      [{}, ['rating']],
+      [{ rating: null, comment: 'Why?' }, ['comment']],
+      [{ rating: 'UP', comment: ' ' }, ['comment']],
+      [{ rating: 'UP', comment: 'a'.repeat(1_001) }, ['comment']],
+    ] as const) {
+      expect(await change(input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path }] });
+    }
+  });
+
   it('rates a reply that is being generated, and keeps the rating when the reply ends', async () => {
     const { gateway, engine, replyId } = await startGatewayWithOpenReply();
     const reader = webSocket.subscribe(gateway, { messageId: replyId });

@@ -35,6 +35,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['Query.search', 'Query.conversations', 'Account.inbox', 'Subscription.accountEvents'],
     ...['Subscription.chatbotEvents', 'Account.eventCursor', 'Chatbot.eventCursor'],
+    ...['Query.lead', 'Query.source', 'Conversation.leads'],
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
@@ -46,14 +47,20 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...['LeadCapturedWebhook.lead', 'SourceDoneWebhook.source', 'SourceFailedWebhook.source'],
   ],
   'READ CHAT': [
-    ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation'].map((name) => `Query.${name}`),
-    ...['escalationReason', 'eventCursor', 'lastMessage', 'messages', 'metadata', 'sessionId'].map(
-      (name) => `Conversation.${name}`,
-    ),
+    ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation', 'message'].map((name) => `Query.${name}`),
+    ...[
+      'escalationReason',
+      'eventCursor',
+      'lastMessage',
+      'lastVisitorMessage',
+      'messages',
+      'metadata',
+      'sessionId',
+    ].map((name) => `Conversation.${name}`),
     ...['citations', 'confidence', 'content', 'followUps', 'metadata', 'outcome', 'parent', 'rating'].map(
       (name) => `Message.${name}`,
     ),
-    ...['reasoning', 'replies', 'siblings'].map((name) => `Message.${name}`),
+    ...['ratingComment', 'reasoning', 'replies', 'siblings'].map((name) => `Message.${name}`),
     ...['customData', 'email', 'name', 'phone'].map((name) => `Lead.${name}`),
     'Passage.text',
     ...['Subscription.conversationEvents', 'Subscription.messageStream'],
@@ -79,7 +86,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   MANAGE: [
     ...[
       ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
-      ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage', 'updateConversations'],
+      ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage', 'updateConversations', 'updateLead'],
       ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],

@@ -17,6 +17,10 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   chatbot: { scopes: ['READ', 'CHAT'], operation: '{ chatbot(id: "$id") { id } }' },
   chatbots: { scopes: ['READ', 'CHAT'], operation: '{ chatbots { nodes { id } } }' },
   conversation: { scopes: ['READ', 'CHAT'], operation: '{ conversation(id: "1") { id } }' },
+  message: { scopes: ['READ', 'CHAT'], operation: '{ message(id: "$reply") { id } }' },
+  source: { scopes: ['READ'], operation: '{ source(id: "1") { id } }' },
+  lead: { scopes: ['READ'], operation: '{ lead(id: "1") { id } }' },
+  updateLead: { scopes: ['MANAGE'], operation: 'mutation { updateLead(input: { id: "1" }) { __typename } }' },
   search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { hits { score } } }' },
   estimateMessage: {
     scopes: ['READ', 'MANAGE'],

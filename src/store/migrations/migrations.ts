@@ -18,6 +18,7 @@ import { addListColumns } from './0016-lists-for-people.ts';
 import { addReplacementsAndChanges } from './0017-versions-and-notes.ts';
 import { explainReplies } from './0018-replies.ts';
 import { rewriteWebhookDocuments } from './0019-webhook-documents.ts';
+import { addRatingCommentsAndLeadOrder } from './0021-lookups.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -40,4 +41,5 @@ export const migrations: Record<string, Migration> = {
   '0017-versions-and-notes': { up: addReplacementsAndChanges },
   '0018-replies': { up: explainReplies },
   '0019-webhook-documents': { up: rewriteWebhookDocuments },
+  '0021-lookups': { up: addRatingCommentsAndLeadOrder },
 };

@@ -5,7 +5,8 @@ import { webSocket } from '../../helpers/streams.ts';
 import { mutate, openGateway, removeDuplicates, runForForeignAndUnknownIds } from '../support.ts';
 
 const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
-  id sessionId channel status metadata createdAt updatedAt chatbot { id } lastMessage { id }
+  id sessionId channel status metadata createdAt updatedAt chatbot { id } lastMessage { id } lastVisitorMessage { id }
+  withUnfinished: lastMessage(includeUnfinished: true) { id }
   messages { nodes { id role status content parent { id } conversation { id } } }
 } }`;
 
@@ -42,7 +43,9 @@ describe('conversation', () => {
         createdAt: expect.stringMatching(/Z$/),
         updatedAt: expect.stringMatching(/Z$/),
         chatbot: { id: chatbotId },
-        lastMessage: { id: second.replyId },
+        lastMessage: { id: second.messageId },
+        lastVisitorMessage: { id: second.messageId },
+        withUnfinished: { id: second.replyId },
         messages: {
           nodes: [
             message(first.messageId, 'USER', 'COMPLETED', 'Hello', null),

@@ -1,0 +1,44 @@
+import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
+import { MAX_COMMENT_CHARS, rateMessage } from '../../src/messages/rate-message.ts';
+import { builder } from '../builder.ts';
+import { MessageRef } from '../conversations/conversation.ts';
+import { replyPayload } from '../payloads.ts';
+import { CONTENT_SCOPES } from '../scopes.ts';
+import { Rating } from './message.ts';
+
+const maxChars = MAX_COMMENT_CHARS.toLocaleString('en');
+
+builder.objectField(MessageRef, 'ratingComment', (t) =>
+  t.exposeString('ratingComment', {
+    nullable: true,
+    authScopes: CONTENT_SCOPES,
+    description:
+      "The visitor's words about the rating; null if none were given, and if not rated. Needs `READ` or `CHAT`.",
+  }),
+);
+
+builder.relayMutationField(
+  'rateMessage',
+  {
+    description: 'The reply and its rating.',
+    inputFields: (t) => ({
+      id: t.id({ required: true, description: 'The id of the reply.' }),
+      rating: t.field({
+        type: Rating,
+        description:
+          'The rating; it replaces an earlier one. Null takes the rating back, with its comment; absent is `INVALID_INPUT`.',
+      }),
+      comment: t.string({
+        description: `The visitor's words about the rating; 1 to ${maxChars} characters. Null removes them, absent keeps them.`,
+      }),
+    }),
+  },
+  {
+    description:
+      "Stores the visitor's rating of a reply, in place of an earlier one, or takes it back. Subscribers receive `MessageUpdated`; webhooks receive `message.rated`, except for a rating taken back. Needs `CHAT`.",
+    authScopes: { CHAT: true },
+    errors: { types: [NotFoundError, InvalidInputError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),
+  },
+  replyPayload('The rated reply.', 'The reply with its new rating.'),
+);
