@@ -279,7 +279,7 @@ describe('the events of a conversation', () => {
     onTestFinished(() => void request.destroy());
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const { replyId } = await fixture.sendMessage();
-    const pieces = Array.from({ length: 1_500 }, (_, index) => `${index} `.padEnd(10_000, 'x'));
+    const pieces = Array.from({ length: 750 }, (_, index) => `${index} `.padEnd(10_000, 'x'));
     for (const piece of pieces) fixture.engine.push(delta(piece));
     const fullText = pieces.join('');
     await vi.waitFor(() => expect(fixture.deps.liveReplies.get(replyId)?.content.length).toBe(fullText.length), 10_000);
