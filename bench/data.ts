@@ -127,7 +127,7 @@ async function fillConversation(
     accountId,
     chatbotId,
     sessionId: `visitor-${number}`,
-    channel: 'WIDGET',
+    channel: 'CHAT_PAGE',
     status: 'OPEN',
     silentUntil: null,
     assignee: null,

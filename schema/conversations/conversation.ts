@@ -46,7 +46,6 @@ export const Channel = builder.enumType('Channel', {
     API: { description: 'The REST API.' },
     GRAPHQL: { description: 'The GraphQL API.' },
     CHAT_PAGE: { description: 'The chat page of the chatbot, `/chat/<slug>`.' },
-    WIDGET: { description: 'A widget on a website.' },
   } satisfies Record<ChannelName, object>,
 });
 

@@ -16,7 +16,7 @@ import {
 import { sendAgentMessage } from '../../src/messages/send-agent-message.ts';
 import { takeOverConversation } from '../../src/messages/take-over.ts';
 import { builder } from '../builder.ts';
-import { ErrorInterface } from '../errors.ts';
+import { describeError, ErrorInterface } from '../errors.ts';
 import { messageContent } from '../messages/message.ts';
 import { conversationField, conversationPayload, storedMessageField } from '../payloads.ts';
 import { ConversationRef } from './conversation.ts';
@@ -55,7 +55,7 @@ builder.relayMutationField(
 
 builder.objectType(AssigneeChangedError, {
   name: 'AssigneeChangedError',
-  description: 'The conversation is not assigned to the person of `ifAssignee`. `code` is `ASSIGNEE_CHANGED`.',
+  description: describeError('ASSIGNEE_CHANGED'),
   interfaces: [ErrorInterface],
   fields: (t) => ({
     conversation: t.expose('conversation', {

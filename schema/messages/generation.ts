@@ -1,6 +1,6 @@
 import { MAX_FALLBACKS } from '../../src/chatbots/answering.ts';
 import type { FinishReason as FinishReasonName, ReplyOutcome as ReplyOutcomeName } from '../../src/domain/entities.ts';
-import { FAILURES, type MessageFailure } from '../../src/domain/failures.ts';
+import { FAILURES, type FailureCode, type MessageFailure } from '../../src/domain/failures.ts';
 import { fromJson } from '../../src/domain/json.ts';
 import type { Generation, ModelAttempt, TokenUsage } from '../../src/domain/usage.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
@@ -50,14 +50,23 @@ const TokenUsageRef = builder.objectRef<TokenUsage>('TokenUsage').implement({
   }),
 });
 
+const ReplyErrorCode = builder.enumType('ReplyErrorCode', {
+  description: 'The reason for a failed reply, or for a failed test of a provider.',
+  values: Object.fromEntries(Object.entries(FAILURES).map(([code, description]) => [code, { description }])) as Record<
+    FailureCode,
+    { description: string }
+  >,
+});
+
 /** The error of a failed reply, in the form that clients receive. */
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'The error of a failed reply.',
   fields: (t) => ({
-    code: t.exposeString('code', {
-      description: `The stable error code for programs: ${Object.entries(FAILURES)
-        .map(([code, words]) => `\`${code}\` (${words.charAt(0).toLowerCase()}${words.slice(1, -1)})`)
-        .join(', ')}.`,
+    code: t.field({
+      type: ReplyErrorCode,
+      description: 'The stable error code for programs.',
+      // The code may be one that a newer gateway on the same database has stored.
+      resolve: ({ code }) => (Object.hasOwn(FAILURES, code) ? code : 'ANSWER_FAILED'),
     }),
     message: t.exposeString('message', { description: 'The error as an English sentence.' }),
     detail: t.string({

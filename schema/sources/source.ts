@@ -17,21 +17,14 @@ import { CONTENT_SCOPES } from '../scopes.ts';
 const SourceType = builder.enumType('SourceType', {
   description: 'The origin of a source.',
   values: {
-    SITE: { description: 'A website.' },
-    URL: { description: 'A web page.' },
-    FILE: { description: 'An uploaded file.' },
     TEXT: { description: 'A text, plain or Markdown.' },
     QA: { description: 'A question with its answer.' },
-    TRANSCRIPT: { description: 'A transcript of speech.' },
   } satisfies Record<SourceTypeName, object>,
 });
 
 const SourceStatus = builder.enumType('SourceStatus', {
   description: 'The state of a source.',
   values: {
-    PENDING: { description: 'The source waits to be read.' },
-    CRAWLING: { description: 'The source is being fetched.' },
-    PROCESSING: { description: 'The source is being split into passages.' },
     DONE: { description: 'The source is read, and the chatbot answers from it.' },
     FAILED: { description: 'The source could not be read; see `error`.' },
   } satisfies Record<SourceStatusName, object>,

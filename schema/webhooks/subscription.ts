@@ -1,3 +1,4 @@
+import { CHANNELS } from '../../src/domain/entities.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { WebhookSchedule as WebhookScheduleName, WebhookSubscription } from '../../src/domain/webhooks.ts';
@@ -46,8 +47,9 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       nullable: true,
       description:
         'The channels of the conversations whose events are sent; null means all channels. Events without a conversation are always sent.',
-      extensions: { listSize: () => 4 } satisfies FieldExtensions,
-      resolve: ({ channels }) => channels && [...channels],
+      extensions: { listSize: () => CHANNELS.length } satisfies FieldExtensions,
+      // A gateway of another version on the same database may have stored a channel that this one does not have.
+      resolve: ({ channels }) => channels && CHANNELS.filter((channel) => channels.includes(channel)),
     }),
     schedule: t.expose('schedule', { type: WebhookSchedule, description: 'The delays between delivery attempts.' }),
     document: t.exposeString('document', {

@@ -15,14 +15,10 @@ export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** The origin of a source. */
-export const SOURCE_TYPES = ['SITE', 'URL', 'FILE', 'TEXT', 'QA', 'TRANSCRIPT'] as const;
-/** One of `SOURCE_TYPES`. */
-export type SourceType = (typeof SOURCE_TYPES)[number];
+export type SourceType = 'TEXT' | 'QA';
 
-/** The progress of reading a source. */
-export const SOURCE_STATUSES = ['PENDING', 'CRAWLING', 'PROCESSING', 'DONE', 'FAILED'] as const;
-/** One of `SOURCE_STATUSES`. */
-export type SourceStatus = (typeof SOURCE_STATUSES)[number];
+/** The outcome of reading a source. */
+export type SourceStatus = 'DONE' | 'FAILED';
 
 /** The status of a conversation. */
 export const CONVERSATION_STATUSES = ['OPEN', 'ESCALATED', 'CLOSED'] as const;
@@ -49,7 +45,7 @@ export const CONVERSATION_PRIORITIES = ['LOW', 'NORMAL', 'HIGH', 'URGENT'] as co
 export type ConversationPriority = (typeof CONVERSATION_PRIORITIES)[number];
 
 /** The channels through which a conversation starts. */
-export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE', 'WIDGET'] as const;
+export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE'] as const;
 /** One of `CHANNELS`. */
 export type Channel = (typeof CHANNELS)[number];
 

@@ -1,13 +1,10 @@
 import type { Conversation, Scope } from './entities.ts';
 import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 
-/**
- * All error codes that clients can receive. Only this table maps a code to its HTTP status and its public text. GraphQL
- * responses contain the code as the `code` of a union member, or as `extensions.code` of a top-level error.
- * `graphqlStatus` is the status of a GraphQL response if it differs: 422 for a well-formed request that cannot be
- * executed. Source: GraphQL over HTTP.
- */
-export const ERRORS = {
+type ErrorTable = Record<string, { status: number; graphqlStatus?: number; text: string }>;
+
+/** The errors of results: members of the unions that mutations return, in which they have the type `Error`. */
+const RESULT_ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
   INVALID_INPUT: { status: 400, text: 'The input is invalid.' },
   CHATBOT_PAUSED: { status: 400, text: 'Chatbot is not active.' },
@@ -16,6 +13,16 @@ export const ERRORS = {
   IDEMPOTENCY_CONFLICT: { status: 422, text: 'This idempotency key was used for another request.' },
   API_KEY_LIMIT: { status: 400, text: `Maximum ${MAX_ACTIVE_API_KEYS} active API keys allowed. Revoke one first.` },
   QUOTA_EXCEEDED: { status: 429, text: 'Monthly message limit reached.' },
+} as const satisfies ErrorTable;
+
+/**
+ * All error codes that clients can receive. Only this table maps a code to its HTTP status and its public text. GraphQL
+ * responses contain the code as the `code` of a union member, or as `extensions.code` of a top-level error.
+ * `graphqlStatus` is the status of a GraphQL response if it differs: 422 for a well-formed request that cannot be
+ * executed. Source: GraphQL over HTTP.
+ */
+export const ERRORS = {
+  ...RESULT_ERRORS,
   UNAUTHENTICATED: { status: 401, text: 'Unauthorized' },
   FORBIDDEN: { status: 403, text: 'This credential may not do that.' },
   RATE_LIMITED: { status: 429, text: 'API rate limit exceeded.' },
@@ -32,10 +39,13 @@ export const ERRORS = {
   ANSWER_TIMEOUT: { status: 504, text: 'The answer took too long.' },
   SERVICE_UNAVAILABLE: { status: 503, text: 'Service unavailable.' },
   INTERNAL_SERVER_ERROR: { status: 500, text: 'Internal Server Error' },
-} as const satisfies Record<string, { status: number; graphqlStatus?: number; text: string }>;
+} as const satisfies ErrorTable;
 
 /** A reason that clients can act on, the same in GraphQL, REST and the logs. */
 export type ErrorCode = keyof typeof ERRORS;
+
+/** The code of an error in a result. Every other code is that of a top-level error, or of a REST response. */
+export type ResultErrorCode = keyof typeof RESULT_ERRORS;
 
 /** The base of all refusals: errors whose code and message are public. */
 export abstract class RefusalError extends Error {

@@ -17,7 +17,7 @@ export type FailureCode = keyof typeof FAILURES;
 
 /** Why a model or the message of a conversation failed: a code, and in `message` a text that clients may see. */
 export interface MessageFailure {
-  readonly code: string;
+  readonly code: FailureCode;
   readonly message: string;
   /** The failure in the provider's own words, for viewers with MANAGE; absent or null when unknown. */
   readonly detail?: string | null | undefined;

@@ -18,7 +18,7 @@ const AT = toTimestamp(Date.parse('2026-03-15T10:30:00.123Z'));
 const CONVERSATION = {
   conversation_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c46',
   session_id: 'visitor-42',
-  channel: 'widget',
+  channel: 'chat_page',
 } as const;
 const { channel, ...CONVERSATION_IDS } = CONVERSATION;
 

@@ -11,7 +11,9 @@ import {
   isIntrospectionType,
   isNonNullType,
   isObjectType,
+  isUnionType,
 } from 'graphql';
+
 import { describe, expect, it } from 'vitest';
 import { CHANGES_RULE } from '../../schema/builder.ts';
 import { schema } from '../../schema/index.ts';
@@ -139,8 +141,6 @@ describe('a value of an enum', () => {
   /** The values that no test can bring about, each with the reason. */
   const exceptions: Readonly<Record<string, string>> = {
     'MessageRole.SYSTEM': 'The role belongs to the vocabulary, but the gateway itself does not write messages yet.',
-    'SourceStatus.PROCESSING':
-      'A source is read before `createSource` answers, so that no client meets one in between.',
   };
 
   it('occurs in a test', () => {
@@ -155,6 +155,19 @@ describe('a value of an enum', () => {
       .filter(({ name }) => !words.has(name));
     expect(untested.map(({ at }) => at).filter((at) => exceptions[at] === undefined)).toEqual([]);
   });
+});
+
+it('has one code for each type of error, and each type in a union', () => {
+  const codes = (schema.getType('ErrorCode') as GraphQLEnumType).getValues().map(({ name }) => name);
+  const errors = types.filter(isObjectType).filter((type) => type.getInterfaces().some(({ name }) => name === 'Error'));
+  const codeOf = (name: string) =>
+    name
+      .replace(/Error$/, '')
+      .replace(/(?<=[a-z])[A-Z]/g, '_$&')
+      .toUpperCase();
+  expect(errors.map(({ name }) => codeOf(name)).sort()).toEqual(codes.sort());
+  const members = new Set(types.filter(isUnionType).flatMap((type) => type.getTypes()));
+  for (const type of errors) expect([type.name, members.has(type)]).toEqual([type.name, true]);
 });
 
 function describeFields(fields: Readonly<Record<string, { readonly type: unknown }>>): Record<string, string> {

@@ -71,7 +71,7 @@ describeDatabases('replayWebhooks', (engine) => {
     expect(await replay(id)).toMatchObject({ count: 2 });
     expect(await eventIdsOf(gateway, id)).toEqual([lead.id, rated.id]);
     expect(await replay(id, { events: ['MESSAGE_RATED'] })).toMatchObject({ count: 1 });
-    await mutate(gateway, 'updateWebhookSubscription', { id, channels: ['WIDGET'] });
+    await mutate(gateway, 'updateWebhookSubscription', { id, channels: ['CHAT_PAGE'] });
     expect(await replay(id)).toMatchObject({ count: 0 });
   });
 

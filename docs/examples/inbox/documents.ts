@@ -18,9 +18,7 @@ export type Channel =
   /** The chat page of the chatbot, `/chat/<slug>`. */
   | 'CHAT_PAGE'
   /** The GraphQL API. */
-  | 'GRAPHQL'
-  /** A widget on a website. */
-  | 'WIDGET';
+  | 'GRAPHQL';
 
 /** Conditions on conversations. A conversation meets a list of values if it has any of them, so it never meets an empty list; an absent or null condition is no condition. */
 export type ConversationFilter = {

@@ -18,9 +18,7 @@ export type Channel =
   /** The chat page of the chatbot, `/chat/<slug>`. */
   | 'CHAT_PAGE'
   /** The GraphQL API. */
-  | 'GRAPHQL'
-  /** A widget on a website. */
-  | 'WIDGET';
+  | 'GRAPHQL';
 
 /** A change of a conversation, apart from its messages. */
 export type ConversationChange =
@@ -89,6 +87,25 @@ export type DeliveryStatus =
   /** No attempt was made yet, or none since the delivery was requested again. */
   | 'PENDING';
 
+/** The stable code of an `Error`, for programs. Top-level errors have further codes, as strings in `extensions.code`. */
+export type ErrorCode =
+  /** The account has the maximum of 5 active API keys. */
+  | 'API_KEY_LIMIT'
+  /** The conversation is not assigned to the person of `ifAssignee`. */
+  | 'ASSIGNEE_CHANGED'
+  /** The chatbot is paused: its `isActive` is false. */
+  | 'CHATBOT_PAUSED'
+  /** The conversation has an unfinished reply, and `whenBusy` was `REJECT`. */
+  | 'CONVERSATION_BUSY'
+  /** The `clientMessageId` was used for another request within the last 24 hours. */
+  | 'IDEMPOTENCY_CONFLICT'
+  /** At least one input field breaks a rule. */
+  | 'INVALID_INPUT'
+  /** The object with the given id does not exist or belongs to another account. */
+  | 'NOT_FOUND'
+  /** The account has used its monthly quota of replies. */
+  | 'QUOTA_EXCEEDED';
+
 /** The reason why a reply ended. */
 export type FinishReason =
   /** The reply was stopped or interrupted. */
@@ -128,6 +145,23 @@ export type MessageStatus =
   /** A reply that is being written now. */
   | 'STREAMING';
 
+/** The reason for a failed reply, or for a failed test of a provider. */
+export type ReplyErrorCode =
+  /** The answer could not be produced. */
+  | 'ANSWER_FAILED'
+  /** The model's provider blocked the answer. */
+  | 'CONTENT_FILTERED'
+  /** The conversation is too long for the model. */
+  | 'CONTEXT_TOO_LONG'
+  /** The gateway crashed three times while it generated the answer. */
+  | 'ENGINE_CRASHED'
+  /** The model is not configured correctly. */
+  | 'PROVIDER_MISCONFIGURED'
+  /** The model's provider accepts no more requests at the moment. */
+  | 'PROVIDER_RATE_LIMITED'
+  /** The model could not be reached, or took too long. */
+  | 'PROVIDER_UNAVAILABLE';
+
 /** The subscription whose secret to replace. */
 export type RotateWebhookSecretInput = {
   /** The id of the subscription. */
@@ -162,31 +196,17 @@ export type SendTestWebhookInput = {
 
 /** The state of a source. */
 export type SourceStatus =
-  /** The source is being fetched. */
-  | 'CRAWLING'
   /** The source is read, and the chatbot answers from it. */
   | 'DONE'
   /** The source could not be read; see `error`. */
-  | 'FAILED'
-  /** The source waits to be read. */
-  | 'PENDING'
-  /** The source is being split into passages. */
-  | 'PROCESSING';
+  | 'FAILED';
 
 /** The origin of a source. */
 export type SourceType =
-  /** An uploaded file. */
-  | 'FILE'
   /** A question with its answer. */
   | 'QA'
-  /** A website. */
-  | 'SITE'
   /** A text, plain or Markdown. */
-  | 'TEXT'
-  /** A transcript of speech. */
-  | 'TRANSCRIPT'
-  /** A web page. */
-  | 'URL';
+  | 'TEXT';
 
 /** A party whose typing is shown. */
 export type TypingRole =
@@ -304,12 +324,12 @@ export type SendMessageMutationVariables = Exact<{
 
 
 export type SendMessageMutation = { sendMessage:
-    | { __typename: 'ChatbotPausedError', code: string }
-    | { __typename: 'ConversationBusyError', code: string }
-    | { __typename: 'IdempotencyConflictError', code: string }
-    | { __typename: 'InvalidInputError', code: string, fields: Array<{ path: Array<string>, message: string }> }
-    | { __typename: 'NotFoundError', code: string }
-    | { __typename: 'QuotaExceededError', code: string }
+    | { __typename: 'ChatbotPausedError', code: ErrorCode }
+    | { __typename: 'ConversationBusyError', code: ErrorCode }
+    | { __typename: 'IdempotencyConflictError', code: ErrorCode }
+    | { __typename: 'InvalidInputError', code: ErrorCode, fields: Array<{ path: Array<string>, message: string }> }
+    | { __typename: 'NotFoundError', code: ErrorCode }
+    | { __typename: 'QuotaExceededError', code: ErrorCode }
     | { __typename: 'SendMessagePayload', notice: string | null, reply: { id: string, status: MessageStatus } | null }
    };
 
@@ -349,7 +369,7 @@ export type MessageStreamSubscription = { messageStream:
     | { __typename: 'TypingChanged' }
    };
 
-export type EventMessageFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null };
+export type EventMessageFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null };
 
 export type MessageCitationFragment = { title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null };
 
@@ -364,21 +384,21 @@ export type ConversationEventsSubscriptionVariables = Exact<{
 
 
 export type ConversationEventsSubscription = { conversationEvents:
-    | { __typename: 'BranchSelected', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
+    | { __typename: 'BranchSelected', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
     | { __typename: 'CitationAdded', messageId: string, cursor: string, conversationId: string | null, at: string, citation: { title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null } }
     | { __typename: 'ConversationChanged', changes: Array<ConversationChange>, actor: string | null, cursor: string, conversationId: string | null, at: string, conversation: { id: string, sessionId: string, channel: Channel, status: ConversationStatus, answeredBy: Answerer, silentUntil: string | null, assignee: string | null, escalatedAt: string | null, escalationReason: string | null, unreadCount: number } | null }
     | { __typename: 'ConversationDeleted', reason: string, cursor: string, conversationId: string | null, at: string }
-    | { __typename: 'FollowUpsSuggested', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
+    | { __typename: 'FollowUpsSuggested', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
     | { __typename: 'LeadCaptured', cursor: string, conversationId: string | null, at: string, lead: { id: string, name: string | null, email: string | null, phone: string | null, customData: unknown, createdAt: string } }
-    | { __typename: 'MessageCompleted', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
-    | { __typename: 'MessageCreated', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null }, replaces: { id: string } | null }
+    | { __typename: 'MessageCompleted', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
+    | { __typename: 'MessageCreated', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null }, replaces: { id: string } | null }
     | { __typename: 'MessageDeleted', messageId: string, cursor: string, conversationId: string | null, at: string }
     | { __typename: 'MessageDelta', messageId: string, offset: number, text: string, cursor: string, conversationId: string | null, at: string }
-    | { __typename: 'MessageFailed', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
-    | { __typename: 'MessageInterrupted', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
-    | { __typename: 'MessageStarted', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
-    | { __typename: 'MessageStopped', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
-    | { __typename: 'MessageUpdated', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: string, message: string } | null } }
+    | { __typename: 'MessageFailed', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
+    | { __typename: 'MessageInterrupted', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
+    | { __typename: 'MessageStarted', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
+    | { __typename: 'MessageStopped', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
+    | { __typename: 'MessageUpdated', cursor: string, conversationId: string | null, at: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, authorName: string | null, isPrivate: boolean, finishReason: FinishReason | null, followUps: Array<string>, createdAt: string, completedAt: string | null, citations: Array<{ title: string, url: string | null, quote: string, start: number, end: number, passage: { id: string } | null, source: { id: string } | null }>, parent: { id: string } | null, error: { code: ReplyErrorCode, message: string } | null } }
     | { __typename: 'StreamGap', reason: string, cursor: string, conversationId: string | null, at: string }
     | { __typename: 'StreamReady', cursor: string, conversationId: string | null, at: string }
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, authorName: string | null, cursor: string, conversationId: string | null, at: string }

@@ -115,7 +115,7 @@ export const ConversationSchema = z
       example: 'visitor-42',
     }),
     channel: z
-      .enum(['api', 'graphql', 'chat_page', 'widget'])
+      .enum(['api', 'graphql', 'chat_page'])
       .openapi({ description: 'The channel through which the conversation started.' }),
     status: z.enum(['open', 'escalated', 'closed']).openapi({ description: 'The status of the conversation.' }),
     answered_by: z.enum(['ai', 'person']).openapi({ description: 'The party that answers the next message.' }),

@@ -37,20 +37,11 @@ export function toChatbotDetail(chatbot: GraphChatbot): z.output<typeof ChatbotD
   };
 }
 
-const SOURCE_TYPES = {
-  SITE: 'url',
-  URL: 'url',
-  FILE: 'file',
-  TEXT: 'text',
-  QA: 'qa',
-  TRANSCRIPT: 'file',
-} as const satisfies Record<GraphSource['type'], string>;
-
 /** Maps a source. */
 export function toSource(source: GraphSource): z.output<typeof SourceSchema> {
   return {
     id: source.id,
-    type: SOURCE_TYPES[source.type],
+    type: toLower(source.type),
     title: source.title,
     url: source.url ?? '',
     status: toLower(source.status),

@@ -34,6 +34,25 @@ export type ConversationStatus =
   /** An open conversation. */
   | 'OPEN';
 
+/** The stable code of an `Error`, for programs. Top-level errors have further codes, as strings in `extensions.code`. */
+export type ErrorCode =
+  /** The account has the maximum of 5 active API keys. */
+  | 'API_KEY_LIMIT'
+  /** The conversation is not assigned to the person of `ifAssignee`. */
+  | 'ASSIGNEE_CHANGED'
+  /** The chatbot is paused: its `isActive` is false. */
+  | 'CHATBOT_PAUSED'
+  /** The conversation has an unfinished reply, and `whenBusy` was `REJECT`. */
+  | 'CONVERSATION_BUSY'
+  /** The `clientMessageId` was used for another request within the last 24 hours. */
+  | 'IDEMPOTENCY_CONFLICT'
+  /** At least one input field breaks a rule. */
+  | 'INVALID_INPUT'
+  /** The object with the given id does not exist or belongs to another account. */
+  | 'NOT_FOUND'
+  /** The account has used its monthly quota of replies. */
+  | 'QUOTA_EXCEEDED';
+
 /** The author of a message. */
 export type MessageRole =
   /** A person who answers instead of the chatbot. */
@@ -176,12 +195,12 @@ export type SendMutationVariables = Exact<{
 
 
 export type SendMutation = { sendMessage:
-    | { __typename: 'ChatbotPausedError', code: string, reason: string }
-    | { __typename: 'ConversationBusyError', code: string, reason: string }
-    | { __typename: 'IdempotencyConflictError', code: string, reason: string }
-    | { __typename: 'InvalidInputError', code: string, reason: string }
-    | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'QuotaExceededError', code: string, reason: string }
+    | { __typename: 'ChatbotPausedError', code: ErrorCode, reason: string }
+    | { __typename: 'ConversationBusyError', code: ErrorCode, reason: string }
+    | { __typename: 'IdempotencyConflictError', code: ErrorCode, reason: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
+    | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
     | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
    };
 
@@ -191,7 +210,7 @@ export type StopMutationVariables = Exact<{
 
 
 export type StopMutation = { stopMessage:
-    | { __typename: 'NotFoundError', code: string, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'StopMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
@@ -202,8 +221,8 @@ export type RateMutationVariables = Exact<{
 
 
 export type RateMutation = { rateMessage:
-    | { __typename: 'InvalidInputError', code: string, reason: string }
-    | { __typename: 'NotFoundError', code: string, reason: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'RateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
@@ -213,12 +232,12 @@ export type RegenerateMutationVariables = Exact<{
 
 
 export type RegenerateMutation = { regenerateMessage:
-    | { __typename: 'ChatbotPausedError', code: string, reason: string }
-    | { __typename: 'ConversationBusyError', code: string, reason: string }
-    | { __typename: 'IdempotencyConflictError', code: string, reason: string }
-    | { __typename: 'InvalidInputError', code: string, reason: string }
-    | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'QuotaExceededError', code: string, reason: string }
+    | { __typename: 'ChatbotPausedError', code: ErrorCode, reason: string }
+    | { __typename: 'ConversationBusyError', code: ErrorCode, reason: string }
+    | { __typename: 'IdempotencyConflictError', code: ErrorCode, reason: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
+    | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
     | { __typename: 'RegenerateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
@@ -229,13 +248,13 @@ export type EditMutationVariables = Exact<{
 
 
 export type EditMutation = { editMessage:
-    | { __typename: 'ChatbotPausedError', code: string, reason: string }
-    | { __typename: 'ConversationBusyError', code: string, reason: string }
+    | { __typename: 'ChatbotPausedError', code: ErrorCode, reason: string }
+    | { __typename: 'ConversationBusyError', code: ErrorCode, reason: string }
     | { __typename: 'EditMessagePayload', notice: string | null, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
-    | { __typename: 'IdempotencyConflictError', code: string, reason: string }
-    | { __typename: 'InvalidInputError', code: string, reason: string }
-    | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'QuotaExceededError', code: string, reason: string }
+    | { __typename: 'IdempotencyConflictError', code: ErrorCode, reason: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
+    | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
    };
 
 export type SelectMutationVariables = Exact<{
@@ -244,7 +263,7 @@ export type SelectMutationVariables = Exact<{
 
 
 export type SelectMutation = { selectBranch:
-    | { __typename: 'NotFoundError', code: string, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'SelectBranchPayload', conversation: { id: string } }
    };
 
@@ -255,8 +274,8 @@ export type EscalateMutationVariables = Exact<{
 
 export type EscalateMutation = { escalateConversation:
     | { __typename: 'EscalateConversationPayload', conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } }
-    | { __typename: 'InvalidInputError', code: string, reason: string }
-    | { __typename: 'NotFoundError', code: string, reason: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
    };
 
 export type CaptureLeadMutationVariables = Exact<{
@@ -266,8 +285,8 @@ export type CaptureLeadMutationVariables = Exact<{
 
 export type CaptureLeadMutation = { captureLead:
     | { __typename: 'CaptureLeadPayload', lead: { id: string } }
-    | { __typename: 'InvalidInputError', code: string, reason: string }
-    | { __typename: 'NotFoundError', code: string, reason: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
    };
 
 export type SetTypingMutationVariables = Exact<{

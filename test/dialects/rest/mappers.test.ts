@@ -23,21 +23,17 @@ describe('toChatbot', () => {
 
 describe('toSource', () => {
   it.each([
-    ['SITE', 'url'],
-    ['URL', 'url'],
-    ['FILE', 'file'],
     ['TEXT', 'text'],
     ['QA', 'qa'],
-    ['TRANSCRIPT', 'file'],
   ] as const)('maps the type %s to %s', (type, expected) => {
     expect(toSource({ ...source, type, url: null, status: 'DONE' }).type).toBe(expected);
   });
 
   it('returns the URL of a source, or an empty string', () => {
     const address = 'https://example.com/';
-    expect(toSource({ ...source, type: 'URL', url: address, status: 'CRAWLING' })).toMatchObject({ url: address });
-    expect(JSON.stringify(toSource({ ...source, type: 'TEXT', url: null, status: 'PENDING' }))).toBe(
-      '{"id":"s","type":"text","title":"","url":"","status":"pending","page_count":0,"created_at":"2026-03-15T10:30:00.000000+00:00"}',
+    expect(toSource({ ...source, type: 'TEXT', url: address, status: 'DONE' })).toMatchObject({ url: address });
+    expect(JSON.stringify(toSource({ ...source, type: 'TEXT', url: null, status: 'FAILED' }))).toBe(
+      '{"id":"s","type":"text","title":"","url":"","status":"failed","page_count":0,"created_at":"2026-03-15T10:30:00.000000+00:00"}',
     );
   });
 });

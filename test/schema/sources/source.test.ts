@@ -222,13 +222,13 @@ describe('sources', () => {
   it('are listed newest first, optionally filtered by status', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway, { sources: ['one', 'two', 'three'] });
-    const pendingId = createId('source');
+    const failedId = createId('source');
     await gateway.deps.db.transaction(async (trx) => {
       const ofChatbot = trx.selectFrom('sources').selectAll().where('chatbot_id', '=', chatbotId);
       const row = await ofChatbot.limit(1).executeTakeFirstOrThrow();
       await trx
         .insertInto('sources')
-        .values({ ...row, id: pendingId, title: 'Pending', status: 'PENDING' })
+        .values({ ...row, id: failedId, title: 'Failed', status: 'FAILED' })
         .execute();
     });
     const query = `query ($id: ID!, $status: SourceStatus) {
@@ -241,9 +241,8 @@ describe('sources', () => {
       });
       return data.chatbot.sources.nodes.map(({ title }) => title);
     };
-    expect(await listTitles()).toEqual(['Pending', 'Source 3', 'Source 2', 'Source 1']);
+    expect(await listTitles()).toEqual(['Failed', 'Source 3', 'Source 2', 'Source 1']);
     expect(await listTitles('DONE')).toEqual(['Source 3', 'Source 2', 'Source 1']);
-    expect(await listTitles('PENDING')).toEqual(['Pending']);
-    expect(await listTitles('FAILED')).toEqual([]);
+    expect(await listTitles('FAILED')).toEqual(['Failed']);
   });
 });

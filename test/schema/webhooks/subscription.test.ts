@@ -123,7 +123,7 @@ describe('createWebhookSubscription', () => {
       chatbotId,
       description: ' CRM ',
       events: Object.keys(WEBHOOK_EVENTS),
-      channels: ['WIDGET', 'CHAT_PAGE'],
+      channels: ['GRAPHQL', 'CHAT_PAGE'],
       schedule: 'LONG',
       headers: Array.from({ length: 10 }, (_, n) => ({ name: `X-${n}`, value: textOfLength(1_000) })),
     };

@@ -45,7 +45,7 @@ describeDatabases('the search index', (engine) => {
     it('returns the whole passage, its source and its terms', async () => {
       const { sourceId, passages } = await addSource(corpus.db, ours.accountId, ours.chatbotId, {
         title: 'Shop',
-        type: 'URL',
+        type: 'TEXT',
         url: 'https://example.com/refunds',
         passages: [{ headingPath: ['Refunds'], text: 'Ten days.' }],
       });
@@ -55,7 +55,7 @@ describeDatabases('the search index', (engine) => {
           passage: { ...ours, id: passages[0]?.id, sourceId, position: 0, headingPath: ['Refunds'], text: 'Ten days.' },
           title: 'Shop',
           url: 'https://example.com/refunds',
-          sourceType: 'URL',
+          sourceType: 'TEXT',
           terms: toTerms('Shop Refunds Ten days'),
         },
       ]);
