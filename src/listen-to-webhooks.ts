@@ -228,7 +228,8 @@ function describeFailure(failure: unknown, { url, subscriptionId }: ListenOption
   }
   if (Array.isArray(failure)) {
     if (codeOf(failure) === 'FORBIDDEN') {
-      return `The key may not do this: it needs the scope ${failure[0]?.extensions?.requiredScopes?.[0] ?? 'MANAGE'}.`;
+      const scopes: string[] = failure[0]?.extensions?.requiredScopes ?? ['MANAGE'];
+      return `The key may not do this: it needs ${scopes.join(' and ')}.`;
     }
     if (codeOf(failure) === 'NOT_FOUND') return `There is no webhook subscription ${subscriptionId}.`;
     return toShortPlainText(String(failure[0]?.message));

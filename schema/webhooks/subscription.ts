@@ -49,7 +49,7 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
         'The channels of the conversations whose events are sent; null means all channels. Events without a conversation are always sent.',
       extensions: { listSize: () => CHANNELS.length } satisfies FieldExtensions,
       // A gateway of another version on the same database may have stored a channel that this one does not have.
-      resolve: ({ channels }) => channels && CHANNELS.filter((channel) => channels.includes(channel)),
+      resolve: ({ channels }) => channels?.filter((channel) => CHANNELS.includes(channel)) ?? null,
     }),
     schedule: t.expose('schedule', { type: WebhookSchedule, description: 'The delays between delivery attempts.' }),
     document: t.exposeString('document', {

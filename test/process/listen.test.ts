@@ -145,8 +145,8 @@ describe('webhooks listen', () => {
       [['--url', url, '--key', key, '--forward', 'localhost:3000'], /^--forward must be an address/],
       [['--url', unusedUrl, '--key', key], /^There is no gateway at http:\S+: connect ECONNREFUSED .*\.\n$/],
       [['--url', url, '--key', 'ic_nonsense'], /^The gateway does not know this key, or it was revoked\.\n$/],
-      [['--url', url, '--key', keyWithoutManage], /^The key may not do this: it needs the scope MANAGE\.\n$/],
-      [['--url', url, '--key', keyWithoutRead], /^The key may not do this: it needs the scope READ\.\n$/],
+      [['--url', url, '--key', keyWithoutManage], /^The key may not do this: it needs READ and MANAGE\.\n$/],
+      [['--url', url, '--key', keyWithoutRead], /^The key may not do this: it needs READ and MANAGE\.\n$/],
       [['--url', url, '--key', key, '--subscription', 'no'], /^There is no webhook subscription no\.\n$/],
     ];
     for (const [args, line] of refusals) {
