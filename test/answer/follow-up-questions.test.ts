@@ -6,7 +6,10 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 /** Asks two questions in one conversation, and returns the passages that the engine got for the second one. */
 async function retrieveForSecondQuestion(provider: string): Promise<string[]> {
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ overrides: { engines: new Map([[provider, engine]]) } });
+  const gateway = await startGateway({
+    env: { OPENAI_API_KEY: 'sk-never-used' },
+    overrides: { engines: new Map([[provider, engine]]) },
+  });
   onTestFinished(() => gateway.close());
   const { data } = await gateway.graphql<{ createChatbot: { chatbot: { id: string } } }>(
     'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { ... on CreateChatbotPayload { chatbot { id } } } }',

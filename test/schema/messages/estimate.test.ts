@@ -68,11 +68,11 @@ describe('estimateMessage', () => {
 
   it('returns the default model, and no price if the model is unknown', async () => {
     const { gateway } = await startHostedGateway(['open', 'google']);
-    for (const [provider, model] of [
-      ['open', null],
-      ['google', expect.stringContaining('gemini')],
+    for (const [provider, given, model] of [
+      ['open', 'a-model', 'a-model'],
+      ['google', null, expect.stringContaining('gemini')],
     ]) {
-      const chatbotId = await createChatbot(gateway, { provider, sources: [SOURCE_TEXT] });
+      const chatbotId = await createChatbot(gateway, { provider, model: given, sources: [SOURCE_TEXT] });
       const { data } = await gateway.graphql<Estimate>(ESTIMATE, { input: { chatbotId, content: CONTENT } });
       expect(data.estimateMessage).toMatchObject({ provider, model });
       if (provider === 'open') expect(data.estimateMessage.price).toBeNull();
