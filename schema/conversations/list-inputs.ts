@@ -112,7 +112,7 @@ export function toOrder(input: OrderInput): ConversationOrder {
  */
 export function toFilter(input: FilterInput): ConversationFilter {
   if (input == null) return {};
-  const { chatbotIds, labels, metadata, assignee, sessionId, lastMessageAt, ...others } = input;
+  const { chatbotIds, statuses, labels, metadata, assignee, sessionId, lastMessageAt, ...others } = input;
   requireAtMost(MAX_VALUES, { chatbotIds, labels });
   requireAtMost(MAX_METADATA, { metadata });
   requireShort([assignee, sessionId, ...(labels ?? []), ...(metadata ?? []).flatMap(({ key, value }) => [key, value])]);
@@ -120,7 +120,9 @@ export function toFilter(input: FilterInput): ConversationFilter {
   return omitNull({
     ...others,
     ...{ assignee, sessionId, labels, metadata },
+    // Each chatbot and each status may be a range of an index that is read by itself, so none may occur twice.
     chatbotIds: chatbotIds && [...new Set(chatbotIds.flatMap((id) => parseId('chatbot', id) ?? []))],
+    statuses: statuses && [...new Set(statuses)],
     lastMessageAt: since == null && until == null ? null : omitNull({ since, until }),
   });
 }

@@ -212,6 +212,7 @@ function hasVariables({ arguments: args = [] }: FieldNode): boolean {
   return isFound;
 }
 
+/** The object, interface or union type with a name; undefined if there is none. */
 export function findCompositeType(schema: GraphQLSchema, name: string | undefined): GraphQLCompositeType | undefined {
   const type = name === undefined ? undefined : schema.getType(name);
   return isCompositeType(type) ? type : undefined;
@@ -224,6 +225,7 @@ export function fragmentOf(document: DocumentNode, name: string): FragmentDefini
   ) as FragmentDefinitionNode | undefined;
 }
 
+/** The field with a name of a type, `__schema` and `__type` included; undefined if the type has none. */
 export function fieldOf(type: GraphQLCompositeType, name: string): GraphQLField<unknown, unknown> | undefined {
   if (name === SchemaMetaFieldDef.name) return SchemaMetaFieldDef;
   if (name === TypeMetaFieldDef.name) return TypeMetaFieldDef;

@@ -73,6 +73,9 @@ it('finds conversations by lead and by the rating of a message that they show, a
     [{ hasLead: true, chatbotIds: [two] }, ['c']],
     [{ hasLead: true, chatbotIds: [one, two], statuses: ['OPEN'], answeredBy: 'ASSISTANT' }, ['a', 'c']],
     [{ rating: 'UP', statuses: ['CLOSED'] }, []],
+    // A value that is given twice finds no conversation twice.
+    [{ statuses: ['OPEN', 'OPEN'] }, ['a', 'b', 'c', 'd']],
+    [{ statuses: ['OPEN', 'OPEN'], chatbotIds: [one, one] }, ['a', 'b']],
     [{ rating: 'UP', sessionId: 'b', channels: ['GRAPHQL'] }, ['b']],
     [{ rating: 'UP', hasLead: true, isUnassigned: true, priority: 'NORMAL' }, ['a']],
   ];
