@@ -54,15 +54,15 @@ export async function rateMessage(
     const { id: messageId, status } = message;
     const at = toTimestamp(deps.clock.now());
     const ratingComment = rating === null ? null : comment === undefined ? message.ratingComment : comment;
-    await updateMessage(trx, message, { rating, ratingComment }, at);
+    const isSame = message.rating === rating && message.ratingComment === ratingComment;
+    if (!isSame) await updateMessage(trx, message, { rating, ratingComment }, at);
     if (rating !== null) {
       await enqueueEvents(trx, { accountId, chatbotId, at }, [messageRated(conversation, messageId, rating)]);
     }
     const updated = { type: 'MessageUpdated', conversationId, messageId, status, at } as const;
-    const isSame = message.rating === rating && message.ratingComment === ratingComment;
     const events = isSame ? [] : [await appendEvent(trx, accountId, updated)];
     await countRating(trx, message, chatbotId, rating);
-    return { rated: { ...message, rating, ratingComment, updatedAt: at }, events };
+    return { rated: isSame ? message : { ...message, rating, ratingComment, updatedAt: at }, events };
   });
   publishEvents(deps.bus, events);
   return rated;

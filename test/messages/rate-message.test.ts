@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { readGaplessLog, startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
@@ -42,6 +43,18 @@ describe('rateMessage', () => {
       ['UP', 'DOWN', 'UP'].map(() => ['MessageUpdated', replyId]),
     );
     reader.unsubscribe();
+  });
+
+  it('is no change of the message if it repeats the rating', async () => {
+    const clock = createManualClock();
+    const { gateway, replyId: id } = await startGatewayWithCompletedReply({ overrides: { clock } });
+    const rateAgain = async () => {
+      clock.advance(1_000);
+      const input = { id, rating: 'UP' };
+      type Rated = { reply: { updatedAt: string } };
+      return (await mutate<Rated>(gateway, 'rateMessage', input, { selection: 'reply { updatedAt }' })).reply.updatedAt;
+    };
+    expect(await rateAgain()).toBe(await rateAgain());
   });
 
   it('stores a comment with a rating, and takes both back', async () => {
