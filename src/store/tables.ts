@@ -15,7 +15,7 @@ import type {
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
-import type { ConversationRow } from './inbox/conversation-row.ts';
+import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -282,6 +282,7 @@ export interface Tables {
   sources: SourceRow;
   passages: PassageRow;
   conversations: ConversationRow;
+  inbox_counts: InboxCountRow;
   messages: MessageRow;
   leads: LeadRow;
   conversation_events: ConversationEventRow;

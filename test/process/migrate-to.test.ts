@@ -105,6 +105,11 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect((await readFile(filled.path)).equals(before)).toBe(true);
     const counted = await countRows(target);
     expect(Object.fromEntries(counted.map(({ name, count }) => [name, Number(count)]))).toEqual({ ...rows, nodes: 0 });
+    const file = await openDatabase({ url: `sqlite:${filled.path}`, role: 'tool' });
+    const inbox = await file.read.selectFrom('inbox_counts').selectAll().orderBy('chatbot_id').execute();
+    await file.close();
+    expect(inbox).not.toEqual([]);
+    expect(await executeSql(target, 'select * from inbox_counts order by chatbot_id')).toEqual(inbox);
 
     const gateway = await startGateway({ env: { SECRET_KEY }, database: { url: target, drop: async () => {} } });
     onTestFinished(() => gateway.close());

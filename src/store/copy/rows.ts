@@ -23,8 +23,10 @@ export interface TableChecksum {
   readonly checksum: string;
 }
 
-/** A copy omits the gateways of the source and the secrets that they share. */
-type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets'>;
+/**
+ * A copy omits the gateways of the source and the secrets that they share. The target's own triggers fill inbox_counts.
+ */
+type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets' | 'inbox_counts'>;
 
 /** The tables with their primary keys. A table comes after those that its foreign keys refer to. */
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {

@@ -39,3 +39,12 @@ export interface ConversationRow {
   /** The number of the conversation's last event; only events change it. */
   last_event: Generated<number>;
 }
+
+/** A row of inbox_counts: the conversations of a chatbot that need people. The triggers of migration 0024 change it. */
+export interface InboxCountRow {
+  chatbot_id: string;
+  open: number;
+  escalated: number;
+  unassigned: number;
+  unread: number;
+}

@@ -12,9 +12,9 @@ export interface InboxCounts {
 }
 
 /**
- * Counts the conversations of an account, or of some of its chatbots. Each number is a count within an index that
- * contains all its columns: `conversations_of_chatbot_by_status`, `conversations_assigned`, `conversations_silent` and
- * `conversations_unread`. A closed conversation is never silent.
+ * Returns the numbers of an account, or of some of its chatbots. Only those that a person answers are counted, because
+ * that ends with time: within `conversations_silent`, which contains the conversations of the last day. A closed
+ * conversation is never silent.
  * @param chatbotIds absent: all chatbots of the account.
  */
 export async function countInbox(
@@ -24,24 +24,19 @@ export async function countInbox(
 ): Promise<InboxCounts> {
   if (chatbotIds?.length === 0) return { open: 0, escalated: 0, withAgent: 0, unassigned: 0, unread: 0 };
   const chosen = chatbotIds ? sql`and id in (${sql.join(chatbotIds)})` : sql``;
-  const inChatbots = sql`chatbot_id in (
-    select id from chatbots where account_id = ${accountId} and deleted_at is null ${chosen})`;
-  const ofAccount = sql`account_id = ${accountId} and ${inChatbots}`;
-  const { rows } = await sql<Record<'open' | 'escalated' | 'assigned' | 'with_agent' | 'unread', number | string>>`
-    select
-      (select count(*) from conversations where ${inChatbots} and status = 'OPEN') as open,
-      (select count(*) from conversations where ${inChatbots} and status = 'ESCALATED') as escalated,
-      (select count(*) from conversations where ${ofAccount} and assignee is not null and status <> 'CLOSED')
-        as assigned,
-      (select count(*) from conversations where ${ofAccount} and silent_until > ${now}) as with_agent,
-      (select count(*) from conversations where ${ofAccount} and unread_since is not null and status <> 'CLOSED') as unread
-  `.execute(db);
-  const { open = 0, escalated = 0, assigned = 0, with_agent = 0, unread = 0 } = rows[0] ?? {};
+  const chatbots = sql`chatbots where account_id = ${accountId} and deleted_at is null ${chosen}`;
+  const { rows } = await sql<Record<keyof InboxCounts, number | string | null>>`
+    select sum(open) as open, sum(escalated) as escalated, sum(unassigned) as unassigned, sum(unread) as unread,
+      (select count(*) from conversations where account_id = ${accountId} and silent_until > ${now}
+        and chatbot_id in (select id from ${chatbots})) as "withAgent"
+    from inbox_counts where chatbot_id in (select id from ${chatbots})`.execute(db);
+  const [row] = rows;
+  const numberOf = (name: keyof InboxCounts) => Number(row?.[name] ?? 0);
   return {
-    open: Number(open),
-    escalated: Number(escalated),
-    withAgent: Number(with_agent),
-    unassigned: Number(open) + Number(escalated) - Number(assigned),
-    unread: Number(unread),
+    open: numberOf('open'),
+    escalated: numberOf('escalated'),
+    withAgent: numberOf('withAgent'),
+    unassigned: numberOf('unassigned'),
+    unread: numberOf('unread'),
   };
 }
