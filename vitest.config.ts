@@ -26,6 +26,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/http/{graphiql-tabs,query-queue}.test.ts',
   'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
   'test/schema/{consistency,descriptions,field-scopes}.test.ts',
+  'test/schema/root-fields/table.test.ts',
   'test/sources/chunk.test.ts',
   'test/store/engines/{concurrency-limiter,error-codes}.test.ts',
   'test/streams/shared-reads.test.ts',

@@ -11,7 +11,7 @@ import { latestCursor } from '../helpers/cursors.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { mutate, mutation, removeDuplicates, runForForeignAndUnknownIds } from '../schema/support.ts';
+import { mutate } from '../schema/support.ts';
 
 interface BranchResult {
   readonly __typename: string;
@@ -305,22 +305,6 @@ describe('branches', () => {
     expect(await regenerate(gateway, { id: first.replyId })).toMatchObject(rejection);
     expect(await edit(gateway, { id: first.messageId, content: 'No' })).toMatchObject(rejection);
     expect(await readShownTexts(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
-  });
-
-  it.each([
-    ['regenerateMessage', (messageId: string) => ({ input: { id: messageId } })],
-    ['editMessage', (messageId: string) => ({ input: { id: messageId, content: 'No' } })],
-    ['selectBranch', (messageId: string) => ({ input: { id: messageId } })],
-  ])("%s returns NotFoundError for another account's id and for an unknown id", async (name, variables) => {
-    const { gateway, first } = await startExchange();
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: mutation(name),
-      id: first.replyId,
-      kind: 'message',
-      variables,
-    });
-    expect(removeDuplicates(answers.map(({ data }) => data))).toHaveLength(1);
-    expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });
   });
 
   it('are deleted with their chatbot, however long they are', async () => {

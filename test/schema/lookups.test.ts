@@ -3,7 +3,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGatewayWithCompletedReply } from '../helpers/conversations.ts';
 import { errorCodesOf } from '../helpers/sockets.ts';
-import { createKeyWith, mutate, openGateway, removeDuplicates, runForForeignAndUnknownIds } from './support.ts';
+import { createKeyWith, mutate, openGateway } from './support.ts';
 
 describe('Query', () => {
   it('finds a message, a source and a lead by id, with what leads to and from them', async () => {
@@ -33,15 +33,6 @@ describe('Query', () => {
         conversation: { leads: { totalCount: 2, nodes: [{ id: second.id }] } },
       },
     });
-    for (const [kind, id] of [
-      ['message', replyId] as const,
-      ['source', source.id] as const,
-      ['lead', first.id] as const,
-    ]) {
-      const query = `query ($id: ID!) { found: ${kind}(id: $id) { id } }`;
-      const answers = await runForForeignAndUnknownIds(gateway, { query, id, kind });
-      expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { found: null } }]);
-    }
   });
 
   it('finds a conversation by its session, and refuses neither or both of id and session', async () => {

@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SCOPES } from '../../../src/domain/entities.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
-import { errorCodesOf } from '../../helpers/sockets.ts';
-import {
-  createKeyWith,
-  mutate,
-  mutation,
-  openGateway,
-  removeDuplicates,
-  runForForeignAndUnknownIds,
-  textOfLength,
-} from '../support.ts';
+import { createKeyWith, mutate, openGateway, textOfLength } from '../support.ts';
 
 const FIELDS = 'key apiKey { id name prefix scopes isActive lastUsedAt revokedAt }';
 
@@ -117,23 +108,5 @@ describe('revokeApiKey', () => {
       apiKey: { id: apiKey.id, isActive: false, revokedAt: expect.stringMatching(/^2\d{3}-.*Z$/) },
     });
     expect(await mutate(gateway, 'revokeApiKey', { id: apiKey.id }, options)).toEqual(first);
-  });
-
-  it('does not find a key of another account, and does not change it', async () => {
-    const gateway = await openGateway();
-    const { apiKey, key } = await create(gateway, { name: 'A' });
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: mutation('revokeApiKey'),
-      id: apiKey.id,
-      kind: 'apiKey',
-      variables: (id) => ({ input: { id } }),
-    });
-    expect(removeDuplicates(answers)).toEqual([
-      {
-        status: 200,
-        data: { revokeApiKey: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'API key not found.' } },
-      },
-    ]);
-    expect(errorCodesOf(await gateway.graphql('{viewer{kind}}', {}, key))).toEqual([]);
   });
 });

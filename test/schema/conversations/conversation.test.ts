@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { mutate, openGateway, removeDuplicates, runForForeignAndUnknownIds } from '../support.ts';
+import { mutate, openGateway } from '../support.ts';
 
 const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
   id sessionId channel status metadata createdAt updatedAt chatbot { id } lastMessage { id } lastVisitorMessage { id }
@@ -58,17 +58,6 @@ describe('conversation', () => {
     });
     engine.push(finish);
     await reader.ended;
-  });
-
-  it('is null for other accounts, as for an unknown id', async () => {
-    const gateway = await openGateway();
-    const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: CONVERSATION,
-      id: conversationId,
-      kind: 'conversation',
-    });
-    expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { conversation: null } }]);
   });
 
   it('has the channel of its first message', async () => {

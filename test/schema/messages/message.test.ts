@@ -6,14 +6,7 @@ import type { TestGateway } from '../../helpers/gateway.ts';
 import { createScriptedEngine, finish } from '../../helpers/models/engines.ts';
 import { errorCodesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import {
-  mutate,
-  mutation,
-  openGateway,
-  removeDuplicates,
-  runForForeignAndUnknownIds,
-  textOfLength,
-} from '../support.ts';
+import { mutate, mutation, openGateway, removeDuplicates, textOfLength } from '../support.ts';
 
 const FIELDS = `notice conversation { id sessionId status channel metadata chatbot { id } }
   sent: userMessage { id role status content metadata parent { id } rating error { code } completedAt }
@@ -224,25 +217,5 @@ describe('sendMessage', () => {
     expect(await sendMessage(gateway, { chatbotId, content: 'Hello' })).toMatchObject({
       __typename: 'SendMessagePayload',
     });
-  });
-
-  it.each([
-    { kind: 'chatbot', field: 'chatbotId', reason: 'Chatbot not found.' },
-    { kind: 'conversation', field: 'conversationId', reason: 'Conversation not found.' },
-  ] as const)('does not find a $kind of another account, and stores nothing', async ({ kind, field, reason }) => {
-    const gateway = await openGateway();
-    const chatbotId = await createChatbot(gateway);
-    const { conversationId } = await send(gateway, { chatbotId, content: 'Hello' });
-    const before = await countRows(gateway);
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: mutation('sendMessage'),
-      id: kind === 'chatbot' ? chatbotId : conversationId,
-      kind,
-      variables: (id) => ({ input: { [field]: id, content: 'Hello' } }),
-    });
-    expect(removeDuplicates(answers)).toEqual([
-      { status: 200, data: { sendMessage: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason } } },
-    ]);
-    expect((await countRows(gateway)).slice(0, 2)).toEqual(before.slice(0, 2));
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { errorCodesOf } from '../../helpers/sockets.ts';
-import { openGateway, removeDuplicates, runForForeignAndUnknownIds, textOfLength } from '../support.ts';
+import { openGateway, textOfLength } from '../support.ts';
 
 const SEARCH = `query ($id: ID!, $query: String!, $first: Int) {
   search(chatbotId: $id, query: $query, first: $first) { query hits { score passage { text headingPath source { title chatbot { id } } } } }
@@ -76,28 +76,4 @@ describe('search', () => {
       expect(data.search.hits.length).toBeLessThanOrEqual(1);
     },
   );
-
-  it('is NOT_FOUND for other accounts, as for an unknown id', async () => {
-    const gateway = await openGateway();
-    const id = await createChatbot(gateway, { sources: [TOWER] });
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { hits { score } } }',
-      id,
-      kind: 'chatbot',
-    });
-    expect(removeDuplicates(answers)).toEqual([
-      {
-        status: 200,
-        data: null,
-        errors: [
-          {
-            message: 'Chatbot not found.',
-            locations: [{ line: 1, column: 20 }],
-            path: ['search'],
-            extensions: { code: 'NOT_FOUND' },
-          },
-        ],
-      },
-    ]);
-  });
 });

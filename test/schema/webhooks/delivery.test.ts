@@ -12,19 +12,11 @@ import {
   storeDelivery,
   subscribe,
 } from '../../helpers/webhooks/webhooks.ts';
-import {
-  createKeyWith,
-  mutate,
-  mutation,
-  openGateway as open,
-  removeDuplicates,
-  runForForeignAndUnknownIds,
-} from '../support.ts';
+import { createKeyWith, mutate, openGateway as open } from '../support.ts';
 
 const openGateway = () => open({ env: { SECRET_KEY } });
 const EVENTS = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 const SWITCHED_OFF = 'The subscription is switched off: nothing is sent to it.';
-const notFound = (noun: string) => ({ __typename: 'NotFoundError', code: 'NOT_FOUND', reason: `${noun} not found.` });
 
 interface DeliveryPayload {
   readonly webhookDelivery: { id: string; eventId: string; status: string };
@@ -203,40 +195,6 @@ describe('the delivery log', () => {
       const { data } = await gateway.graphql('query ($id: ID!) { node(id: $id) { id } }', { id: nodeId }, key);
       expect(data).toEqual({ node: null });
     }
-  });
-});
-
-describe('other accounts', () => {
-  it.each([
-    ['sendTestWebhook', (id: string) => ({ id, event: 'LEAD_CAPTURED' })],
-    ['replayWebhooks', (id: string) => ({ id, since: new Date().toISOString() })],
-  ])('do not find the subscription with %s', async (name, inputOf) => {
-    const gateway = await openGateway();
-    const { id } = await subscribe(gateway);
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: mutation(name),
-      id,
-      kind: 'webhookSubscription',
-      variables: (requestedId) => ({ input: inputOf(requestedId) }),
-    });
-    expect(removeDuplicates(answers)).toEqual([{ status: 200, data: { [name]: notFound('Webhook subscription') } }]);
-    expect(await listStoredDeliveries(gateway, id)).toEqual([]);
-  });
-
-  it('do not find the delivery with redeliverWebhook', async () => {
-    const gateway = await openGateway();
-    const { id } = await subscribe(gateway);
-    const delivery = await storeDelivery(gateway, id);
-    const answers = await runForForeignAndUnknownIds(gateway, {
-      query: mutation('redeliverWebhook'),
-      id: delivery.id,
-      kind: 'webhookDelivery',
-      variables: (deliveryId) => ({ input: { id: deliveryId } }),
-    });
-    expect(removeDuplicates(answers)).toEqual([
-      { status: 200, data: { redeliverWebhook: notFound('Webhook delivery') } },
-    ]);
-    expect(await listStoredDeliveries(gateway, id)).toMatchObject([{ next_attempt_at: null }]);
   });
 });
 
