@@ -59,8 +59,7 @@ export interface Worlds {
 export async function openWorlds(): Promise<Worlds> {
   const end = Promise.withResolvers<void>();
   const engine: AnswerEngine = {
-    async *answer({ content }, signal) {
-      signal.addEventListener('abort', () => end.resolve(), { once: true });
+    async *answer({ content }) {
       if (content === UNANSWERED) await end.promise;
       yield delta('Yes.');
       yield finish;
