@@ -11,8 +11,9 @@ const at = '2026-01-01T00:00:00.000000+00:00' as Timestamp;
 describeDatabases('a database without the numbers of the inbox', (engine) => {
   it('counts the stored conversations of each chatbot once, and then what changes', async () => {
     const { db, url } = await openAtMigration(engine, '0021-lookups');
-    const { accountId, chatbotIds } = await insertChatbots(db, 3);
-    const [one, two] = chatbotIds as [string, string, string];
+    const [one, two] = [createId('chatbot'), createId('chatbot')];
+    const chatbotIds = [one, two, createId('chatbot')];
+    const { accountId } = await insertChatbots(db, chatbotIds);
     const kinds = [
       { chatbot_id: one, status: 'OPEN', assignee: null, unread_since: at },
       { chatbot_id: one, status: 'ESCALATED', assignee: null, unread_since: null },

@@ -23,11 +23,10 @@ export async function openAtMigration(engine: TestEngine, name: string) {
 }
 
 /** Inserts an account with chatbots, with the columns that all versions since migration 0013 have. */
-export async function insertChatbots(db: Kysely<Tables>, count: number) {
+export async function insertChatbots(db: Kysely<Tables>, chatbotIds: readonly string[]) {
   const accountId = createId('account');
-  const chatbotIds = Array.from({ length: count }, () => createId('chatbot'));
   const at = '2026-01-01T00:00:00.000000+00:00';
-  const account = { id: accountId, name: 'A', created_at: at };
+  const account = { id: accountId, name: accountId, created_at: at };
   await db
     .insertInto('accounts')
     .values(account as never)
@@ -40,5 +39,5 @@ export async function insertChatbots(db: Kysely<Tables>, count: number) {
       .values({ id, name: 'B', slug: id, ...texts, ...owner } as never)
       .execute();
   }
-  return { accountId, chatbotIds };
+  return { accountId };
 }
