@@ -57,7 +57,8 @@ export function followConversation(
         pong: () => clearTimeout(pongTimeout),
       },
     });
-    closeConnection = () => void client.dispose();
+    // It rejects if the connection has failed, which the iteration reports.
+    closeConnection = () => void Promise.resolve(client.dispose()).catch(() => {});
     try {
       const variables: FollowSubscriptionVariables = { conversationId, after: afterCursor };
       const query = FollowDocument.toString();
@@ -71,8 +72,10 @@ export function followConversation(
         } else listener.onEvent(event);
       }
     } catch (reason) {
+      // After the unsubscription, an error concerns nobody: the session may have another token by then.
+      if (isStopped) return;
       if (!Array.isArray(reason)) {
-        isStopped ||= (reason as { code?: number }).code === UNAUTHORIZED_CLOSE_CODE;
+        isStopped = (reason as { code?: number }).code === UNAUTHORIZED_CLOSE_CODE;
         if (isStopped) session.expire();
         return;
       }
@@ -84,7 +87,7 @@ export function followConversation(
       }
     } finally {
       clearTimeout(pongTimeout);
-      void client.dispose();
+      closeConnection();
     }
   }
 
