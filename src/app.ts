@@ -57,6 +57,8 @@ export interface Gateway {
 
 /** How long replies and other background work have to finish at a stop; shorter than `HARD_STOP_MS` in `main.ts`. */
 const DRAIN_MS = 15_000;
+/** How long the tasks have that started after that. */
+const LAST_DRAIN_MS = 500;
 
 /** Creates the components that the settings select; tests override some of them. */
 async function createDeps(
@@ -172,7 +174,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
         stopRetention();
         stopRemoving();
         stopEndingWaits();
-        await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopCheckpoints);
+        await closeGateway(deps, coordination, server, { stopCheckpoints, stopWatching, stopDelivering });
       },
     };
   } catch (error) {
@@ -182,17 +184,27 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
   }
 }
 
+/** The functions that stop what runs at intervals until the gateway closes. */
+interface RunningLoops {
+  readonly stopCheckpoints: () => void;
+  readonly stopWatching: () => Promise<void>;
+  readonly stopDelivering: () => Promise<void>;
+}
+
 async function closeGateway(
   deps: Deps,
   coordination: Coordination,
   server: ReturnType<typeof createHttpServer>,
-  { stopWatching, stopDelivering }: { stopWatching?: () => Promise<void>; stopDelivering?: () => Promise<void> } = {},
+  { stopCheckpoints, stopWatching, stopDelivering }: Partial<RunningLoops> = {},
 ): Promise<void> {
   await Promise.all([server.stopAccepting(), deps.background.drain(DRAIN_MS), stopDelivering?.()]);
+  stopCheckpoints?.();
   await stopWatching?.();
   await server.close();
   deps.typing.close();
   await coordination.close();
+  // Requests and announcements may have started tasks since.
+  await deps.background.drain(LAST_DRAIN_MS);
   await deps.keyring.close();
   await deps.providerAccess.close();
   await deps.db.close();

@@ -28,6 +28,7 @@ export interface Database {
    * although nothing has changed.
    */
   onForeignWrite(listener: () => void): void;
+  /** Closes the database. Work that is still running gets ShuttingDownError from its next query. */
   close(): Promise<void>;
 }
 

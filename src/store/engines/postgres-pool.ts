@@ -9,7 +9,7 @@ import {
   type QueryResult,
 } from 'kysely';
 import { DatabaseError, Pool, type PoolClient, type PoolConfig, types } from 'pg';
-import { StorageUnavailableError } from '../../domain/errors.ts';
+import { ShuttingDownError, StorageUnavailableError } from '../../domain/errors.ts';
 import { checkReadBudget, countReads, findLongColumns } from '../counted-reads.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { postgresRuleOf, READ_ONLY, STALE_PLAN, toStorageError } from './error-codes.ts';
@@ -46,7 +46,8 @@ const NUMERIC_TYPES: ReadonlySet<number> = new Set([types.builtins.INT8, types.b
 
 /**
  * Creates a handle on a Postgres. Its queries run on a pool of connections, which open on demand. A query throws
- * StorageUnavailableError when the server is unreachable or temporarily cannot run it.
+ * StorageUnavailableError when the server is unreachable or temporarily cannot run it. `destroy` closes the connections; a
+ * query after that throws ShuttingDownError.
  */
 export function createPostgresHandle(url: string, settings: PoolConfig): Queryable {
   const pool = new Pool({ ...SETTINGS, connectionString: url, ...settings });
@@ -54,7 +55,7 @@ export function createPostgresHandle(url: string, settings: PoolConfig): Queryab
   pool.on('error', () => {});
   // If a connection breaks between two queries of a transaction, the next query throws.
   pool.on('connect', (client) => client.on('error', () => {}));
-  return new Kysely<Tables>({
+  const db = new Kysely<Tables>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
       createDriver: () => new PoolDriver(pool),
@@ -62,6 +63,8 @@ export function createPostgresHandle(url: string, settings: PoolConfig): Queryab
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   });
+  // Kysely's own `destroy` lets later queries fail with an error that looks like a bug.
+  return Object.assign(db, { destroy: () => pool.end() });
 }
 
 /** Whether the transaction collided with another: a second run may succeed, or fail with a more precise error. */
@@ -80,6 +83,7 @@ class PoolDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<PoolConnection> {
+    if (this.#pool.ending) throw new ShuttingDownError();
     try {
       return new PoolConnection(await this.#pool.connect());
     } catch (error) {
@@ -109,9 +113,7 @@ class PoolDriver implements Driver {
     connection.release();
   }
 
-  async destroy(): Promise<void> {
-    await this.#pool.end();
-  }
+  async destroy(): Promise<void> {}
 }
 
 class PoolConnection implements DatabaseConnection {

@@ -10,6 +10,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { ShuttingDownError } from '../../domain/errors.ts';
 import { checkReadBudget, countReads, findLongColumns } from '../counted-reads.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { sqliteRuleOf, toStorageError } from './error-codes.ts';
@@ -59,9 +60,12 @@ export async function retryWhileLocked<T>(run: () => T, deadline: number): Promi
   }
 }
 
-/** Creates a Kysely instance on a handle. Each distinct statement is prepared once per handle. */
+/**
+ * Creates a Kysely instance on a handle. Each distinct statement is prepared once per handle. `destroy` closes the
+ * handle; a query after that throws ShuttingDownError.
+ */
 export function createKysely(handle: Handle, getDeadline: GetDeadline): Queryable {
-  return new Kysely<Tables>({
+  const db = new Kysely<Tables>({
     dialect: {
       createAdapter: () => (handle.readonly ? new ReaderAdapter() : new WriterAdapter()),
       createDriver: () => new FileDriver(handle, getDeadline),
@@ -69,6 +73,8 @@ export function createKysely(handle: Handle, getDeadline: GetDeadline): Queryabl
       createQueryCompiler: () => new FileQueryCompiler(),
     },
   });
+  // Kysely's own `destroy` lets later queries fail with an error that looks like a bug.
+  return Object.assign(db, { destroy: async () => void handle.close() });
 }
 
 class FileDriver implements Driver {
@@ -102,9 +108,7 @@ class FileDriver implements Driver {
 
   async releaseConnection(): Promise<void> {}
 
-  async destroy(): Promise<void> {
-    this.#handle.close();
-  }
+  async destroy(): Promise<void> {}
 }
 
 /** A prepared statement. `longColumns` are the columns whose characters are counted; undefined before the first row. */
@@ -129,6 +133,7 @@ class FileConnection implements DatabaseConnection {
 
   run<R>(sql: string, parameters: readonly unknown[] = []): Promise<QueryResult<R>> {
     return retryWhileLocked(() => {
+      if (!this.#handle.open) throw new ShuttingDownError();
       const prepared = this.#prepare(sql);
       const { statement } = prepared;
       if (!statement.reader) return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) };

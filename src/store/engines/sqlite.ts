@@ -60,7 +60,7 @@ export async function openSqlite(
         try {
           return await writer.transaction().execute(work);
         } finally {
-          if (hasAsyncCommit) handle.pragma('synchronous = FULL');
+          if (hasAsyncCommit && handle.open) handle.pragma('synchronous = FULL');
         }
       });
     };
