@@ -27,7 +27,7 @@ import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
-import { requireSessionFields } from './session-fields.ts';
+import { requireSessionFields, requireSessionObjects } from './session-fields.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
@@ -134,10 +134,11 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     measureOperation(schema, document, operation, variables);
     // Without a viewer only introspection runs.
     if (viewer === undefined) return;
-    requireScopes({ schema, document, operation, variables }, viewer.scopes);
-    if (viewer.session) {
-      await requireSessionFields(deps, { ...viewer, session: viewer.session }, args, operation, variables);
-    }
+    const target = { schema, document, operation, variables };
+    const { session } = viewer;
+    if (session) requireSessionFields(target);
+    requireScopes(target, viewer.scopes);
+    if (session) await requireSessionObjects(deps, { ...viewer, session }, target);
     if (operation.operation === 'mutation') await countMutationFields(deps, args, operation, viewer);
   }
 

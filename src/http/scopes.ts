@@ -1,27 +1,16 @@
 import {
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLField,
-  type GraphQLNamedType,
-  type GraphQLObjectType,
-  type GraphQLSchema,
   getArgumentValues,
-  getNamedType,
-  isAbstractType,
-  isObjectType,
-  Kind,
   type OperationDefinitionNode,
-  type SelectionNode,
-  type SelectionSetNode,
   visit,
 } from 'graphql';
 import { argumentScopesOf, scopesOf } from '../../schema/scopes.ts';
 import { SCOPES, type Scope } from '../domain/entities.ts';
 import { ForbiddenError } from '../domain/errors.ts';
 import { parseWebhookDocument } from './parse-document.ts';
-
-type Variables = Readonly<Record<string, unknown>>;
+import { type CheckedOperation, type Variables, visitSelectedFields } from './selected-fields.ts';
 
 /** Scopes of which a credential needs one. */
 type Alternatives = readonly Scope[];
@@ -34,15 +23,6 @@ interface ScopedSelection {
   readonly path: readonly string[];
   /** The scopes that the field needs with these variables: one of each list. */
   readonly listNeeds: (variables: Variables) => readonly Alternatives[];
-}
-
-/** An operation of a valid document. */
-interface CheckedOperation {
-  readonly schema: GraphQLSchema;
-  readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
-  /** The coerced values of its variables. */
-  readonly variables?: Variables;
 }
 
 /**
@@ -104,7 +84,7 @@ function findSelections(target: CheckedOperation): readonly ScopedSelection[] {
   const values = cached.conditions.map((name) => variables[name]).join();
   const known = cached.byValues.get(values);
   if (known !== undefined) return known;
-  const selections = new SelectionCollector(target).collect();
+  const selections = collectScopedSelections(target);
   if (cached.byValues.size < MAX_CACHED_COMBINATIONS) cached.byValues.set(values, selections);
   return selections;
 }
@@ -120,97 +100,20 @@ function listConditions(document: DocumentNode): string[] {
   return [...names];
 }
 
-class SelectionCollector {
-  readonly #target: CheckedOperation;
-  readonly #variables: Variables;
-  readonly #fragments = new Map<string, FragmentDefinitionNode>();
-  /**
-   * The types of objects for which each fragment has been read. Reading a fragment again for the same type would add
-   * nothing, and nested fragments would take exponential time.
-   */
-  readonly #visited = new Map<string, Set<GraphQLObjectType>>();
-  /** The first field that needs each set of scopes, by that set; and each field whose arguments need scopes. */
-  readonly #selections = new Map<string, ScopedSelection>();
-
-  constructor(target: CheckedOperation) {
-    this.#target = target;
-    this.#variables = target.variables ?? {};
-    for (const definition of target.document.definitions) {
-      if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#fragments.set(definition.name.value, definition);
+/** The first field that needs each set of scopes, and each field whose arguments need scopes. */
+function collectScopedSelections(target: CheckedOperation): readonly ScopedSelection[] {
+  const selections = new Map<string, ScopedSelection>();
+  visitSelectedFields(target, ({ node, path, definitions }) => {
+    for (const [type, definition] of definitions) {
+      const field = `${type.name}.${definition.name}`;
+      const scopes = scopesOf(definition);
+      const key = scopes.join();
+      if (scopes.length > 0 && !selections.has(key)) selections.set(key, { field, path, listNeeds: () => [scopes] });
+      const listNeeds = createArgumentNeeds(definition, node);
+      if (listNeeds) selections.set(`${field} ${path.join('.')}`, { field, path, listNeeds });
     }
-  }
-
-  collect(): readonly ScopedSelection[] {
-    const { schema, operation } = this.#target;
-    const root = schema.getRootType(operation.operation);
-    if (root != null) this.#visit(operation.selectionSet, [root], []);
-    return [...this.#selections.values()];
-  }
-
-  /** @param types the types of the objects to which the selections can apply. */
-  #visit({ selections }: SelectionSetNode, types: readonly GraphQLObjectType[], path: readonly string[]): void {
-    if (types.length === 0) return;
-    for (const selection of selections) {
-      if (this.#isSkipped(selection)) continue;
-      if (selection.kind === Kind.FIELD) this.#visitField(selection, types, path);
-      else if (selection.kind === Kind.INLINE_FRAGMENT) {
-        this.#visit(selection.selectionSet, this.#matching(types, selection.typeCondition?.name.value), path);
-      } else this.#visitFragment(selection.name.value, types, path);
-    }
-  }
-
-  #visitField(node: FieldNode, types: readonly GraphQLObjectType[], path: readonly string[]): void {
-    const fieldPath = [...path, (node.alias ?? node.name).value];
-    const innerTypes = new Set<GraphQLObjectType>();
-    for (const type of types) {
-      // Introspection has no fields here: `useCredentialCheck` guards it, and it needs no scope.
-      const field = type.getFields()[node.name.value];
-      if (field === undefined) continue;
-      this.#addField(`${type.name}.${field.name}`, field, node, fieldPath);
-      for (const inner of this.#objectTypesOf(getNamedType(field.type))) innerTypes.add(inner);
-    }
-    if (node.selectionSet !== undefined) this.#visit(node.selectionSet, [...innerTypes], fieldPath);
-  }
-
-  #addField(name: string, field: GraphQLField<unknown, unknown>, node: FieldNode, path: readonly string[]): void {
-    const scopes = scopesOf(field);
-    const key = scopes.join();
-    if (scopes.length > 0 && !this.#selections.has(key)) {
-      this.#selections.set(key, { field: name, path, listNeeds: () => [scopes] });
-    }
-    const listNeeds = createArgumentNeeds(field, node);
-    if (listNeeds) this.#selections.set(`${name} ${path.join('.')}`, { field: name, path, listNeeds });
-  }
-
-  #visitFragment(name: string, types: readonly GraphQLObjectType[], path: readonly string[]): void {
-    const fragment = this.#fragments.get(name);
-    if (fragment === undefined) return;
-    const visited = this.#visited.get(name) ?? new Set();
-    this.#visited.set(name, visited);
-    const added = this.#matching(types, fragment.typeCondition.name.value).filter((type) => !visited.has(type));
-    for (const type of added) visited.add(type);
-    this.#visit(fragment.selectionSet, added, path);
-  }
-
-  #isSkipped({ directives = [] }: SelectionNode): boolean {
-    return directives.some(({ name, arguments: [condition] = [] }) => {
-      const value = condition?.value;
-      const isMet =
-        value?.kind === Kind.VARIABLE ? this.#variables[value.name.value] : value?.kind === Kind.BOOLEAN && value.value;
-      return (name.value === 'skip' && isMet === true) || (name.value === 'include' && isMet === false);
-    });
-  }
-
-  #matching(types: readonly GraphQLObjectType[], condition: string | undefined): readonly GraphQLObjectType[] {
-    if (condition === undefined) return types;
-    const matching = this.#objectTypesOf(this.#target.schema.getType(condition));
-    return types.filter((type) => matching.includes(type));
-  }
-
-  #objectTypesOf(type: GraphQLNamedType | undefined): readonly GraphQLObjectType[] {
-    if (isAbstractType(type)) return this.#target.schema.getPossibleTypes(type);
-    return isObjectType(type) ? [type] : [];
-  }
+  });
+  return [...selections.values()];
 }
 
 /** The function that lists the scopes that the arguments of a selected field need; undefined if none ever does. */

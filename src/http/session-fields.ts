@@ -1,23 +1,10 @@
-import {
-  type ExecutionArgs,
-  type FieldNode,
-  type GraphQLNamedType,
-  type GraphQLObjectType,
-  getArgumentValues,
-  isInterfaceType,
-  isObjectType,
-  Kind,
-  type OperationDefinitionNode,
-  type SelectionSetNode,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from 'graphql';
+import { type FieldNode, type GraphQLNamedType, getArgumentValues, isInterfaceType, isObjectType } from 'graphql';
 import type { SessionScope } from '../access/sessions.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
 import { findMessage } from '../store/messages.ts';
+import { type CheckedOperation, type SelectedField, type Variables, visitSelectedFields } from './selected-fields.ts';
 
 /** The kinds of objects whose id an argument may contain. */
 type TargetKind = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
@@ -84,46 +71,36 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
 const ALLOWED_INTERFACES = new Set(['ConversationEvent', 'Error']);
 
 /**
- * Checks an operation of a session before it runs: it may select only the fields of the lists above, and only for the
- * session's own conversation. Nothing else keeps a session within its conversation: the resolvers do not check it.
- * @param args the arguments of a validated operation.
- * @param variables the coerced variables.
- * @throws ForbiddenError for a field that is not on the lists; NotFoundError for an object that does not belong to the
- * session, whether or not it exists.
+ * Checks that an operation of a session selects only the fields of the lists above. The fields that it leaves out with
+ * `@skip` or `@include` do not count, nor do other operations of the document.
+ * @throws ForbiddenError for the first field that is not on the lists; no scope is sufficient for it.
  */
-export async function requireSessionFields(
-  deps: Pick<Deps, 'db'>,
-  viewer: Pick<Viewer, 'accountId'> & { readonly session: SessionScope },
-  args: Pick<ExecutionArgs, 'schema' | 'document'>,
-  operation: OperationDefinitionNode,
-  variables: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  requireListedFields(args);
-  const root = args.schema.getRootType(operation.operation);
-  if (root == null) throw new NotFoundError('Operation');
-  for (const node of rootFieldNodesOf(args, operation.selectionSet)) {
-    await requireOwnTarget(deps, viewer, targetOf(root, node, variables));
-  }
+export function requireSessionFields(target: CheckedOperation): void {
+  visitSelectedFields(target, ({ node: { name }, path, parent }) => {
+    if (parent !== undefined && isListed(parent, name.value)) return;
+    throw new ForbiddenError(`${parent?.name}.${name.value}`, [], path);
+  });
 }
 
-function requireListedFields({ schema, document }: Pick<ExecutionArgs, 'schema' | 'document'>): void {
-  const types = new TypeInfo(schema);
-  visit(
-    document,
-    visitWithTypeInfo(types, {
-      Field({ name: { value: name } }) {
-        const type = types.getParentType();
-        if (name === '__typename' || (type && isListed(type, name))) return;
-        throw new ForbiddenError(`${type?.name}.${name}`);
-      },
-    }),
-  );
+/**
+ * Checks that an operation that `requireSessionFields` accepts is only about the session's own conversation. Nothing else
+ * keeps a session within its conversation: the resolvers do not check it.
+ * @throws NotFoundError for an object that does not belong to the session, whether or not it exists.
+ */
+export async function requireSessionObjects(
+  deps: Pick<Deps, 'db'>,
+  viewer: Pick<Viewer, 'accountId'> & { readonly session: SessionScope },
+  target: CheckedOperation,
+): Promise<void> {
+  const objects: ReturnType<typeof targetOf>[] = [];
+  visitSelectedFields(target, ({ node, path, definitions: [root] }) => {
+    if (path.length === 1 && root) objects.push(targetOf(root, node, target.variables ?? {}));
+  });
+  for (const object of objects) await requireOwnTarget(deps, viewer, object);
 }
 
 function isListed(type: GraphQLNamedType, field: string): boolean {
   const { name } = type;
-  // `useCredentialCheck` has checked introspection already.
-  if (name.startsWith('__') || field.startsWith('__')) return true;
   const rootFields = SESSION_ROOT_FIELDS[name];
   if (rootFields !== undefined) return Object.hasOwn(rootFields, field);
   if (SESSION_FIELDS[name]?.includes(field)) return true;
@@ -139,24 +116,10 @@ function isPayload(name: string): boolean {
   );
 }
 
-/** The root fields, including those of fragments and those that `@skip` or `@include` leaves out. */
-function rootFieldNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: SelectionSetNode): FieldNode[] {
-  return selection.selections.flatMap((node) => {
-    if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? [] : [node];
-    if (node.kind === Kind.INLINE_FRAGMENT) return rootFieldNodesOf({ document }, node.selectionSet);
-    const fragment = document.definitions.find(
-      (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === node.name.value,
-    );
-    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? rootFieldNodesOf({ document }, fragment.selectionSet) : [];
-  });
-}
-
 /** The kind and id of the object that an argument of a root field names; undefined for a field without an argument. */
-function targetOf(root: GraphQLObjectType, node: FieldNode, variables: Readonly<Record<string, unknown>>) {
-  const name = node.name.value;
-  const field = root.getFields()[name];
-  const targetArgument = SESSION_ROOT_FIELDS[root.name]?.[name];
-  if (field === undefined || targetArgument === undefined) return undefined;
+function targetOf([root, field]: SelectedField['definitions'][number], node: FieldNode, variables: Variables) {
+  const targetArgument = SESSION_ROOT_FIELDS[root.name]?.[field.name];
+  if (targetArgument === undefined) return undefined;
   const values = getArgumentValues(field, node, variables);
   const { [targetArgument.argument]: id } = (values.input ?? values) as Readonly<Record<string, unknown>>;
   return { kind: targetArgument.kind, id: typeof id === 'string' ? id.toLowerCase() : '' };

@@ -17,6 +17,7 @@ import { SESSION_FIELDS, SESSION_ROOT_FIELDS } from '../../src/http/session-fiel
 import { send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { errorCodesOf, openSocket } from '../helpers/sockets.ts';
+import { createTransports, TRANSPORTS } from '../helpers/transports.ts';
 
 interface SessionTicket {
   readonly token: string;
@@ -32,6 +33,7 @@ let ownerKey: string;
 let ticket: SessionTicket;
 /** The ids of another conversation with the same chatbot. */
 let foreign: Awaited<ReturnType<typeof send>>;
+let transports: ReturnType<typeof createTransports>;
 
 async function openSession(): Promise<SessionTicket> {
   const { secret } = gateway.deps.keyring.sessions;
@@ -57,8 +59,12 @@ beforeAll(async () => {
     ownerKey,
   );
   ticket = await openSession();
+  transports = createTransports(gateway);
 });
-afterAll(() => gateway.close());
+afterAll(() => {
+  transports.close();
+  return gateway.close();
+});
 
 /** Writes a literal for a type; ids refer to another conversation, and roles are that of the visitor. */
 function valueFor(type: GraphQLInputType, name: string): string {
@@ -128,19 +134,54 @@ describe('a session', () => {
     }
   });
 
-  it.each([
-    ['the account', '{ viewer { account { name } } }'],
-    ['a fragment', '{ ...F } fragment F on Query { viewer { account { id } } }'],
-    ['an alias', '{ id: viewer { account { id } } }'],
-    ['a skipped field', '{ viewer { account @skip(if: true) { id } } }'],
-    ['another operation of the document', 'query A { viewer { kind } } query B { chatbots { nodes { id } } }'],
-  ])('is rejected with FORBIDDEN for %s', async (_way, query) => {
-    const response = await gateway.fetch('/graphql', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` },
-      body: JSON.stringify({ query, ...(query.includes('query A') && { operationName: 'A' }) }),
-    });
-    expect(errorCodesOf(await response.json())).toEqual(['FORBIDDEN']);
+  it.each(TRANSPORTS)(
+    'is FORBIDDEN for a field that no scope makes available, with its path, over %s',
+    async (name) => {
+      const operations: [query: string, path: string[]][] = [
+        ['{ viewer { kind account { id } } }', ['viewer', 'account']],
+        ['{ ...F } fragment F on Query { viewer { kind a: account { id } } }', ['viewer', 'a']],
+        ['query ($yes: Boolean = true) { viewer { account @include(if: $yes) { id } } }', ['viewer', 'account']],
+        [`{ node(id: "${ticket.conversationId}") { ... on Node { id } ... on Lead { email } } }`, ['node', 'email']],
+        ['mutation { m: deleteChatbot(input: { id: "1" }) { __typename } }', ['m']],
+        ['subscription { accountEvents { cursor } }', ['accountEvents']],
+      ];
+      for (const [query, path] of operations) {
+        if (name === 'http' && query.startsWith('subscription')) continue;
+        const { data, errors } = await transports[name]({ query, key: ticket.token });
+        const extensions = { code: 'FORBIDDEN', requiredScopes: [], path };
+        expect([query, data, errors?.map((error) => error.extensions)]).toEqual([query, undefined, [extensions]]);
+      }
+    },
+  );
+
+  it.each(TRANSPORTS)('may contain what does not run, over %s', async (name) => {
+    const { conversationId } = ticket;
+    const operations = [
+      '{ viewer { kind account @skip(if: true) { id } } }',
+      'query ($no: Boolean = false) { viewer { kind ... @include(if: $no) { account { id } } } }',
+      'query ($no: Boolean = false) { viewer { kind } chatbots @include(if: $no) { nodes { id } } }',
+      `{ viewer { kind } conversation(id: "${foreign.conversationId}") @skip(if: true) { id } }`,
+      '{ viewer { kind } ... on Query @skip(if: true) { chatbots { nodes { id } } } }',
+    ];
+    for (const query of operations) {
+      const { data, errors } = await transports[name]({ query, key: ticket.token });
+      expect([query, data, errors]).toEqual([query, { viewer: { kind: 'SESSION' } }, undefined]);
+    }
+    const query = `{ node(id: "${conversationId}") { ... on Message { conversation { ... on Node { id } } } } }`;
+    expect((await transports[name]({ query, key: ticket.token })).errors).toBeUndefined();
+  });
+
+  it('is checked for the operation that runs, not for the others of its document', async () => {
+    const query = 'query A { viewer { kind } } query B { chatbots { nodes { id } } }';
+    const run = async (operationName: string) => {
+      const response = await gateway.fetch('/graphql', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` },
+        body: JSON.stringify({ query, operationName }),
+      });
+      return errorCodesOf(await response.json());
+    };
+    expect([await run('A'), await run('B')]).toEqual([[], ['FORBIDDEN']]);
   });
 
   it('gets the same response for ids of other conversations and for unknown ids', async () => {

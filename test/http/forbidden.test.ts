@@ -4,14 +4,19 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { openRawSocket } from '../helpers/raw-sockets.ts';
 import { errorCodesOf } from '../helpers/sockets.ts';
+import { createTransports, TRANSPORTS } from '../helpers/transports.ts';
 import { SECRET_KEY, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
-import { inputFor, mutation } from '../schema/support.ts';
+import { inputFor, mutate, mutation } from '../schema/support.ts';
 
 const SECRET = 'zanzibar';
 
 let gateway: TestGateway;
 let manageKey: string;
+let chatKey: string;
+let chatbotId: string;
 let conversationId: string;
+let noteId: string;
+let transports: ReturnType<typeof createTransports>;
 let eventId: string;
 let subscriptionId: string;
 
@@ -28,14 +33,24 @@ async function readTables(): Promise<unknown[]> {
 
 beforeAll(async () => {
   gateway = await startGateway({ env: { SECRET_KEY } });
-  const chatbotId = await createChatbot(gateway, { sources: [`The code word is ${SECRET}.`] });
+  transports = createTransports(gateway);
+  chatbotId = await createChatbot(gateway, { sources: [`The code word is ${SECRET}.`] });
   ({ conversationId } = await send(gateway, { chatbotId, content: `Is the code word ${SECRET}?` }));
   manageKey = await gateway.createKey(gateway.accountId, ['MANAGE']);
+  chatKey = await gateway.createKey(gateway.accountId, ['CHAT']);
+  const note = { conversationId, content: 'A note', isPrivate: true };
+  const sent = await mutate<{ agentMessage: { id: string } }>(gateway, 'sendAgentMessage', note, {
+    selection: 'agentMessage { id }',
+  });
+  noteId = sent.agentMessage.id;
   const event = { conversationId, chatbotId, data: JSON.stringify({ message: SECRET }) } as object;
   ({ id: eventId } = await storeEvent(gateway, { name: 'MESSAGE_RECEIVED', ...event }));
   subscriptionId = (await subscribe(gateway)).id;
 });
-afterAll(() => gateway.close());
+afterAll(() => {
+  transports.close();
+  return gateway.close();
+});
 
 /** Selections that read conversations or sources. */
 const READS = [
@@ -189,6 +204,22 @@ describe('FORBIDDEN', () => {
     expect(text).toMatch(/event: complete/);
   });
 
+  it.each(TRANSPORTS)('depends on what is selected, never on what is stored, over %s', async (name) => {
+    const ask = (query: string, variables: object) => transports[name]({ query, variables, key: chatKey });
+    const LEADS = `query ($id: ID!, $all: Boolean!) { node(id: $id) {
+      id ... on Conversation { l: leads @include(if: $all) { nodes { id } } } } }`;
+    // Neither a chatbot nor an unknown object has leads.
+    for (const id of [conversationId, chatbotId, 'nonsense']) {
+      const { data, errors } = await ask(LEADS, { id, all: true });
+      const extensions = { code: 'FORBIDDEN', requiredScopes: ['READ'], path: ['node', 'l'] };
+      expect([data, errors?.map((error) => error.extensions)]).toEqual([undefined, [extensions]]);
+      const node = id === 'nonsense' ? null : { id };
+      expect(await ask(LEADS, { id, all: false })).toMatchObject({ data: { node } });
+    }
+    const hidden = 'query ($id: ID!) { message(id: $id) { id } node(id: $id) { id } }';
+    expect(await ask(hidden, { id: noteId })).toMatchObject({ data: { message: null, node: null } });
+  });
+
   it.each<Scope[][]>([[['READ']], [['CHAT']], [['MANAGE']]])(
     'is never the response to introspection: %j',
     async (scopes) => {
@@ -206,7 +237,6 @@ describe('FORBIDDEN', () => {
   );
 
   it('comes after the check of variables, before any field of the mutation runs', async () => {
-    const chatKey = await gateway.createKey(gateway.accountId, ['CHAT']);
     const stored = await readTables();
     const query = `mutation ($content: String!, $isAgent: Boolean!) {
       sendMessage(input: { conversationId: "${conversationId}", content: $content }) { __typename }

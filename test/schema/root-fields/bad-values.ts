@@ -1,6 +1,6 @@
 import { type GraphQLInputType, getNamedType, getNullableType, isEnumType, isListType } from 'graphql';
 import { errorCodesOf } from '../../helpers/sockets.ts';
-import type { Answer } from './ask.ts';
+import type { Answer } from '../../helpers/transports.ts';
 import { type Args, type LeafArgument, listLeaves, type Row, rootFieldOf, withLeaf } from './row.ts';
 
 /** Texts that no argument may contain, although they have the right type. */

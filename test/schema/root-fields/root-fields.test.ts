@@ -2,15 +2,12 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SCOPES, type Scope } from '../../../src/domain/entities.ts';
 import { createId } from '../../../src/domain/ids.ts';
 import { errorCodesOf } from '../../helpers/sockets.ts';
+import { type Answer, type Ask, createTransports, TRANSPORTS } from '../../helpers/transports.ts';
 import { removeDuplicates } from '../support.ts';
-import { type Answer, type Ask, createTransports } from './ask.ts';
 import { listWrongAnswers } from './bad-values.ts';
 import { type Args, type IdArgument, operationOf, type Row, rootFieldOf, variablesOf, withLeaf } from './row.ts';
 import { ROWS } from './table.ts';
 import { openWorlds, type World, type Worlds } from './world.ts';
-
-const STREAMING = ['sse', 'webSocket'] as const;
-const TRANSPORTS = ['http', ...STREAMING] as const;
 
 let worlds: Worlds;
 let world: World;
@@ -85,7 +82,7 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_title, ro
     for (const scope of insufficient) {
       const key = await keyFor([scope]);
       const extensions = { code: 'FORBIDDEN', requiredScopes: smallestSufficient(row, scope), path: [field] };
-      for (const name of kind === 'subscription' ? STREAMING : TRANSPORTS) {
+      for (const name of TRANSPORTS.filter((each) => each !== 'http' || kind !== 'subscription')) {
         const { data, errors: refusals } = await run(row, args, { key, ask: transports[name] });
         expect([name, scope, data, refusals?.map((error) => error.extensions)]).toEqual([
           ...[name, scope, undefined],

@@ -1,11 +1,11 @@
-import type { TestGateway } from '../../helpers/gateway.ts';
-import { type OperationResult, openSocket, type TestSocket } from '../../helpers/sockets.ts';
+import type { TestGateway } from './gateway.ts';
+import { type OperationResult, openSocket, type TestSocket } from './sockets.ts';
 
 /** An operation of a test. */
 export interface Operation {
   readonly query: string;
   readonly variables?: object;
-  /** An API key; undefined: the request has no credential. */
+  /** An API key or session token; undefined: the request has no credential. */
   readonly key: string | undefined;
 }
 
@@ -17,10 +17,11 @@ export interface Answer extends OperationResult {
 /** A way to run an operation. */
 export type Ask = (operation: Operation) => Promise<Answer>;
 
+/** The names of the ways to run an operation; plain HTTP cannot run subscriptions. */
+export const TRANSPORTS = ['http', 'sse', 'webSocket'] as const;
+
 /** Creates the ways to run an operation: HTTP, server-sent events, and WebSocket with one connection per key. */
-export function createTransports(gateway: TestGateway): { readonly [Name in 'http' | 'sse' | 'webSocket']: Ask } & {
-  close(): void;
-} {
+export function createTransports(gateway: TestGateway): Record<(typeof TRANSPORTS)[number], Ask> & { close(): void } {
   const sockets = new Map<string | undefined, TestSocket>();
   const openFor = (key: string | undefined): TestSocket => {
     const socket = sockets.get(key) ?? openSocket(gateway, key === undefined ? {} : { 'x-api-key': key });
