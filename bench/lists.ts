@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { Client } from 'pg';
-import { CONVERSATION_ORDER_FIELDS, type ConversationOrder } from '../src/domain/conversation-list.ts';
+import { CONVERSATION_ORDERS, type ConversationOrder } from '../src/domain/conversation-list.ts';
 import { createId } from '../src/domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../src/domain/time.ts';
 import { insertAccount } from '../src/store/accounts.ts';
@@ -57,7 +57,7 @@ async function measure(bench: BenchContext, engine: string, url: string): Promis
     const accountId = await fill(db, url);
     const figures: Figure[] = [];
     const amount = `${CONVERSATIONS.toLocaleString('en')} conversations`;
-    for (const field of CONVERSATION_ORDER_FIELDS) {
+    for (const field of Object.keys(CONVERSATION_ORDERS.values) as ConversationOrder['field'][]) {
       const pages = await repeat(bench.rounds, () => comparePages(db.read, accountId, field));
       const quantity = `${engine}: a page of ${amount} by ${field}, against the first page`;
       const [gateway, baseline] = [pages.map(({ anywhere }) => anywhere), pages.map(({ first }) => first)];

@@ -44,8 +44,8 @@ export async function paginate<T extends { readonly id: string }>(
   read: (page: Page) => Promise<T[]>,
   countTotal: () => Promise<number>,
 ) {
-  const { size, page } = readArgs(args, (cursor) => decodeCursor(kind, cursor));
-  return toConnection({ size, page, items: await read(page), toCursor: ({ id }: T) => encodeCursor(id), countTotal });
+  const { size, page } = readArgs(args, (cursor) => decodeId(kind, cursor));
+  return toConnection({ size, page, items: await read(page), toCursor: ({ id }: T) => encodeId(id), countTotal });
 }
 
 /**
@@ -107,14 +107,18 @@ export function toConnection<T>({ size, page, items, toCursor, stopCursor, count
  * The cursor of an id: its 16 bytes as base64url. Clients treat cursors as opaque, so another list may use another form
  * of cursor.
  */
-function encodeCursor(id: string): string {
+export function encodeId(id: string): string {
   return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
 }
 
-function decodeCursor(kind: IdKind, cursor: string): string {
+/**
+ * Decodes the cursor of an id.
+ * @throws BadUserInputError for the cursor of another kind of ids, and for what is no such cursor.
+ */
+export function decodeId(kind: IdKind, cursor: string): string {
   const hex = Buffer.from(cursor, 'base64url').toString('hex');
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  if (kindOfId(id) !== kind || encodeCursor(id) !== cursor) throw createCursorError();
+  if (kindOfId(id) !== kind || encodeId(id) !== cursor) throw createCursorError();
   return id;
 }
 

@@ -3,7 +3,7 @@ import { updateLead } from '../../src/conversations/update-lead.ts';
 import type { Lead } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
-import { listConversationLeads, listLeads } from '../../src/store/leads.ts';
+import { listConversationLeads } from '../../src/store/leads.ts';
 import { builder, CHANGES_RULE } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { ConversationRef } from '../conversations/conversation.ts';
@@ -55,26 +55,8 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
   }),
 });
 
-const LeadConnection = defineConnection(LeadRef);
-
-builder.objectField(ChatbotRef, 'leads', (t) =>
-  t.connection(
-    {
-      type: LeadRef,
-      authScopes: { READ: true },
-      description: 'The leads from the conversations of the chatbot, newest first. Needs `READ`.',
-      extensions: pageExtensions,
-      resolve: (chatbot, args, { deps, viewer, loaders }) =>
-        paginate(
-          'lead',
-          args,
-          (page) => listLeads(deps.db.read, viewer.accountId, chatbot.id, page),
-          () => loaders.rowCount.load({ table: 'leads', values: {}, ownerId: chatbot.id }),
-        ),
-    },
-    LeadConnection,
-  ),
-);
+/** The connection of leads. */
+export const LeadConnection = defineConnection(LeadRef);
 
 builder.objectField(ConversationRef, 'leads', (t) =>
   t.connection(

@@ -1,22 +1,24 @@
-import { type ConversationFilter, type ConversationOrder, positionOf } from '../../src/domain/conversation-list.ts';
+import {
+  CONVERSATION_ORDERS,
+  type ConversationFilter,
+  type ConversationOrder,
+} from '../../src/domain/conversation-list.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { countConversations, listConversations, MAX_COUNTED } from '../../src/store/inbox/conversation-list.ts';
+import { countConversations, listConversations } from '../../src/store/inbox/conversation-list.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
-import { type PageArgs, pageExtensions, readArgs, toConnection } from '../connection.ts';
+import { type PageArgs, pageExtensions } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
+import { ACCOUNT_LIST_RULES, LIST_RULES, paginateOrdered } from '../ordered-list.ts';
 import { ConversationConnection, ConversationRef } from './conversation.ts';
-import { decodePosition, encodePosition } from './list-cursor.ts';
-import { ConversationFilterInput, ConversationOrderInput, toFilter, toOrder } from './list-inputs.ts';
+import { ConversationFilterInput, conversationOrder, toFilter } from './list-inputs.ts';
 
-const LIST_DESCRIPTION = `Without \`orderBy\`, those with the newest messages come first. A page of a filtered list may end before it is full, even without any conversation, while \`hasNextPage\` is true (\`hasPreviousPage\` with \`last\`): \`endCursor\` (\`startCursor\`) continues the search. \`totalCount\` of a filtered list counts among its first ${MAX_COUNTED.toLocaleString('en')} candidates.`;
+const { orderBy, toOrder } = conversationOrder;
+const DEFAULT_ORDER = 'Without `orderBy`, those with the newest messages come first.';
 
-const listArgs = {
-  filter: {
-    type: ConversationFilterInput,
-    description: 'The conditions that all returned conversations meet; if absent, none.',
-  },
-  orderBy: { type: ConversationOrderInput, description: 'The order; if absent, `{ field: LAST_MESSAGE_AT }`.' },
+const filter = {
+  type: ConversationFilterInput,
+  description: 'The conditions that all returned conversations meet; if absent, none.',
 } as const;
 
 builder.objectField(ChatbotRef, 'conversations', (t) =>
@@ -24,8 +26,8 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
     {
       type: ConversationRef,
       authScopes: { READ: true },
-      description: `The conversations of the chatbot. ${LIST_DESCRIPTION} Needs \`READ\`.`,
-      args: { filter: t.arg(listArgs.filter), orderBy: t.arg(listArgs.orderBy) },
+      description: `The conversations of the chatbot. ${DEFAULT_ORDER} ${LIST_RULES} Needs \`READ\`.`,
+      args: { filter: t.arg(filter), orderBy: t.arg(orderBy) },
       extensions: pageExtensions,
       resolve: (chatbot, { filter, orderBy, ...args }, context) =>
         paginateChatbot(context, chatbot.id, { filter: toFilter(filter), order: toOrder(orderBy) }, args),
@@ -39,8 +41,8 @@ builder.queryField('conversations', (t) =>
     {
       type: ConversationRef,
       authScopes: { READ: true },
-      description: `The conversations of all chatbots. ${LIST_DESCRIPTION} Needs \`READ\`.`,
-      args: { filter: t.arg(listArgs.filter), orderBy: t.arg(listArgs.orderBy) },
+      description: `The conversations of all chatbots. ${DEFAULT_ORDER} ${ACCOUNT_LIST_RULES} Needs \`READ\`.`,
+      args: { filter: t.arg(filter), orderBy: t.arg(orderBy) },
       extensions: pageExtensions,
       resolve: (_root, { filter, orderBy, ...args }, context) =>
         paginateFiltered(context, { filter: toFilter(filter), order: toOrder(orderBy) }, args),
@@ -69,23 +71,20 @@ async function paginateChatbot(context: GraphContext, chatbotId: string, { filte
     const isCountable = isPlain && statuses.length === 1;
     return isCountable ? { ...connection, countTotal: () => countByStatus(statuses[0]) } : connection;
   }
-  const { size, page } = readArgs(args, (cursor) => decodePosition(order, cursor));
-  return toConnection({
-    ...{ size, page },
-    items: await loaders.conversationPages.load({ chatbotId, selection: order, page }),
-    toCursor: (conversation) => encodePosition(order, positionOf(order.field, conversation)),
-    countTotal: () => countByStatus(),
-  });
+  return paginateOrdered(
+    { orders: CONVERSATION_ORDERS, order },
+    args,
+    async (page) => ({ items: await loaders.conversationPages.load({ chatbotId, order, page }) }),
+    () => countByStatus(),
+  );
 }
 
-async function paginateFiltered({ deps, viewer }: GraphContext, { filter, order }: Selection, args: PageArgs) {
-  const { size, page } = readArgs(args, (cursor) => decodePosition(order, cursor));
+function paginateFiltered({ deps, viewer }: GraphContext, { filter, order }: Selection, args: PageArgs) {
   const list = { filter, order, now: toTimestamp(deps.clock.now()) };
-  const { conversations, stoppedAt } = await listConversations(deps.db.read, viewer.accountId, list, page);
-  return toConnection({
-    ...{ size, page, items: conversations },
-    toCursor: (conversation) => encodePosition(order, positionOf(order.field, conversation)),
-    stopCursor: stoppedAt && encodePosition(order, stoppedAt),
-    countTotal: () => countConversations(deps.db.read, viewer.accountId, list),
-  });
+  return paginateOrdered(
+    { orders: CONVERSATION_ORDERS, order },
+    args,
+    (page) => listConversations(deps.db.read, viewer.accountId, list, page),
+    () => countConversations(deps.db.read, viewer.accountId, list),
+  );
 }

@@ -14,7 +14,8 @@ import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
 
-const SourceType = builder.enumType('SourceType', {
+/** The origin of a source. */
+export const SourceType = builder.enumType('SourceType', {
   description: 'The origin of a source.',
   values: {
     TEXT: { description: 'A text, plain or Markdown.' },
@@ -22,7 +23,8 @@ const SourceType = builder.enumType('SourceType', {
   } satisfies Record<SourceTypeName, object>,
 });
 
-const SourceStatus = builder.enumType('SourceStatus', {
+/** The state of a source. */
+export const SourceStatus = builder.enumType('SourceStatus', {
   description: 'The state of a source.',
   values: {
     DONE: { description: 'The source is read, and the chatbot answers from it.' },
@@ -36,7 +38,8 @@ export const SourceRef = builder.objectRef<Source>('Source');
 /** A passage of a source. */
 export const PassageRef = builder.objectRef<Passage>('Passage');
 
-const SourceConnection = defineConnection(SourceRef);
+/** The connection of sources. */
+export const SourceConnection = defineConnection(SourceRef);
 const PassageConnection = defineConnection(PassageRef);
 
 SourceRef.implement({
@@ -98,29 +101,6 @@ PassageRef.implement({
     }),
   }),
 });
-
-builder.objectField(ChatbotRef, 'sources', (t) =>
-  t.connection(
-    {
-      type: SourceRef,
-      authScopes: { READ: true },
-      description: 'The sources of the chatbot, newest first. Needs `READ`.',
-      args: {
-        status: t.arg({ type: SourceStatus, description: 'The state of the returned sources; if absent, any.' }),
-      },
-      extensions: pageExtensions,
-      resolve: (chatbot, { status, ...args }, { loaders }) =>
-        paginate(
-          'source',
-          args,
-          (page) => loaders.sourcePages.load({ chatbotId: chatbot.id, selection: status ?? undefined, page }),
-          () =>
-            loaders.rowCount.load({ table: 'sources', values: { status: status ?? undefined }, ownerId: chatbot.id }),
-        ),
-    },
-    SourceConnection,
-  ),
-);
 
 builder.queryField('source', (t) =>
   t.field({

@@ -4,11 +4,10 @@ import type {
   WebhookAttempt,
   WebhookDelivery,
 } from '../../src/domain/webhooks.ts';
-import { listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
 import { subscribeToDeliveries } from '../../src/webhooks/delivery-stream.ts';
 import { signForForwarding } from '../../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
-import { defineConnection, pageExtensions, paginate } from '../connection.ts';
+import { defineConnection } from '../connection.ts';
 import { Node } from '../node.ts';
 import { WebhookEventType } from './event.ts';
 import { WebhookSubscriptionRef } from './subscription.ts';
@@ -16,7 +15,8 @@ import { WebhookSubscriptionRef } from './subscription.ts';
 /** The maximum number of attempts that a delivery shows: more than any schedule makes. */
 const MAX_ATTEMPTS = 20;
 
-const DeliveryStatus = builder.enumType('DeliveryStatus', {
+/** The state of a delivery. */
+export const DeliveryStatus = builder.enumType('DeliveryStatus', {
   description: 'The state of a delivery.',
   values: {
     PENDING: { description: 'No attempt was made yet, or none since the delivery was requested again.' },
@@ -102,31 +102,8 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
   }),
 });
 
-const WebhookDeliveryConnection = defineConnection(WebhookDeliveryRef);
-
-builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
-  t.connection(
-    {
-      type: WebhookDeliveryRef,
-      description: 'The deliveries of the last `EVENT_RETENTION_DAYS` days, newest first.',
-      args: {
-        status: t.arg({ type: DeliveryStatus, description: 'The state of the returned deliveries; if absent, any.' }),
-      },
-      extensions: pageExtensions,
-      resolve: (subscription, { status, ...args }, { deps, viewer, loaders }) => {
-        const filter = { subscriptionId: subscription.id, status: status ?? undefined };
-        const values = { status: filter.status };
-        return paginate(
-          'webhookDelivery',
-          args,
-          (page) => listWebhookDeliveries(deps.db.read, viewer.accountId, filter, page),
-          () => loaders.rowCount.load({ table: 'webhook_deliveries', values, ownerId: subscription.id }),
-        );
-      },
-    },
-    WebhookDeliveryConnection,
-  ),
-);
+/** The connection of deliveries. */
+export const WebhookDeliveryConnection = defineConnection(WebhookDeliveryRef);
 
 builder.subscriptionField('webhookDeliveries', (t) =>
   t.field({

@@ -1,5 +1,5 @@
 import type { Answerer, Channel, Conversation, ConversationPriority, ConversationStatus, Rating } from './entities.ts';
-import type { Timestamp } from './time.ts';
+import type { ListOrder, ListOrders, TimeRange } from './ordered-list.ts';
 
 /** Selects conversations of an account: those that meet all given conditions. */
 export interface ConversationFilter {
@@ -23,32 +23,18 @@ export interface ConversationFilter {
   readonly metadata?: readonly { readonly key: string; readonly value: string }[] | undefined;
 }
 
-/** The times from `since` on and before `until`; an absent bound is open. */
-export interface TimeRange {
-  readonly since?: Timestamp | undefined;
-  readonly until?: Timestamp | undefined;
-}
+/** The times that order conversations. WAITING_SINCE lists only those that wait. */
+export type ConversationOrderField = 'LAST_MESSAGE_AT' | 'CREATED_AT' | 'WAITING_SINCE';
 
-/** The times that order conversations. */
-export const CONVERSATION_ORDER_FIELDS = ['LAST_MESSAGE_AT', 'CREATED_AT', 'WAITING_SINCE'] as const;
-/** One of `CONVERSATION_ORDER_FIELDS`. */
-export type ConversationOrderField = (typeof CONVERSATION_ORDER_FIELDS)[number];
+/** The order of a list of conversations. */
+export type ConversationOrder = ListOrder<ConversationOrderField>;
 
-/** The order of a list of conversations. Equal times are ordered by id. WAITING_SINCE lists only those that wait. */
-export interface ConversationOrder {
-  readonly field: ConversationOrderField;
-  readonly direction: 'ASC' | 'DESC';
-}
-
-/** The position of a conversation in an order: its time and its id. */
-export interface ListPosition {
-  readonly value: Timestamp;
-  readonly id: string;
-}
-
-/** Returns the position of a conversation in an order. */
-export function positionOf(field: ConversationOrderField, conversation: Conversation): ListPosition {
-  const { id, createdAt, lastMessageAt, unreadSince } = conversation;
-  const values = { LAST_MESSAGE_AT: lastMessageAt, CREATED_AT: createdAt, WAITING_SINCE: unreadSince ?? createdAt };
-  return { value: values[field], id };
-}
+/** The orders of lists of conversations. */
+export const CONVERSATION_ORDERS: ListOrders<Conversation, ConversationOrderField> = {
+  kind: 'conversation',
+  values: {
+    LAST_MESSAGE_AT: ({ lastMessageAt }) => lastMessageAt,
+    CREATED_AT: null,
+    WAITING_SINCE: ({ unreadSince }) => unreadSince ?? '',
+  },
+};

@@ -59,11 +59,6 @@ export async function findLeads(db: Queryable, accountId: string, ids: readonly 
   return rows.map(toLead);
 }
 
-/** A chatbot's leads, newest first. Uses `leads_by_chatbot`. */
-export async function listLeads(db: Queryable, accountId: string, chatbotId: string, page: Page): Promise<Lead[]> {
-  return (await LIST(db, [chatbotId, accountId], page)).map(toLead);
-}
-
 /** A conversation's leads, newest first. Uses `leads_by_conversation`. */
 export async function listConversationLeads(
   db: Queryable,
@@ -74,15 +69,12 @@ export async function listConversationLeads(
   return (await LIST_BY_CONVERSATION(db, [conversationId, accountId], page)).map(toLead);
 }
 
-const LIST = prepareList('desc', (db) =>
-  db.selectFrom('leads').selectAll().where('chatbot_id', '=', '').where('account_id', '=', ''),
-);
-
 const LIST_BY_CONVERSATION = prepareList('desc', (db) =>
   db.selectFrom('leads').selectAll().where('conversation_id', '=', '').where('account_id', '=', ''),
 );
 
-function toLead(row: LeadRow): Lead {
+/** Converts the row of a lead. */
+export function toLead(row: LeadRow): Lead {
   return {
     id: row.id,
     accountId: row.account_id,

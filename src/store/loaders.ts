@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import type { ConversationOrder, ListPosition } from '../domain/conversation-list.ts';
+import type { ConversationOrder } from '../domain/conversation-list.ts';
 import type {
   ApiKey,
   Chatbot,
@@ -9,8 +9,9 @@ import type {
   Message,
   Passage,
   Source,
-  SourceStatus,
 } from '../domain/entities.ts';
+import type { SourceOrder } from '../domain/list-filters.ts';
+import type { ListPosition } from '../domain/ordered-list.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
 import { findActivities } from './activities.ts';
 import { findApiKeys } from './api-keys.ts';
@@ -19,11 +20,12 @@ import { findChatbots } from './chatbots.ts';
 import { findConversations } from './conversations.ts';
 import { listConversationsByChatbot } from './inbox/conversation-list.ts';
 import { findLeads } from './leads.ts';
+import { listSourcesByChatbot } from './lists/source-list.ts';
 import { findLastMessages, findMessages, type LastMessageFilter } from './messages.ts';
 import type { Page } from './pages.ts';
 import { countRows, type RowFilter } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
-import { findSources, listSources } from './sources.ts';
+import { findSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
 import { findWebhookDeliveries, listWebhookAttempts } from './webhooks/deliveries.ts';
 import { findWebhookEvents } from './webhooks/events.ts';
@@ -54,8 +56,8 @@ export interface Loaders {
   /** The sealed parts of a webhook subscription, by its id. */
   readonly sealedParts: DataLoader<string, SealedParts | undefined>;
   /** Pages of lists; not cached, because a mutation may change the list before the next page is read. */
-  readonly sourcePages: DataLoader<ListPageKey<SourceStatus | undefined>, Source[]>;
-  readonly conversationPages: DataLoader<ListPageKey<ConversationOrder, ListPosition>, Conversation[]>;
+  readonly sourcePages: DataLoader<ListPageKey<SourceOrder>, Source[]>;
+  readonly conversationPages: DataLoader<ListPageKey<ConversationOrder>, Conversation[]>;
   /** The number of rows of a list; not cached either. */
   readonly rowCount: DataLoader<RowCountKey, number>;
 }
@@ -65,11 +67,11 @@ export interface RowCountKey extends RowFilter {
   readonly ownerId: string;
 }
 
-/** The key of a page of a chatbot's list: one selection or order of its items. */
-export interface ListPageKey<Selection, Position = string> {
+/** The key of a page of a chatbot's list in one of its orders. */
+export interface ListPageKey<Order> {
   readonly chatbotId: string;
-  readonly selection: Selection;
-  readonly page: Page<Position>;
+  readonly order: Order;
+  readonly page: Page<ListPosition>;
 }
 
 /** The key of the last message of a conversation. Notes are found only by loaders with notes. */
@@ -181,8 +183,8 @@ class LazyLoaders implements Loaders {
   }
 
   get sourcePages() {
-    this.#created.sourcePages ??= this.#byPage((db, accountId, chatbotIds, status, page) =>
-      listSources(db, accountId, { chatbotIds, status }, page),
+    this.#created.sourcePages ??= this.#byPage((db, accountId, chatbotIds, order, page) =>
+      listSourcesByChatbot(db, accountId, { chatbotIds, order }, page),
     );
     return this.#created.sourcePages;
   }
@@ -221,17 +223,15 @@ class LazyLoaders implements Loaders {
   }
 
   /** A request usually reads the same page of several chatbots, so one query reads it for all of them. */
-  #byPage<Selection, Position, T>(
-    list: ListMany<Selection, Position, T>,
-  ): DataLoader<ListPageKey<Selection, Position>, T[]> {
-    type Key = ListPageKey<Selection, Position>;
+  #byPage<Order, T>(list: ListMany<Order, T>): DataLoader<ListPageKey<Order>, T[]> {
+    type Key = ListPageKey<Order>;
     const load = async (requests: readonly Key[]) => {
       const pages = new Map<Key, T[]>();
-      const groups = Map.groupBy(requests, ({ selection, page }) => JSON.stringify([selection, page]));
+      const groups = Map.groupBy(requests, ({ order, page }) => JSON.stringify([order, page]));
       for (const group of groups.values()) {
-        const [{ selection, page }] = group as [Key];
+        const [{ order, page }] = group as [Key];
         const chatbotIds = [...new Set(group.map(({ chatbotId }) => chatbotId))];
-        const lists = await list(this.#db, this.#accountId, chatbotIds, selection, page);
+        const lists = await list(this.#db, this.#accountId, chatbotIds, order, page);
         for (const request of group) pages.set(request, lists[chatbotIds.indexOf(request.chatbotId)] ?? []);
       }
       return requests.map((request) => pages.get(request) ?? []);
@@ -276,10 +276,10 @@ export function parentKeyOf({ parentId, conversationId }: Pick<Message, 'parentI
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
-type ListMany<Selection, Position, T> = (
+type ListMany<Order, T> = (
   db: Queryable,
   accountId: string,
   chatbotIds: readonly string[],
-  selection: Selection,
-  page: Page<Position>,
+  order: Order,
+  page: Page<ListPosition>,
 ) => Promise<T[][]>;

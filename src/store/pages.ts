@@ -1,6 +1,7 @@
-import { type Compilable, type SelectQueryBuilder, sql } from 'kysely';
-import type { ListPosition } from '../domain/conversation-list.ts';
+import type { Compilable, SelectQueryBuilder } from 'kysely';
+import type { ListOrder, ListPosition } from '../domain/ordered-list.ts';
 import { prepareQuery } from './engines/prepared.ts';
+import { keyset, keysetValues, type OrderColumn, orderColumns } from './lists/keyset.ts';
 import type { Queryable, Tables } from './tables.ts';
 
 /**
@@ -30,31 +31,44 @@ export function prepareList<TB extends keyof Tables, O>(
   build: BuildList<TB, O>,
 ): (db: Queryable, values: readonly unknown[], page: Page) => Promise<O[]> {
   const read = preparePages(order, build);
-  return async (db, values, page) => toListOrder(page, await read(db, [values], page));
+  const toPosition = (id: string | undefined) => (id === undefined ? undefined : { value: '', id });
+  return async (db, values, page) => {
+    const { after, before } = page;
+    const rows = await read(db, [values], { ...page, after: toPosition(after), before: toPosition(before) });
+    return toListOrder(page, rows);
+  };
 }
 
 /**
- * Like `prepareList`, for the lists of several owners: the function returns one page per owner, in the order of
- * `ownerIds`. The ids must be distinct, and there must be at least one. One query reads all pages, because a round trip
- * to a server costs more than the query.
+ * Like `prepareList`, for the lists of several owners in the same order: the function returns one page per owner, in the
+ * order of `ownerIds`. The ids must be distinct, and there must be at least one. One query reads all pages, because a
+ * round trip to a server costs more than the query.
  * @param build builds the query; its first placeholder is the owner's id.
  * @param ownerColumn the column with the owner's id.
- * @param orderColumn the column that orders the list before the id; absent if only the id does.
+ * @param columnOf what orders the lists before the id, by the field of the order.
  */
-export function prepareLists<TB extends keyof Tables, O, Position = string>(
-  order: 'asc' | 'desc',
+export function prepareOrderedLists<TB extends keyof Tables, O, Field extends string>(
   build: BuildList<TB, O>,
   ownerColumn: keyof O,
-  orderColumn?: keyof O & string,
-): (db: Queryable, ownerIds: readonly string[], values: readonly unknown[], page: Page<Position>) => Promise<O[][]> {
-  const read = preparePages(order, build, orderColumn);
-  return async (db, ownerIds, values, page) => {
+  columnOf: (field: Field) => OrderColumn,
+) {
+  const readers = new Map<string, ReturnType<typeof preparePages<TB, O>>>();
+  return async (
+    db: Queryable,
+    ownerIds: readonly string[],
+    values: readonly unknown[],
+    { order, page }: { order: ListOrder<Field>; page: Page<ListPosition> },
+  ): Promise<O[][]> => {
+    const { field, direction } = order;
+    const readerKey = `${field} ${direction}`;
+    const read = readers.get(readerKey) ?? preparePages(direction === 'ASC' ? 'asc' : 'desc', build, columnOf(field));
+    readers.set(readerKey, read);
     // No owner has the empty id, so the padding finds nothing.
     const padding = Array<string>(paddedSize(ownerIds.length) - ownerIds.length).fill('');
     const rows = await read(
       db,
       [...ownerIds, ...padding].map((id) => [id, ...values]),
-      page as Page<string | ListPosition>,
+      page,
     );
     const lists = Map.groupBy(rows, (row) => row[ownerColumn] as string);
     return ownerIds.map((id) => toListOrder(page, lists.get(id) ?? []));
@@ -79,27 +93,21 @@ const toListOrder = <O>({ fromEnd }: Page<unknown>, rows: O[]): O[] => (fromEnd 
 function preparePages<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
   build: BuildList<TB, O>,
-  orderColumn?: string,
+  column: OrderColumn = null,
 ) {
-  type AnyPage = Page<string | ListPosition>;
   const ascending = order === 'asc';
   const queries = new Map<string, ReturnType<typeof prepareQuery<O>>>();
-  const keyset = (comparison: '<' | '>') =>
-    orderColumn === undefined
-      ? sql<boolean>`id ${sql.raw(comparison)} ${''}`
-      : sql<boolean>`(${sql.ref(orderColumn)}, id) ${sql.raw(comparison)} (${''}, ${''})`;
 
-  function buildPage(db: Queryable, { after, before, fromEnd }: AnyPage) {
+  function buildPage(db: Queryable, { after, before, fromEnd }: Page<ListPosition>) {
+    const isFurther = (comparison: '<' | '>') => keyset(column, comparison, { value: '', id: '' });
     // Every listed table has a text id, but Kysely's types cannot express that for a generic table.
     let rows = build(db) as unknown as SelectQueryBuilder<{ t: Record<string, string> }, 't', O>;
-    if (after !== undefined) rows = rows.where(keyset(ascending ? '>' : '<'));
-    if (before !== undefined) rows = rows.where(keyset(ascending ? '<' : '>'));
-    const direction = ascending === (fromEnd === true) ? 'desc' : 'asc';
-    if (orderColumn !== undefined) rows = rows.orderBy(orderColumn, direction);
-    return rows.orderBy('id', direction).limit(1);
+    if (after !== undefined) rows = rows.where(isFurther(ascending ? '>' : '<'));
+    if (before !== undefined) rows = rows.where(isFurther(ascending ? '<' : '>'));
+    return rows.orderBy(orderColumns(column, ascending !== (fromEnd === true))).limit(1);
   }
 
-  function buildPages(db: Queryable, count: number, page: AnyPage) {
+  function buildPages(db: Queryable, count: number, page: Page<ListPosition>) {
     if (count === 1) return buildPage(db, page);
     const selectPage = () => db.selectFrom(buildPage(db, page).as('page')).selectAll();
     let pages = selectPage();
@@ -107,23 +115,18 @@ function preparePages<TB extends keyof Tables, O>(
     return pages as unknown as Compilable<O>;
   }
 
-  return (db: Queryable, lists: readonly (readonly unknown[])[], page: AnyPage): Promise<O[]> => {
+  return (db: Queryable, lists: readonly (readonly unknown[])[], page: Page<ListPosition>): Promise<O[]> => {
     const { limit, after, before, fromEnd } = page;
     const queryKey = `${lists.length} ${after !== undefined} ${before !== undefined} ${fromEnd === true}`;
     const read = queries.get(queryKey) ?? prepareQuery<O>((handle) => buildPages(handle, lists.length, page));
     queries.set(queryKey, read);
-    const pageValues = [...[after, before].flatMap(toValues), limit];
+    const positions = [after, before].filter((position) => position !== undefined);
+    const pageValues = [...positions.flatMap((position) => keysetValues(column, position)), limit];
     return read(
       db,
       lists.flatMap((values) => [...values, ...pageValues]),
     );
   };
-}
-
-/** The values of a position in a query. */
-function toValues(position: string | ListPosition | undefined): string[] {
-  if (position === undefined) return [];
-  return typeof position === 'string' ? [position] : [position.value, position.id];
 }
 
 /**

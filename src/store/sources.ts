@@ -1,6 +1,6 @@
-import type { Source, SourceStatus } from '../domain/entities.ts';
+import type { Source } from '../domain/entities.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
-import { type Page, padIds, prepareLists } from './pages.ts';
+import { padIds } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
 /** Inserts a new source. */
@@ -45,26 +45,8 @@ export async function findSources(db: Queryable, accountId: string, ids: readonl
   return rows.map(toSource);
 }
 
-/** The sources of several chatbots, newest first for each chatbot. Uses `sources_by_chatbot` or `sources_by_status`. */
-export async function listSources(
-  db: Queryable,
-  accountId: string,
-  { chatbotIds, status }: { chatbotIds: readonly string[]; status?: SourceStatus | undefined },
-  page: Page,
-): Promise<Source[][]> {
-  const lists =
-    status === undefined
-      ? await LISTS(db, chatbotIds, [accountId], page)
-      : await LISTS_BY_STATUS(db, chatbotIds, [accountId, status], page);
-  return lists.map((rows) => rows.map(toSource));
-}
-
-const selectOfChatbot = (db: Queryable) =>
-  db.selectFrom('sources').selectAll().where('chatbot_id', '=', '').where('account_id', '=', '');
-const LISTS = prepareLists('desc', selectOfChatbot, 'chatbot_id');
-const LISTS_BY_STATUS = prepareLists('desc', (db) => selectOfChatbot(db).where('status', '=', 'DONE'), 'chatbot_id');
-
-function toSource(row: SourceRow): Source {
+/** Converts the row of a source. */
+export function toSource(row: SourceRow): Source {
   return {
     id: row.id,
     accountId: row.account_id,

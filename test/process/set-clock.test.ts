@@ -13,7 +13,7 @@ interface ChatbotsData {
 }
 
 describeDatabases('a gateway whose clock is set back', (engine) => {
-  it('still lists new leads first, and every conversation, also after a restart', { timeout: 120_000 }, async () => {
+  it('still lists new conversations and leads first, also after a restart', { timeout: 120_000 }, async () => {
     const { url } = await createDatabase(engine);
     const env = {
       DATA_DIR: await createDataDir(),
@@ -31,7 +31,7 @@ describeDatabases('a gateway whose clock is set back', (engine) => {
       (
         await request<ChatbotsData>(
           gateway,
-          '{ chatbots { nodes { id conversations { nodes { id } } leads { nodes { id } } } } }',
+          '{ chatbots { nodes { id conversations(orderBy: { field: CREATED_AT }) { nodes { id } } leads { nodes { id } } } } }',
         )
       ).data.chatbots.nodes[0];
     const addConversationWithLead = async (gateway: RunningGateway) => {
@@ -49,8 +49,7 @@ describeDatabases('a gateway whose clock is set back', (engine) => {
       );
       leads.unshift(captured.data.captureLead.lead.id);
       const listed = await list(gateway);
-      // Conversations are ordered by the times of their messages, which have been set back too.
-      expect(listed?.conversations.nodes.map(({ id }) => id).toSorted()).toEqual(conversations.toSorted());
+      expect(listed?.conversations.nodes.map(({ id }) => id)).toEqual(conversations);
       expect(listed?.leads.nodes.map(({ id }) => id)).toEqual(leads);
     };
 

@@ -197,7 +197,7 @@ it('returns its own page for each of several chatbots in one operation', async (
   const { data } = await gateway.graphql<Record<string, Record<string, { nodes: { title: string }[] }>>>(
     `query ($many: ID!, $few: ID!, $none: ID!) {
       many: chatbot(id: $many) { newest: sources(first: 2) { nodes { title } } oldest: sources(last: 2) { nodes { title } } }
-      again: chatbot(id: $many) { newest: sources(first: 2) { nodes { title } } failed: sources(status: FAILED) { nodes { title } } }
+      again: chatbot(id: $many) { newest: sources(first: 2) { nodes { title } } failed: sources(filter: { statuses: [FAILED] }) { nodes { title } } }
       few: chatbot(id: $few) { newest: sources(first: 2) { nodes { title } } oldest: sources(last: 2) { nodes { title } } }
       none: chatbot(id: $none) { newest: sources(first: 2) { nodes { title } } }
     }`,

@@ -133,6 +133,7 @@ describe('an id', () => {
       'Query.dryRunWebhook: eventId',
       'Subscription.webhookDeliveries: subscriptionId',
       'WebhookDelivery: eventId',
+      'WebhookDeliveryFilter: eventId',
     ]);
   });
 });

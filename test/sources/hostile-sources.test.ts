@@ -117,7 +117,7 @@ it('marks a source that takes too long to read as FAILED with a public reason, a
   expect(source).toEqual({ id: source.id, status: 'FAILED', error, passages: { nodes: [] } });
 
   const { data } = await gateway.graphql<{ chatbot: object; webhookEvents: object }>(
-    `query ($chatbotId: ID!) { chatbot(id: $chatbotId) { sources(status: FAILED) { nodes { id title pageCount } } } }`,
+    `query ($chatbotId: ID!) { chatbot(id: $chatbotId) { sources(filter: { statuses: [FAILED] }) { nodes { id title pageCount } } } }`,
     { chatbotId },
   );
   expect(data.chatbot).toEqual({ sources: { nodes: [{ id: source.id, title: 'About a thing', pageCount: 0 }] } });

@@ -20,7 +20,7 @@ export type Channel =
   /** The GraphQL API. */
   | 'GRAPHQL';
 
-/** Conditions on conversations. A conversation meets a list of values if it has any of them, so it never meets an empty list; an absent or null condition is no condition. */
+/** Conditions on conversations. An object meets a list of values if it has any of them, so it never meets an empty list; an absent or null condition is no condition. */
 export type ConversationFilter = {
   /** The party that answers the next message of the visitor. */
   answeredBy?: Answerer | null | undefined;
@@ -41,7 +41,7 @@ export type ConversationFilter = {
   /** The range of `lastMessageAt`. */
   lastMessageAt?: TimeRange | null | undefined;
   /** Entries of `metadata`; a conversation has all of them. At most 10. */
-  metadata?: Array<MetadataEntry> | null | undefined;
+  metadata?: Array<JsonEntry> | null | undefined;
   /** The priority. */
   priority?: ConversationPriority | null | undefined;
   /** The rating of at least one message on the selected branch. */
@@ -72,6 +72,14 @@ export type ConversationStatus =
   /** An open conversation. */
   | 'OPEN';
 
+/** An entry of a JSON object, such as `metadata` or `customData`. */
+export type JsonEntry = {
+  /** The key at the top level of the object. */
+  key: string;
+  /** The value: a text, or the JSON form of a number or boolean. */
+  value: string;
+};
+
 /** The author of a message. */
 export type MessageRole =
   /** A person who answers instead of the chatbot. */
@@ -82,14 +90,6 @@ export type MessageRole =
   | 'SYSTEM'
   /** A visitor. */
   | 'USER';
-
-/** An entry of `metadata`, your application's data. */
-export type MetadataEntry = {
-  /** The key at the top level of the object. */
-  key: string;
-  /** The value: a text, or the JSON form of a number or boolean. */
-  value: string;
-};
 
 /** The visitor's rating of a reply. */
 export type Rating =

@@ -59,11 +59,13 @@ function addRoutesWithoutBody(app: OpenAPIHono<RestEnv>, { onError }: RestOption
   app.openapi(listDeliveriesRoute, (c) => {
     const id = c.req.valid('param').webhook_id;
     const { status, limit = DELIVERIES_PER_PAGE, after } = c.req.valid('query');
-    const filter = { id, status: status ? toUpper<DeliveryStatus>(status) : null };
+    const filter = status && { statuses: [toUpper<DeliveryStatus>(status)] };
     return sendList(c, {
       query: { limit, after },
       read: async (page) => {
-        const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...filter, ...page });
+        const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, {
+          ...{ id, filter, ...page },
+        });
         return requireFound('Webhook', webhookSubscription).deliveries;
       },
       toModel: toDelivery,

@@ -1,40 +1,19 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { ConversationFilter, ConversationOrder } from '../../domain/conversation-list.ts';
 import type { Answerer } from '../../domain/entities.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
-
-/** A condition on a row. */
-type Condition = RawBuilder<unknown>;
-
-/** A part of a list that one index contains in the order of the list. */
-export interface IndexRange {
-  /** Makes SQLite use the index, if it would choose another; empty otherwise, and on Postgres. */
-  readonly hint: Condition;
-  /** The conditions that select the range of the index. */
-  readonly where: Condition;
-  /** The conditions that each row of the range is checked for; its table is called `scanned`. */
-  readonly checks: readonly Condition[];
-}
+import { hasEntry, isIn, isTrue, listTimeConditions, type OnEngine, unlessNul } from '../lists/conditions.ts';
+import { type IndexRange, MAX_RANGES } from '../lists/filtered-list.ts';
+import type { Condition } from '../lists/keyset.ts';
 
 /** A list of conversations: the account's that meet a filter, at a moment. */
-export interface ConversationList {
+export interface ConversationList extends OnEngine {
   readonly accountId: string;
   readonly filter: ConversationFilter;
   readonly order: ConversationOrder;
   readonly now: Timestamp;
-  readonly isPostgres: boolean;
 }
-
-/** A list is read from this many ranges at most; if more are selected, rows of a larger range are checked instead. */
-const MAX_RANGES = 8;
-
-/** The columns that order conversations. */
-export const ORDER_COLUMNS = {
-  LAST_MESSAGE_AT: 'last_message_at',
-  CREATED_AT: 'created_at',
-  WAITING_SINCE: 'waiting_since',
-} as const;
 
 /**
  * Chooses the ranges that are read, and what is left to check: the index that contains the fewest other conversations.
@@ -42,6 +21,7 @@ export const ORDER_COLUMNS = {
  */
 export function chooseRanges(list: ConversationList): IndexRange[] {
   const { accountId, filter, order } = list;
+  if (selectsNone(filter)) return [];
   const checks = new Map(Object.entries(listConditions(list)));
   const ofAccount = sql`account_id = ${accountId}`;
   const choose = (wheres: readonly Condition[], ...covered: (keyof ConversationFilter)[]): IndexRange[] => {
@@ -50,7 +30,6 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
     const times = order.field === 'LAST_MESSAGE_AT' ? ['since', 'until'].flatMap((name) => checks.get(name) ?? []) : [];
     const suffix = times.map((time) => sql` and ${time}`);
     return wheres.map((where) => ({
-      hint: sql``,
       where: sql`${where}${sql.join(suffix, sql``)}`,
       checks: [...checks.values()],
     }));
@@ -72,7 +51,7 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   if (order.field === 'LAST_MESSAGE_AT') {
     if (filter.assignee !== undefined) return choose([sql`${ofAccount} and assignee = ${filter.assignee}`], 'assignee');
     if (filter.hasUnread === true) {
-      const hint = list.isPostgres ? sql`` : sql`indexed by conversations_unread`;
+      const hint = list.isPostgres ? undefined : sql`indexed by conversations_unread`;
       const ranges = choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread');
       return ranges.map((range) => ({ ...range, hint }));
     }
@@ -90,11 +69,15 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   );
 }
 
+/** Whether a filter names no value at all for a field. */
+function selectsNone({ chatbotIds, statuses, channels, labels }: ConversationFilter): boolean {
+  return [chatbotIds, statuses, channels, labels].some((values) => values?.length === 0);
+}
+
 /** The conditions of a list by the filter's fields. */
 function listConditions(list: ConversationList): { [field: string]: Condition } {
   const { accountId, filter, now } = list;
-  const isIn = (column: string, values: readonly string[]) => sql`${sql.ref(column)} in (${sql.join(values)})`;
-  const { chatbotIds, statuses, channels, lastMessageAt = {}, metadata = [] } = filter;
+  const { chatbotIds, statuses, channels, metadata = [] } = filter;
   const conditions: { [field: string]: Condition | undefined } = {
     account: sql`account_id = ${accountId}`,
     deleted: CHATBOT_NOT_DELETED,
@@ -111,16 +94,10 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
     rating: filter.rating && hasRating(filter.rating),
     labels: filter.labels && hasLabel(list, filter.labels),
     priority: filter.priority && sql`priority = ${filter.priority}`,
-    since: lastMessageAt.since && sql`last_message_at >= ${lastMessageAt.since}`,
-    until: lastMessageAt.until && sql`last_message_at < ${lastMessageAt.until}`,
+    ...listTimeConditions('last_message_at', filter.lastMessageAt),
   };
-  for (const [index, entry] of metadata.entries()) conditions[`metadata ${index}`] = hasMetadata(list, entry);
+  for (const [index, entry] of metadata.entries()) conditions[`metadata ${index}`] = hasEntry(list, 'metadata', entry);
   return Object.fromEntries(Object.entries(conditions).filter((entry): entry is [string, Condition] => !!entry[1]));
-}
-
-function isTrue(flag: boolean | undefined, yes: Condition, no: Condition): Condition | undefined {
-  if (flag === undefined) return undefined;
-  return flag ? yes : no;
 }
 
 function answeredByCondition(answerer: Answerer, now: Timestamp): Condition {
@@ -140,21 +117,3 @@ function hasLabel({ isPostgres }: ConversationList, labels: readonly string[]): 
   const found = sql`exists (select 1 from ${items} ${label} where label.value in (${sql.join(labels)}))`;
   return isPostgres ? unlessNul('labels', found) : found;
 }
-
-function hasMetadata({ isPostgres }: ConversationList, { key, value }: { key: string; value: string }): Condition {
-  if (!isPostgres) {
-    return sql`exists (
-      select 1 from json_each(metadata) as entry where entry.key = ${key} and ${value} = case entry.type
-        when 'text' then entry.atom when 'true' then 'true' when 'false' then 'false'
-        when 'integer' then cast(entry.atom as text) when 'real' then cast(entry.atom as text) end)`;
-  }
-  return unlessNul(
-    'metadata',
-    sql`(json_typeof(metadata::json -> ${key}::text) in ('string', 'number', 'boolean')
-      and metadata::json ->> ${key}::text = ${value})`,
-  );
-}
-
-/** Postgres refuses to read a JSON text that contains NUL, so such a text meets no condition. */
-const unlessNul = (column: string, condition: Condition) =>
-  sql`case when position('\\u0000' in ${sql.ref(column)}) > 0 then false else ${condition} end`;

@@ -1,9 +1,9 @@
 import type { Selectable } from 'kysely';
 import type { Timestamp } from '../../domain/time.ts';
-import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../../domain/webhooks.ts';
+import type { WebhookAttempt, WebhookDelivery } from '../../domain/webhooks.ts';
 import { SUBSCRIPTION_NOT_DELETED } from '../deleted-chatbots.ts';
 import { prepareQuery } from '../engines/prepared.ts';
-import { type Page, padIds, prepareList } from '../pages.ts';
+import { padIds } from '../pages.ts';
 import type { Queryable } from '../tables.ts';
 import { recordNewDeliveries } from './new-deliveries.ts';
 import type { WebhookAttemptRow, WebhookDeliveryRow } from './rows.ts';
@@ -64,25 +64,6 @@ export async function findWebhookDeliveries(
     .execute();
   return rows.map(toDelivery);
 }
-
-/** A subscription's deliveries, newest first. Uses `webhook_deliveries_by_subscription`. */
-export async function listWebhookDeliveries(
-  db: Queryable,
-  accountId: string,
-  { subscriptionId, status }: { subscriptionId: string; status?: DeliveryStatus | undefined },
-  page: Page,
-): Promise<WebhookDelivery[]> {
-  const rows =
-    status === undefined
-      ? await LIST(db, [subscriptionId, accountId], page)
-      : await LIST_BY_STATUS(db, [subscriptionId, accountId, status], page);
-  return rows.map(toDelivery);
-}
-
-const selectList = (db: Queryable) =>
-  db.selectFrom('webhook_deliveries').selectAll().where('subscription_id', '=', '').where('account_id', '=', '');
-const LIST = prepareList('desc', selectList);
-const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
 
 /** Makes a delivery of the account due at `at`, like a new delivery; the count of its attempts continues. */
 export async function makeWebhookDeliveryDue(

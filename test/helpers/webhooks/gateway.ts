@@ -3,7 +3,8 @@ import type { Deps } from '../../../src/deps.ts';
 import { createId } from '../../../src/domain/ids.ts';
 import { toTimestamp } from '../../../src/domain/time.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookSubscription } from '../../../src/domain/webhooks.ts';
-import { listWebhookAttempts, listWebhookDeliveries } from '../../../src/store/webhooks/deliveries.ts';
+import { listWebhookDeliveries } from '../../../src/store/lists/delivery-list.ts';
+import { listWebhookAttempts } from '../../../src/store/webhooks/deliveries.ts';
 import { enqueueEvents } from '../../../src/store/webhooks/outbox.ts';
 import {
   type Endpoint,
@@ -102,11 +103,12 @@ export async function readDeliveries(
   subscriptionId: string,
 ): Promise<DeliveryWithAttempts[]> {
   const { read } = deps.db;
-  const deliveries = await listWebhookDeliveries(read, accountId, { subscriptionId }, { limit: 1_000 });
+  const selection = { subscriptionId, filter: {}, order: { field: 'CREATED_AT', direction: 'ASC' } } as const;
+  const { items: deliveries } = await listWebhookDeliveries(read, accountId, selection, { limit: 1_000 });
   if (deliveries.length === 0) return [];
   const ids = deliveries.map(({ id }) => id);
   const attempts = Map.groupBy(await listWebhookAttempts(read, accountId, ids), ({ deliveryId }) => deliveryId);
-  return deliveries.reverse().map((delivery) => ({ ...delivery, attempts: attempts.get(delivery.id) ?? [] }));
+  return deliveries.map((delivery) => ({ ...delivery, attempts: attempts.get(delivery.id) ?? [] }));
 }
 
 /** Reads the current state of a subscription. */

@@ -182,13 +182,13 @@ describe('sources', () => {
         .values({ ...row, id: failedId, title: 'Failed', status: 'FAILED' })
         .execute();
     });
-    const query = `query ($id: ID!, $status: SourceStatus) {
-      chatbot(id: $id) { sources(status: $status) { nodes { title } } }
+    const query = `query ($id: ID!, $filter: SourceFilter) {
+      chatbot(id: $id) { sources(filter: $filter) { nodes { title } } }
     }`;
     const listTitles = async (status?: string) => {
       const { data } = await gateway.graphql<{ chatbot: { sources: { nodes: { title: string }[] } } }>(query, {
         id: chatbotId,
-        status,
+        filter: status && { statuses: [status] },
       });
       return data.chatbot.sources.nodes.map(({ title }) => title);
     };

@@ -149,8 +149,8 @@ describe('the delivery log', () => {
     const first = await storeDelivery(gateway, id, { status: 'EXHAUSTED' });
     const second = await storeDelivery(gateway, id, { body: '{"event":"lead.captured"}', attemptCount: 2 });
     await storeAttempts(gateway, second.id, 2);
-    const query = `query ($id: ID!, $status: DeliveryStatus) { webhookSubscription(id: $id) {
-      deliveries(first: 5, status: $status) { nodes { ${DELIVERY_FIELDS} } pageInfo { hasNextPage } }
+    const query = `query ($id: ID!, $filter: WebhookDeliveryFilter) { webhookSubscription(id: $id) {
+      deliveries(first: 5, filter: $filter) { nodes { ${DELIVERY_FIELDS} } pageInfo { hasNextPage } }
     } }`;
     interface Log {
       webhookSubscription: { deliveries: { nodes: object[] } };
@@ -170,7 +170,7 @@ describe('the delivery log', () => {
       },
       { id: first.id, status: 'EXHAUSTED', attempts: [] },
     ]);
-    const exhausted = await gateway.graphql<Log>(query, { id, status: 'EXHAUSTED' });
+    const exhausted = await gateway.graphql<Log>(query, { id, filter: { statuses: ['EXHAUSTED'] } });
     expect(exhausted.data.webhookSubscription.deliveries.nodes).toMatchObject([{ id: first.id }]);
   });
 

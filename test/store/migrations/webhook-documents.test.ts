@@ -35,10 +35,12 @@ subscription Ours { event {
     `subscription { event { chatbot {
       open: conversations(first: 2, status: OPEN) { nodes { id } }
       any: conversations(status: null, last: 1) { nodes { messages(first: 1) { nodes { id } } } }
+      done: sources(status: DONE, first: 2) { nodes { status } } all: sources(status: null) { nodes { id } }
     } } }`,
     `subscription { event { chatbot {
       open: conversations(first: 2, filter: { statuses: [OPEN] }, orderBy: { field: CREATED_AT }) { nodes { id } }
       any: conversations(filter: null, last: 1, orderBy: { field: CREATED_AT }) { nodes { messages(first: 1) { nodes { id } } } }
+      done: sources(filter: { statuses: [DONE] }, first: 2) { nodes { status } } all: sources(filter: null) { nodes { id } }
     } } }`,
   ],
   // Documents that already fit no schema, and no document, stay as they are.

@@ -57,6 +57,18 @@ export const QUERY_ROWS: readonly Row[] = [
     },
   },
   {
+    field: 'leads',
+    scopes: [['READ']],
+    selection: 'nodes { id }',
+    ids: {
+      'filter.chatbotIds': {
+        kind: 'chatbot',
+        args: (id) => ({ filter: { chatbotIds: [id] } }),
+        unknown: NO_NODES,
+      },
+    },
+  },
+  {
     field: 'message',
     scopes: READ_OR_CHAT,
     args: ({ ids }) => ({ id: ids.message }),
