@@ -40,7 +40,7 @@ builder.relayMutationField(
   },
   {
     description:
-      "Deletes a message, permanently; with a visitor's message also the chatbot's replies to it, all versions. Messages after a deleted one stay: their `parent` is then the message before it. Subscribers receive `MessageDeleted` for each deleted message. A reply that is QUEUED or STREAMING must be stopped first: until then, `ConversationBusyError`. Usage still counts deleted replies, except the usage of visitors; deliveries of webhooks keep what they contain; a repeated request for the message with its `clientMessageId` gets `NotFoundError`. Needs `MANAGE`.",
+      "Deletes a message, permanently; with a visitor's message also the chatbot's replies to it, all versions. Messages after a deleted one stay: their `parent` is then the message before it. `unreadCount` and `visitorUnreadCount` of the conversation are then what they would be without the deleted messages. Subscribers receive `MessageDeleted` for each deleted message. A reply that is QUEUED or STREAMING must be stopped first: until then, `ConversationBusyError`. Usage still counts deleted replies, except the usage of visitors; deliveries of webhooks keep what they contain; a repeated request for the message with its `clientMessageId` gets `NotFoundError`. Needs `MANAGE`.",
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError, ConversationBusyError] },
     resolve: (_root, { input }, { deps, viewer }) => deleteMessage(deps, viewer, input),

@@ -8,6 +8,7 @@ import { parseId } from '../domain/ids.ts';
 import { parseInput, singleLine, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
+import { markReadByVisitor, markReadUntil } from '../store/inbox/read-marks.ts';
 import { findNewestMessageId } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
@@ -108,7 +109,7 @@ export async function closeConversation(
 
 /**
  * Marks the messages of the other side as read: those of the visitor by the account's people (the default), or those of
- * the chatbot and of people by the visitor.
+ * the chatbot and of people by the visitor. Without unread messages, only records that nothing is unread.
  * @throws NotFoundError
  */
 export async function markConversationRead(
@@ -117,13 +118,15 @@ export async function markConversationRead(
   { id, by }: { id: string; by?: ReaderRole | null | undefined },
 ): Promise<Conversation> {
   if (by === 'USER') {
-    return changeConversation(deps, { ...viewer, keyName: null }, id, (conversation) =>
-      conversation.visitorUnreadCount === 0 ? conversation : { ...conversation, visitorUnreadCount: 0 },
-    );
+    return changeConversation(deps, { ...viewer, keyName: null }, id, async (conversation, _at, trx) => {
+      await markReadByVisitor(trx, conversation);
+      return conversation.visitorUnreadCount === 0 ? conversation : { ...conversation, visitorUnreadCount: 0 };
+    });
   }
   return changeConversation(deps, viewer, id, async (conversation, _at, trx) => {
-    if (conversation.unreadCount === 0) return conversation;
     const readUntil = (await findNewestMessageId(trx, conversation.accountId, conversation.id)) ?? '';
+    await markReadUntil(trx, conversation, readUntil);
+    if (conversation.unreadCount === 0) return conversation;
     return { ...conversation, unreadCount: 0, unreadSince: null, readUntil };
   });
 }

@@ -4,11 +4,12 @@ import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { ConversationBusyError, InvalidInputError } from '../domain/errors.ts';
-import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { toTimestamp } from '../domain/time.ts';
 import { deleteMessages, findChildMessages } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { findLastMessageTime, listNewestToVisitor } from '../store/inbox/newest-messages.ts';
+import { findLastMessageTime } from '../store/inbox/newest-messages.ts';
+import { findReading } from '../store/inbox/read-marks.ts';
 import { recountUnread } from '../store/inbox/unread.ts';
 import type { Queryable } from '../store/tables.ts';
 import { MAX_SIBLINGS } from './fork.ts';
@@ -36,9 +37,7 @@ export async function deleteMessage(
     const { message, conversation } = await getLockedMessage(trx, viewer, input.id);
     const deleted = await listDeleted(trx, message);
     const deletedIds = deleted.map(({ id }) => id);
-    const unreadIds = await listNewestToVisitor(trx, conversation, conversation.visitorUnreadCount);
     await deleteMessages(trx, message, deletedIds);
-    const visitorUnreadCount = unreadIds.filter((id) => !deletedIds.includes(id)).length;
     const events: LoggedEvent[] = [];
     const { accountId, id: conversationId } = conversation;
     for (const { id: messageId, isPrivate } of deleted) {
@@ -48,7 +47,7 @@ export async function deleteMessage(
     }
     return {
       deletedIds,
-      conversation: await refreshConversation(trx, { ...conversation, visitorUnreadCount }, at),
+      conversation: await refreshConversation(trx, { ...conversation, updatedAt: at }, deleted),
       events,
     };
   });
@@ -77,9 +76,13 @@ async function listDeleted(trx: Queryable, message: Message): Promise<Message[]>
 }
 
 /** Updates what a conversation stores about its messages. */
-async function refreshConversation(trx: Queryable, conversation: Conversation, at: Timestamp): Promise<Conversation> {
+async function refreshConversation(
+  trx: Queryable,
+  conversation: Conversation,
+  deleted: readonly Message[],
+): Promise<Conversation> {
   const lastMessageAt = (await findLastMessageTime(trx, conversation)) ?? conversation.createdAt;
-  const changed = { ...conversation, lastMessageAt, updatedAt: at };
+  const changed = { ...conversation, ...(await findReading(trx, conversation, deleted)), lastMessageAt };
   await updateConversation(trx, changed);
   return (await recountUnread(trx, changed)) ?? changed;
 }

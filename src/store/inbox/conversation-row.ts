@@ -23,7 +23,11 @@ export interface ConversationRow {
   waiting_since: Timestamp | null;
   /** The id of the newest message that is answered or read, as are all before it; empty if none is. */
   read_until: Generated<string>;
+  /** The id of the newest message when a person last marked the conversation as read; empty if no person has. */
+  marked_read_until: Generated<string>;
   visitor_unread_count: Generated<number>;
+  /** The number of the last event when the visitor last marked the conversation as read; 0 if the visitor has not. */
+  visitor_read_event: Generated<number>;
   /** Empty in rows that an earlier version wrote; `created_at` stands for it. */
   last_message_at: Generated<Timestamp>;
   closed_at: Timestamp | null;

@@ -12,19 +12,30 @@ export async function findLastMessageTime(db: Queryable, conversation: Owner): P
   return last?.created_at;
 }
 
+/** Finds the id of the newest message of the visitor on any branch; `undefined` without any. Uses `messages_shown`. */
+export async function findNewestVisitorMessageId(db: Queryable, conversation: Owner): Promise<string | undefined> {
+  const [newest] = await listNewest(db, conversation, 1, (rows) => rows.where('role', '=', 'USER'));
+  return newest?.id;
+}
+
 /**
- * Lists the ids of the newest messages to the visitor on any branch: replies that have ended, unless they were stopped
- * before they began, and messages of people, private notes excepted. Uses `messages_shown`.
+ * Finds the id of the newest message on any branch that answers the visitor: of a person, private notes excepted, or a
+ * completed reply that is not the fallback message. `undefined` without any. Uses `messages_shown`.
  */
-export async function listNewestToVisitor(db: Queryable, conversation: Owner, limit: number): Promise<string[]> {
-  if (limit === 0) return [];
-  const messages = await listNewest(db, conversation, limit, (rows) =>
-    rows
-      .where('role', 'in', ['ASSISTANT', 'AGENT'])
-      .where('completed_at', 'is not', null)
-      .where((row) => row.or([row('status', '!=', 'STOPPED'), row('content', '!=', '')])),
+export async function findNewestAnswerId(db: Queryable, conversation: Owner): Promise<string | undefined> {
+  const [newest] = await listNewest(db, conversation, 1, (rows) =>
+    rows.where((row) =>
+      row.or([
+        row('role', '=', 'AGENT'),
+        row.and([
+          row('role', '=', 'ASSISTANT'),
+          row('status', '=', 'COMPLETED'),
+          row.or([row('outcome', 'is', null), row('outcome', '!=', 'FALLBACK')]),
+        ]),
+      ]),
+    ),
   );
-  return messages.map(({ id }) => id);
+  return newest?.id;
 }
 
 type Owner = Pick<Conversation, 'id' | 'accountId'>;

@@ -21,6 +21,7 @@ import { rewriteWebhookDocuments } from './0019-webhook-documents.ts';
 import { addRatingCommentsAndLeadOrder } from './0021-lookups.ts';
 import { addListIndexes } from './0023-ordered-lists.ts';
 import { addInboxCounts } from './0024-inbox-counts.ts';
+import { addReadMarks } from './0024-read-marks.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -46,4 +47,5 @@ export const migrations: Record<string, Migration> = {
   '0021-lookups': { up: addRatingCommentsAndLeadOrder },
   '0023-ordered-lists': { up: addListIndexes },
   '0024-inbox-counts': { up: addInboxCounts },
+  '0024-read-marks': { up: addReadMarks },
 };
