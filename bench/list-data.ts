@@ -64,11 +64,13 @@ export async function fillLists(db: Database, url: string): Promise<FilledAccoun
     if (!isPostgres(trx)) await sql`pragma cache_size = -1000000`.execute(trx);
   });
   for (let first = 0; first < ITEMS; first += BATCH_SIZE) {
-    await db.transaction(async (trx) => {
-      if (isPostgres(trx)) await sql`set local statement_timeout = 0`.execute(trx);
-      await insertConversations(trx, account, first);
-      await insertOthers(trx, { ...account, eventId }, first);
-    });
+    for (const insert of [insertConversations, insertOthers]) {
+      // Two short commits: a busy machine may take longer for one than the pool waits.
+      await db.transaction(async (trx) => {
+        if (isPostgres(trx)) await sql`set local statement_timeout = 0`.execute(trx);
+        await insert(trx, { ...account, eventId }, first);
+      });
+    }
   }
   if (isPostgres(db.read)) await vacuum(url);
   else await db.transaction((trx) => sql`analyze`.execute(trx));
