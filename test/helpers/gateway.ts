@@ -81,6 +81,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     SEED_DEMO: 'false',
     BUILTIN_DELAY_MS: '0',
     RATE_LIMIT_PER_MINUTE: '100000',
+    // Postgres computes longer for a new connection than for the requests of most tests.
+    DATABASE_POOL_SIZE: '3',
     GRAPHQL_JIT: process.env.GRAPHQL_JIT,
     ...(process.env.TEST_STACK === 'scale' && redisSettings()),
     ...env,
