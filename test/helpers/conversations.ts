@@ -1,9 +1,11 @@
-import { expect, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
-import type { TestGateway } from './gateway.ts';
-import { finish } from './models/engines.ts';
-import { joinDeltas, type Reader, type StreamEvent, startGatewayWithOpenReply, webSocket } from './streams.ts';
+import { createChatbot, send } from './chatbots.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
+import { createScriptedEngine, finish } from './models/engines.ts';
+import { openSharedScriptedGateway } from './shared-gateway.ts';
+import { joinDeltas, type Reader, type StreamEvent, webSocket } from './streams.ts';
 
 /** Describes each event in one line for comparison; `names` replaces ids. */
 export function describeEvents(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
@@ -67,8 +69,31 @@ export function citationEvent(title: string, end: number): AnswerEvent {
   return { type: 'citation', citation: { ...ids, title, url: null, quote: 'Words.', start: 0, end } };
 }
 
-/** Starts a gateway with a conversation whose only reply is completed. */
-export async function startGatewayWithCompletedReply(options?: Parameters<typeof startGatewayWithOpenReply>[0]) {
+/** The parts of a gateway that a test may choose. */
+type Options = Pick<GatewayOptions, 'env' | 'overrides'>;
+
+/**
+ * Opens a gateway with an open reply; the engine emits what the test pushes. Without options, all tests of the file
+ * share one gateway, and each gets an account of its own. With options, even `{}`, the test gets its own gateway.
+ */
+export async function startGatewayWithOpenReply(options?: Options) {
+  const { gateway, engine } = options ? await startScriptedGateway(options) : await openSharedScriptedGateway();
+  const chatbotId = await createChatbot(gateway);
+  return { gateway, engine, chatbotId, ...(await send(gateway, { chatbotId, content: 'Well?' })) };
+}
+
+async function startScriptedGateway({ env, overrides }: Options) {
+  const engine = createScriptedEngine();
+  const engines = new Map([['builtin', engine]]);
+  const gateway = await startGateway({ ...(env && { env }), overrides: { engines, ...overrides } });
+  onTestFinished(() => gateway.close());
+  // Otherwise closing the gateway would wait for an unfinished reply.
+  onTestFinished(() => engine.finishAll());
+  return { gateway, engine };
+}
+
+/** Like `startGatewayWithOpenReply`, but the reply is completed. */
+export async function startGatewayWithCompletedReply(options?: Options) {
   const started = await startGatewayWithOpenReply(options);
   const { gateway, engine, replyId } = started;
   engine.push(finish);
@@ -76,9 +101,14 @@ export async function startGatewayWithCompletedReply(options?: Parameters<typeof
   return started;
 }
 
-/** Checks that the event numbers of every log have no gaps, and returns one conversation's events in order. */
+/** Reads all event rows of the account, in no order. */
+export function readEventRows({ deps, accountId }: TestGateway) {
+  return deps.db.read.selectFrom('conversation_events').selectAll().where('account_id', '=', accountId).execute();
+}
+
+/** Checks that the event numbers of every log of the account have no gaps, and returns one conversation's events in order. */
 export async function readGaplessLog(gateway: TestGateway, conversationId: string) {
-  const rows = await gateway.deps.db.read.selectFrom('conversation_events').selectAll().execute();
+  const rows = await readEventRows(gateway);
   for (const [owner, number] of [
     ['conversation_id', 'number'],
     ['chatbot_id', 'chatbot_number'],

@@ -1,10 +1,7 @@
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
-import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { createChatbot, send } from './chatbots.ts';
-import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
-import { createScriptedEngine, finish } from './models/engines.ts';
+import type { TestGateway } from './gateway.ts';
 
 /** An event of a subscription, with the fields that its type has. */
 export interface StreamEvent {
@@ -208,18 +205,6 @@ export const serverSentEvents: Transport = {
 /** Every transport of GraphQL subscriptions. */
 export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
 
-/** Starts a gateway with an open reply; the gateway's engine emits what the test pushes. */
-export async function startGatewayWithOpenReply({ env, overrides }: Pick<GatewayOptions, 'env' | 'overrides'> = {}) {
-  const engine = createScriptedEngine();
-  const engines = new Map([['builtin', engine]]);
-  const gateway = await startGateway({ ...(env && { env }), overrides: { engines, ...overrides } });
-  onTestFinished(() => gateway.close());
-  // Otherwise closing the gateway would wait for an unfinished reply.
-  onTestFinished(() => engine.push(finish));
-  const chatbotId = await createChatbot(gateway);
-  return { gateway, engine, chatbotId, ...(await send(gateway, { chatbotId, content: 'Well?' })) };
-}
-
 /** Reads a message from the gateway. */
 export async function readMessage(gateway: TestGateway, id: string): Promise<StreamMessage> {
   const { data } = await gateway.graphql<{ node: StreamMessage }>(
@@ -263,6 +248,14 @@ function operationOf({ key: _, ...variables }: SubscribeOptions) {
   return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };
 }
 
+const openReaders = new Set<Pick<Reader, 'unsubscribe'>>();
+
+/** Unsubscribes every reader whose stream has not ended. */
+export function unsubscribeAll(): void {
+  for (const reader of openReaders) reader.unsubscribe();
+  openReaders.clear();
+}
+
 /** Creates a reader that collects a subscription's results. */
 export function createReader(subscribe: (sink: Sink) => () => void, disconnect: () => void): Reader {
   const events: StreamEvent[] = [];
@@ -274,6 +267,7 @@ export function createReader(subscribe: (sink: Sink) => () => void, disconnect: 
 
   const finish = (error?: unknown) => {
     isEnded = true;
+    openReaders.delete(reader);
     end.resolve(error);
     for (const wake of waiting) wake();
   };
@@ -297,7 +291,7 @@ export function createReader(subscribe: (sink: Sink) => () => void, disconnect: 
     complete: () => finish(),
   });
 
-  return {
+  const reader: Reader = {
     events,
     errors,
     ready: ready.promise,
@@ -322,4 +316,6 @@ export function createReader(subscribe: (sink: Sink) => () => void, disconnect: 
     unsubscribe,
     disconnect,
   };
+  if (!isEnded) openReaders.add(reader);
+  return reader;
 }

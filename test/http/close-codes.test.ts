@@ -2,9 +2,9 @@ import { createClient } from 'graphql-ws';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { openRawSocket } from '../helpers/raw-sockets.ts';
-import { startGatewayWithOpenReply } from '../helpers/streams.ts';
 
 const CONVERSATION_EVENTS = 'subscription ($id: ID!) { conversationEvents(conversationId: $id) { cursor } }';
 const OPERATION_ID = 'operation';
@@ -72,7 +72,7 @@ function subscribeToConversation(
 
 describe('the official client gives up', () => {
   it('after 4401: its key is revoked', async () => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const key = await gateway.createKey(gateway.accountId, ['READ']);
     const client = subscribeToConversation(gateway, conversationId, { key });
     await client.waitUntilSubscribed(gateway);
@@ -88,7 +88,7 @@ describe('the official client gives up', () => {
   });
 
   it('after 4401: its key is invalid', async () => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const client = subscribeToConversation(gateway, conversationId, { key: 'nonsense' });
     expect([await client.closed, await client.outcome]).toEqual([4401, 'gave up']);
   });
@@ -99,7 +99,7 @@ describe('the official client gives up', () => {
     [4429, 'it sent connection_init twice', () => INIT],
     [1009, 'it sent a message that is too large', () => 'x'.repeat(300 * 1024)],
   ])('after %i: %s', async (code, _what, frameOf) => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const client = subscribeToConversation(gateway, conversationId);
     await client.waitUntilSubscribed(gateway);
     client.send(frameOf(conversationId));
@@ -107,7 +107,7 @@ describe('the official client gives up', () => {
   });
 
   it('after 4406: it offered no supported subprotocol', async () => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const client = subscribeToConversation(gateway, conversationId, { protocols: [] });
     expect([await client.closed, await client.outcome]).toEqual([4406, 'gave up']);
   });
@@ -133,7 +133,7 @@ describe('the official client reconnects', () => {
   });
 
   it('after 1013: its address had too many open sockets', async () => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const others = Array.from({ length: 20 }, () => openRawSocket(gateway));
     await Promise.all(others.map((other) => other.init()));
     const closeOtherSocket = async () => {
@@ -146,7 +146,7 @@ describe('the official client reconnects', () => {
   });
 
   it('after 1006: the connection was lost', async () => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const client = subscribeToConversation(gateway, conversationId);
     await client.waitUntilSubscribed(gateway);
     client.firstSocket().terminate();
@@ -155,7 +155,7 @@ describe('the official client reconnects', () => {
   });
 
   it('after 4408: it sent no connection_init in time', async () => {
-    const { gateway, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, conversationId } = await startGatewayWithOpenReply({});
     const client = subscribeToConversation(gateway, conversationId, { sendsNothing: true });
     expect([await client.closed, await client.outcome]).toEqual([4408, 'reconnected']);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
-import { waitForReaders } from '../helpers/conversations.ts';
+import { startGatewayWithOpenReply, waitForReaders } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { openRawSocket } from '../helpers/raw-sockets.ts';
@@ -9,7 +9,6 @@ import {
   type Reader,
   type SubscribeOptions,
   serverSentEvents,
-  startGatewayWithOpenReply,
   type Transport,
   webSocket,
 } from '../helpers/streams.ts';

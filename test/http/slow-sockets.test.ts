@@ -2,6 +2,7 @@ import { createClient } from 'graphql-ws';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createManualClock } from '../helpers/clock.ts';
+import { startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { openRawSocket } from '../helpers/raw-sockets.ts';
@@ -11,7 +12,6 @@ import {
   type Reader,
   readMessage,
   type StreamEvent,
-  startGatewayWithOpenReply,
   webSocket,
 } from '../helpers/streams.ts';
 
@@ -30,7 +30,7 @@ async function generateLongAnswer(engine: ScriptedEngine, reader: Reader): Promi
 
 describe('a client that stops reading', () => {
   it('fills only the buffers of its connection, and receives the rest in one delta when it reads again', async () => {
-    const { gateway, engine, replyId } = await startGatewayWithOpenReply();
+    const { gateway, engine, replyId } = await startGatewayWithOpenReply({});
     const socket = openRawSocket(gateway);
     await socket.init({ 'x-api-key': gateway.key });
     socket.send({
@@ -82,7 +82,7 @@ describe('a client that stops reading', () => {
 
 describe('a peer that sends requests and does not read', () => {
   it('is closed with 1013 at 4 MB of buffered data, and disconnected if it does not read the close frame', async () => {
-    const { gateway } = await startGatewayWithOpenReply();
+    const { gateway } = await startGatewayWithOpenReply({});
     const flood = async () => {
       const peer = openRawSocket(gateway);
       await peer.init({ 'x-api-key': gateway.key });

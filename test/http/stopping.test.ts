@@ -1,12 +1,13 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createSourceReader } from '../../src/sources/source-reader.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
+import { startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { finish } from '../helpers/models/engines.ts';
 import { yieldToEventLoop } from '../helpers/random.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { startGatewayWithOpenReply, TRANSPORTS } from '../helpers/streams.ts';
+import { TRANSPORTS } from '../helpers/streams.ts';
 import { mutation } from '../schema/support.ts';
 
 const TEST_OPTIONS = { timeout: 120_000 };
@@ -71,7 +72,7 @@ it(
 it.each([...TRANSPORTS, restEvents])(
   'ends a stream over $name as a lost connection, not as complete, when the gateway stops',
   async ({ subscribe }) => {
-    const { gateway, engine, conversationId } = await startGatewayWithOpenReply();
+    const { gateway, engine, conversationId } = await startGatewayWithOpenReply({});
     const reader = subscribe(gateway, { conversationId });
     await reader.until(({ __typename }) => __typename === 'MessageCreated');
     engine.push(finish);

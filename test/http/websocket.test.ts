@@ -1,8 +1,9 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { openRawSocket, type Result } from '../helpers/raw-sockets.ts';
-import { MESSAGE_STREAM, startGatewayWithOpenReply } from '../helpers/streams.ts';
+import { MESSAGE_STREAM } from '../helpers/streams.ts';
 
 async function openGateway(options?: GatewayOptions): Promise<TestGateway> {
   const gateway = await startGateway(options);

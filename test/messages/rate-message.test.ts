@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../helpers/clock.ts';
-import { readGaplessLog, startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
+import {
+  readGaplessLog,
+  startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
+  waitForReaders,
+} from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, startGatewayWithOpenReply, webSocket } from '../helpers/streams.ts';
+import { readMessage, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 interface RateResult {

@@ -5,17 +5,12 @@ import {
   describeEvents,
   readGaplessLog,
   startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
   waitForMessageEvent,
 } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import {
-  readMessage,
-  type StreamMessage,
-  startGatewayWithOpenReply,
-  TRANSPORTS,
-  webSocket,
-} from '../helpers/streams.ts';
+import { readMessage, type StreamMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 interface StopResult {

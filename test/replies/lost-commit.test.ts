@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { citationEvent } from '../helpers/conversations.ts';
+import { citationEvent, startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { startFaultProxyFor } from '../helpers/network.ts';
-import { readMessage, startGatewayWithOpenReply, webSocket } from '../helpers/streams.ts';
+import { readMessage, webSocket } from '../helpers/streams.ts';
 
 /** Longer than the watcher takes to find a reply that no node generates. */
 const WATCHER_WAIT_MS = 12_000;

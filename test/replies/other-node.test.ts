@@ -6,6 +6,7 @@ import {
   citationEvent,
   collectCitations,
   startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
   waitForReaders,
 } from '../helpers/conversations.ts';
 import { startGateway } from '../helpers/gateway.ts';
@@ -15,7 +16,7 @@ import { createRandom, createRandomText, yieldToEventLoop } from '../helpers/ran
 import { createRedisPrefix } from '../helpers/redis.ts';
 import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { joinDeltas, readMessage, startGatewayWithOpenReply, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { joinDeltas, readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 
 /** Hides live replies from local lookups, so that the process reads them as if another node generated them. */
 class RemoteLiveReplies extends Map<string, LiveReply> {

@@ -3,11 +3,12 @@ import {
   describeEvents,
   readGaplessLog,
   startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
   waitForMessageEvent,
 } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, startGatewayWithOpenReply, webSocket } from '../helpers/streams.ts';
+import { readMessage, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 interface SendResult {

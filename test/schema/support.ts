@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { Scope } from '../../src/domain/entities.ts';
 import { createId, type IdKind } from '../../src/domain/ids.ts';
 import { type GatewayOptions, type GraphQLResponse, startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { shareInFile } from '../setup/shared-in-file.ts';
+import { openSharedGateway } from '../helpers/shared-gateway.ts';
 
 /** The selection of the code, message and invalid fields of any error in a result union. */
 export const ERROR = '... on Error { code reason: message ... on InvalidInputError { fields { path message } } }';
@@ -13,21 +13,10 @@ export const ERROR = '... on Error { code reason: message ... on InvalidInputErr
  * gateway, which is closed after it: for tests of settings, logs, metrics and limits per address.
  */
 export async function openGateway(options?: GatewayOptions): Promise<TestGateway> {
-  if (options === undefined) return openTenant(await shareInFile('gateway', startGateway));
+  if (options === undefined) return openSharedGateway();
   const gateway = await startGateway(options);
   onTestFinished(() => gateway.close());
   return gateway;
-}
-
-/** A view of a shared gateway for one test: its first account is a new one. */
-async function openTenant(gateway: TestGateway): Promise<TestGateway> {
-  const tenant = await gateway.createTenant();
-  return {
-    ...gateway,
-    ...tenant,
-    graphql: (query, variables, key = tenant.key) => gateway.graphql(query, variables, key),
-    close: () => Promise.reject(new Error('Other tests share this gateway: open one with options to close it.')),
-  };
 }
 
 /** Returns the document of a mutation that takes an input and selects `selection` from its payload. */

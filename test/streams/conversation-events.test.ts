@@ -14,12 +14,13 @@ import {
   describeMessageEvents,
   readGaplessLog,
   startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
   waitForMessageEvent,
   waitForReaders,
 } from '../helpers/conversations.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, type StreamEvent, startGatewayWithOpenReply, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { readMessage, type StreamEvent, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 const hasText = (text: string) => (event: StreamEvent) => event.text === text;

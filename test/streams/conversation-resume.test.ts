@@ -7,18 +7,13 @@ import {
   collectTexts,
   describeMessageEvents,
   startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
   waitForMessageEvent,
   waitForReaders,
 } from '../helpers/conversations.ts';
 import { createInvalidCursors } from '../helpers/invalid-cursors.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import {
-  type Reader,
-  type StreamEvent,
-  startGatewayWithOpenReply,
-  TRANSPORTS,
-  type Transport,
-} from '../helpers/streams.ts';
+import { type Reader, type StreamEvent, TRANSPORTS, type Transport } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 /** Checks that two event lists have the same stages, texts and citations, however the texts were split into deltas. */

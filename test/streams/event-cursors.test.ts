@@ -3,19 +3,17 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { describeEvents, startGatewayWithCompletedReply, waitForReaders } from '../helpers/conversations.ts';
+import {
+  describeEvents,
+  startGatewayWithCompletedReply,
+  startGatewayWithOpenReply,
+  waitForReaders,
+} from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { createRandom, yieldToEventLoop } from '../helpers/random.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
-import {
-  createReader,
-  type Reader,
-  type StreamEvent,
-  startGatewayWithOpenReply,
-  TRANSPORTS,
-  webSocket,
-} from '../helpers/streams.ts';
+import { createReader, type Reader, type StreamEvent, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 /** The number of random interleavings: set it to 1000 for a long run. */

@@ -1,17 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
+import { startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { createRandom, createRandomText, type Random, yieldToEventLoop } from '../helpers/random.ts';
-import {
-  joinDeltas,
-  type Reader,
-  readMessage,
-  type StreamEvent,
-  startGatewayWithOpenReply,
-  TRANSPORTS,
-} from '../helpers/streams.ts';
+import { joinDeltas, type Reader, readMessage, type StreamEvent, TRANSPORTS } from '../helpers/streams.ts';
 
 /** Writes an answer split at arbitrary code units, with citations of the text so far. */
 function writeScript(random: Random): AnswerEvent[] {

@@ -1,11 +1,16 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
-import { citationEvent, describeEvents, waitForMessageEvent } from '../helpers/conversations.ts';
+import {
+  citationEvent,
+  describeEvents,
+  startGatewayWithOpenReply,
+  waitForMessageEvent,
+} from '../helpers/conversations.ts';
 import { encodeUnsignedCursor } from '../helpers/cursors.ts';
 import { createInvalidCursors } from '../helpers/invalid-cursors.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { startGatewayWithOpenReply, TRANSPORTS } from '../helpers/streams.ts';
+import { TRANSPORTS } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 /** The checksum of an empty text. */

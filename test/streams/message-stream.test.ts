@@ -2,16 +2,10 @@ import { describe, expect, it, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { subscribeToMessage } from '../../src/streams/message-stream.ts';
+import { startGatewayWithOpenReply } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import {
-  joinDeltas,
-  readMessage,
-  type StreamEvent,
-  startGatewayWithOpenReply,
-  TRANSPORTS,
-  webSocket,
-} from '../helpers/streams.ts';
+import { joinDeltas, readMessage, type StreamEvent, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 
 const typesOf = (events: readonly StreamEvent[]) => events.map((event) => event.__typename);
 const isDelta = ({ __typename }: StreamEvent) => __typename === 'MessageDelta';

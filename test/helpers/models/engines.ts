@@ -6,6 +6,8 @@ export interface ScriptedEngine extends AnswerEngine {
   push(...events: AnswerEvent[]): void;
   /** Fails the answer in progress. */
   fail(error: Error): void;
+  /** Ends the answer in progress, and all later ones, after the events that were pushed. */
+  finishAll(): void;
   /** The number of questions so far. */
   readonly questionCount: number;
   /** The questions, in order. */
@@ -17,9 +19,11 @@ export function createScriptedEngine(): ScriptedEngine {
   const steps: (AnswerEvent | Error)[] = [];
   const waiting = new Set<() => void>();
   const questions: Question[] = [];
+  let isFinished = false;
 
   async function next(signal: AbortSignal): Promise<AnswerEvent | Error> {
     while (steps.length === 0) {
+      if (isFinished) return finish;
       await new Promise<void>((resolve, reject) => {
         waiting.add(resolve);
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -28,11 +32,14 @@ export function createScriptedEngine(): ScriptedEngine {
     return steps.shift() as AnswerEvent | Error;
   }
 
-  const add = (step: AnswerEvent | Error) => {
-    steps.push(step);
+  const wakeAll = () => {
     // The answer that started to wait last gets the event.
     for (const wake of [...waiting].reverse()) wake();
     waiting.clear();
+  };
+  const add = (step: AnswerEvent | Error) => {
+    steps.push(step);
+    wakeAll();
   };
 
   return {
@@ -42,6 +49,10 @@ export function createScriptedEngine(): ScriptedEngine {
     questions,
     push: (...events) => events.forEach(add),
     fail: add,
+    finishAll() {
+      isFinished = true;
+      wakeAll();
+    },
     async *answer(question, signal) {
       questions.push(question);
       while (true) {
