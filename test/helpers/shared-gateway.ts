@@ -5,20 +5,32 @@ import { type GatewayOptions, startGateway, type TestGateway } from './gateway.t
 import { createScriptedEngine, type ScriptedEngine } from './models/engines.ts';
 import { unsubscribeAll } from './streams.ts';
 
-/**
- * Opens an account of its own on a gateway that all tests of the file share: starting a gateway takes longer than most
- * tests. There is one gateway for each `env`.
- */
-export async function openSharedGateway(env: NonNullable<GatewayOptions['env']> = {}): Promise<TestGateway> {
-  return openTenant(await shareInFile(`gateway ${JSON.stringify(env)}`, () => startGateway({ env })));
+/** The parts of a shared gateway that a test may choose. */
+interface SharedOptions extends Pick<GatewayOptions, 'env' | 'overrides'> {
+  /** The engine that answers during this test, by default the built-in one. */
+  readonly engine?: AnswerEngine;
 }
 
-/** Like `openSharedGateway`, with an engine that emits only what this test pushes. */
-export async function openSharedScriptedGateway(): Promise<{ gateway: TestGateway; engine: ScriptedEngine }> {
-  const { gateway: shared, setEngine } = await shareInFile('scripted gateway', startScriptedGateway);
-  const gateway = await openTenant(shared);
-  const engine = createScriptedEngine();
+/**
+ * Opens an account of its own on a gateway that tests of the file share: starting a gateway takes longer than most
+ * tests. There is one gateway for each `env`; its `overrides` are those of the first test.
+ */
+export async function openSharedGateway({ env = {}, overrides, engine }: SharedOptions = {}): Promise<TestGateway> {
+  const name = JSON.stringify({ env, hasEngine: engine !== undefined });
+  const { gateway, setEngine } = await shareInFile(name, async () => {
+    const { builtin, setEngine } = createReplaceableEngine();
+    const engines = engine && new Map([['builtin', builtin]]);
+    const gateway = await startGateway({ env, overrides: { ...(engines && { engines }), ...overrides } });
+    return { gateway, setEngine, close: gateway.close };
+  });
   setEngine(engine);
+  return openTenant(gateway);
+}
+
+/** Opens an account on a shared gateway whose engine emits only what this test pushes. */
+export async function openSharedScriptedGateway(): Promise<{ gateway: TestGateway; engine: ScriptedEngine }> {
+  const engine = createScriptedEngine();
+  const gateway = await openSharedGateway({ engine });
   onTestFinished(async () => {
     engine.finishAll();
     unsubscribeAll();
@@ -29,19 +41,18 @@ export async function openSharedScriptedGateway(): Promise<{ gateway: TestGatewa
   return { gateway, engine };
 }
 
-async function startScriptedGateway() {
+function createReplaceableEngine() {
   let current: AnswerEngine | undefined;
   const builtin: AnswerEngine = {
     answer(question, signal) {
-      if (current === undefined) throw new Error('No test has an engine.');
+      if (current === undefined) throw new Error('This test has no engine.');
       return current.answer(question, signal);
     },
   };
-  const gateway = await startGateway({ overrides: { engines: new Map([['builtin', builtin]]) } });
-  const setEngine = (engine: AnswerEngine) => {
+  const setEngine = (engine: AnswerEngine | undefined) => {
     current = engine;
   };
-  return { gateway, setEngine, close: gateway.close };
+  return { builtin, setEngine };
 }
 
 /** A view of a shared gateway for one test: its first account is a new one. */

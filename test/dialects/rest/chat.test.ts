@@ -157,7 +157,7 @@ describe('a chat request', () => {
 
   it('returns the text of a stopped reply', async () => {
     const engine = createScriptedEngine();
-    const gateway = await openGateway({ engine });
+    const gateway = await openGateway({ engine, env: {} });
     const pendingResponse = gateway.chat({ message: 'Hello' });
     engine.push(delta('Half'));
     await vi.waitFor(() => expect([...gateway.deps.liveReplies.values()][0]?.content).toBe('Half'));

@@ -7,8 +7,9 @@ import { openGateway, type RestGateway } from './support.ts';
 const chatWithKey = ({ chat }: RestGateway, key: string, body: object = { message: 'Hello' }) =>
   chat(body, { headers: { 'Idempotency-Key': key } });
 
-async function countMessages({ deps }: RestGateway): Promise<number> {
-  return (await deps.db.read.selectFrom('messages').select('id').execute()).length;
+async function countMessages({ deps, accountId }: RestGateway): Promise<number> {
+  const query = deps.db.read.selectFrom('messages').select('id').where('account_id', '=', accountId);
+  return (await query.execute()).length;
 }
 
 describe('a chat request with an Idempotency-Key', () => {

@@ -3,6 +3,8 @@ import type { AnswerEngine } from '../../../src/answer/engine.ts';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../../helpers/gateway.ts';
 import { finish } from '../../helpers/models/engines.ts';
+import { openSharedGateway } from '../../helpers/shared-gateway.ts';
+import { SECRET_KEY } from '../../helpers/webhooks/webhooks.ts';
 
 /** The fixed time of a REST test gateway, in the format of the REST API. */
 export const NOW = '2026-03-15T10:30:00.123000+00:00';
@@ -24,16 +26,18 @@ export interface RestGatewayOptions extends Pick<GatewayOptions, 'env'> {
   readonly engine?: AnswerEngine;
 }
 
-/** Starts a gateway with the chatbot `Support`, which answers `It is so.` by default. It is closed after the test. */
-export async function openGateway({ engine = engineOf('It ', 'is so.'), ...options }: RestGatewayOptions = {}) {
-  const gateway = await startGateway({
-    ...options,
-    overrides: {
-      clock: { now: () => Date.parse(NOW), monotonicMs: () => performance.now() },
-      engines: new Map([['builtin', engine]]),
-    },
-  });
-  onTestFinished(() => gateway.close());
+/** The settings of shared gateways: secrets of webhooks can be stored, and no test uses up the failed attempts of others. */
+const SHARED_ENV = { SECRET_KEY, AUTH_FAILURES_PER_MINUTE: '0' };
+
+/**
+ * Opens a gateway with the chatbot `Support`, which answers `It is so.` by default. Without `env`, all tests of the file
+ * share one gateway, and each gets an account of its own; with `env`, even `{}`, the test gets its own gateway.
+ */
+export async function openGateway({ engine = engineOf('It ', 'is so.'), env }: RestGatewayOptions = {}) {
+  const clock = { now: () => Date.parse(NOW), monotonicMs: () => performance.now() };
+  const gateway = env
+    ? await openOwnGateway({ env, overrides: { clock, engines: new Map([['builtin', engine]]) } })
+    : await openSharedGateway({ env: SHARED_ENV, overrides: { clock }, engine });
   const chatbotId = await createChatbot(gateway, { name: 'Support' });
 
   const send: RestGateway['send'] = (path, init) =>
@@ -46,6 +50,12 @@ export async function openGateway({ engine = engineOf('It ', 'is so.'), ...optio
       body: JSON.stringify(body),
     });
   return { ...gateway, chatbotId, send, chat } satisfies RestGateway;
+}
+
+async function openOwnGateway(options: GatewayOptions): Promise<TestGateway> {
+  const gateway = await startGateway(options);
+  onTestFinished(() => gateway.close());
+  return gateway;
 }
 
 /** Returns an engine that answers with these texts, and throws when it reaches an error. */

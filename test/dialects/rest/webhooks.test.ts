@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createChatbot } from '../../helpers/chatbots.ts';
-import { ENDPOINT_URL, listStoredDeliveries, SECRET_KEY, storeDelivery } from '../../helpers/webhooks/webhooks.ts';
+import { ENDPOINT_URL, listStoredDeliveries, storeDelivery } from '../../helpers/webhooks/webhooks.ts';
 import { mutate } from '../../schema/support.ts';
-import { NOW, openGateway as open, type RestGateway, UNKNOWN_ID } from './support.ts';
+import { NOW, openGateway, type RestGateway, UNKNOWN_ID } from './support.ts';
 
-const openGateway = () => open({ env: { SECRET_KEY } });
 const NEW_WEBHOOK = { url: ENDPOINT_URL, events: ['lead.captured'] };
 
 interface RestResponse {

@@ -3,6 +3,7 @@ import { BUILTIN, PROVIDERS } from '../../../src/domain/providers.ts';
 import { createManualClock } from '../../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
 import { createScriptedModels, MODEL_FINISH, type ModelScript } from '../../helpers/models/scripted-models.ts';
+import { openSharedGateway } from '../../helpers/shared-gateway.ts';
 import { mutate, openGateway as open, textOfLength } from '../support.ts';
 
 const KEY = 'sk-abcdefghijkl-WXYZ';
@@ -10,7 +11,8 @@ const PROVIDER =
   'provider { name label isConfigured keySource keyEnding baseUrl defaultModel models { model } lastError { code message } }';
 const SECRET_KEY = 'ab'.repeat(32);
 
-const openGateway = ({ env, ...options }: GatewayOptions = {}) => open({ env: { SECRET_KEY, ...env }, ...options });
+const openGateway = ({ env, overrides }: Pick<GatewayOptions, 'env' | 'overrides'> = {}) =>
+  overrides ? open({ env: { SECRET_KEY, ...env }, overrides }) : openSharedGateway({ env: { SECRET_KEY, ...env } });
 
 interface Provider {
   readonly name: string;
@@ -37,8 +39,10 @@ async function listProviders(gateway: TestGateway, key?: string): Promise<Record
   return Object.fromEntries(data.providers.map((provider) => [provider.name, provider]));
 }
 
-const countKeys = async ({ deps }: TestGateway) =>
-  (await deps.db.read.selectFrom('provider_keys').select('provider').execute()).length;
+const countKeys = async ({ deps, accountId }: TestGateway) => {
+  const query = deps.db.read.selectFrom('provider_keys').select('provider').where('account_id', '=', accountId);
+  return (await query.execute()).length;
+};
 
 describe('providers', () => {
   it('lists all providers and whether the operator has configured them, but none of their settings', async () => {

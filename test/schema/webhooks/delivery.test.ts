@@ -5,6 +5,7 @@ import { WEBHOOK_EVENTS } from '../../../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../../../src/webhooks/samples.ts';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
+import { openSharedGateway } from '../../helpers/shared-gateway.ts';
 import {
   DELIVERY_FIELDS,
   listStoredDeliveries,
@@ -14,7 +15,7 @@ import {
 } from '../../helpers/webhooks/webhooks.ts';
 import { createKeyWith, mutate, openGateway as open } from '../support.ts';
 
-const openGateway = () => open({ env: { SECRET_KEY } });
+const openGateway = () => openSharedGateway({ env: { SECRET_KEY } });
 const EVENTS = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 const SWITCHED_OFF = 'The subscription is switched off: nothing is sent to it.';
 

@@ -1,9 +1,10 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, it } from 'vitest';
+import { openSharedGateway } from '../../helpers/shared-gateway.ts';
 import { SECRET_KEY, storeDelivery, subscribe } from '../../helpers/webhooks/webhooks.ts';
-import { createKeyWith, mutate, openGateway as open } from '../support.ts';
+import { createKeyWith, mutate } from '../support.ts';
 
-const openGateway = () => open({ env: { SECRET_KEY } });
+const openGateway = () => openSharedGateway({ env: { SECRET_KEY } });
 const QUERY = 'query ($id: ID!) { node(id: $id) { ... on WebhookDelivery { payload headers } } }';
 interface DeliveryData {
   readonly node: { payload: string; headers: Record<string, string> | null };

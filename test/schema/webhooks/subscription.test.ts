@@ -5,6 +5,7 @@ import { unsealParts } from '../../../src/webhooks/sealed.ts';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import { createManualClock } from '../../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
+import { openSharedGateway } from '../../helpers/shared-gateway.ts';
 import {
   ENDPOINT_URL,
   listStoredDeliveries,
@@ -16,7 +17,8 @@ import {
 } from '../../helpers/webhooks/webhooks.ts';
 import { mutate, openGateway as open, textOfLength } from '../support.ts';
 
-const openGateway = ({ env, ...options }: GatewayOptions = {}) => open({ env: { SECRET_KEY, ...env }, ...options });
+const openGateway = ({ env, overrides }: Pick<GatewayOptions, 'env' | 'overrides'> = {}) =>
+  overrides ? open({ env: { SECRET_KEY, ...env }, overrides }) : openSharedGateway({ env: { SECRET_KEY, ...env } });
 const SUBSCRIPTION = `query ($id: ID!) { webhookSubscription(id: $id) { ${SUBSCRIPTION_FIELDS} } }`;
 const NOT_FOUND = { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Webhook subscription not found.' };
 
@@ -39,8 +41,10 @@ async function readSecrets({ deps, accountId }: TestGateway, id: string) {
   );
 }
 
-const countSubscriptions = async ({ deps }: TestGateway) =>
-  (await deps.db.read.selectFrom('webhook_subscriptions').select('id').execute()).length;
+const countSubscriptions = async ({ deps, accountId }: TestGateway) => {
+  const query = deps.db.read.selectFrom('webhook_subscriptions').select('id').where('account_id', '=', accountId);
+  return (await query.execute()).length;
+};
 
 const INVALID_INPUTS = [
   [{ url: '' }, ['url']],
