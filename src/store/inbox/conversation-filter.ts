@@ -34,10 +34,16 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
       checks: [...checks.values()],
     }));
   };
+  const hinted = (index: string, ranges: IndexRange[]): IndexRange[] =>
+    list.isPostgres ? ranges : ranges.map((range) => ({ ...range, hint: sql`indexed by ${sql.ref(index)}` }));
   const { chatbotIds, statuses } = filter;
   if (order.field === 'WAITING_SINCE') {
     checks.set('waits', sql`(status = 'ESCALATED' or silent_until > ${list.now})`);
     const isWaiting = sql`waiting_since is not null`;
+    if (filter.assignee !== undefined) {
+      const where = sql`${ofAccount} and assignee = ${filter.assignee} and ${isWaiting}`;
+      return hinted('conversations_waiting_assigned', choose([where], 'assignee'));
+    }
     if (chatbotIds === undefined || chatbotIds.length > MAX_RANGES) return choose([sql`${ofAccount} and ${isWaiting}`]);
     return choose(
       chatbotIds.map((id) => sql`chatbot_id = ${id} and ${isWaiting}`),
@@ -51,9 +57,7 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   if (order.field === 'LAST_MESSAGE_AT') {
     if (filter.assignee !== undefined) return choose([sql`${ofAccount} and assignee = ${filter.assignee}`], 'assignee');
     if (filter.hasUnread === true) {
-      const hint = list.isPostgres ? undefined : sql`indexed by conversations_unread`;
-      const ranges = choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread');
-      return ranges.map((range) => ({ ...range, hint }));
+      return hinted('conversations_unread', choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread'));
     }
     if (filter.answeredBy === 'AGENT') return choose([sql`${ofAccount} and silent_until is not null`]);
   }

@@ -22,6 +22,7 @@ import { addRatingCommentsAndLeadOrder } from './0021-lookups.ts';
 import { addListIndexes } from './0023-ordered-lists.ts';
 import { addInboxCounts } from './0024-inbox-counts.ts';
 import { addReadMarks } from './0024-read-marks.ts';
+import { addWaitingAssigned } from './0024-waiting-assigned.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -48,4 +49,5 @@ export const migrations: Record<string, Migration> = {
   '0023-ordered-lists': { up: addListIndexes },
   '0024-inbox-counts': { up: addInboxCounts },
   '0024-read-marks': { up: addReadMarks },
+  '0024-waiting-assigned': { up: addWaitingAssigned },
 };

@@ -274,6 +274,12 @@ describe('conversations', () => {
     };
     const waiting = { orderBy: { field: 'WAITING_SINCE', direction: 'ASC' } };
     expect([namesOf(await list(gateway, waiting)), await readWaiting()]).toEqual(['a b', 'a b c']);
+    for (const [assignee, expected] of [
+      ['Ada', 'b'],
+      ['Ben', ''],
+    ]) {
+      expect(namesOf(await list(gateway, { ...waiting, filter: { assignee } }))).toBe(expected);
+    }
     await endWaits(gateway.deps.db, toTimestamp(now), new AbortController().signal);
     expect([namesOf(await list(gateway, waiting)), await readWaiting()]).toEqual(['a b', 'a b']);
   });
