@@ -159,6 +159,7 @@ describe.skipIf(browserPath === undefined)('the inbox of the docs (needs Chromiu
     await person.selectView('With a person');
     await person.seesList('bob');
     await person.reply('Yes, in a minute.');
+    await person.seesText('Yes, in a minute.');
     await ask('bob', 'Thank you!');
     await person.seesMessages(...asked, 'Grace Yes, in a minute.', 'user Thank you!');
     await person.seesCounts('4 0 1 3 2');
