@@ -37,9 +37,11 @@ import './webhooks/sending.ts';
 import './webhooks/dry-run.ts';
 import { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
+import { acceptUnknownValues } from './unknown-values.ts';
 import { createWebhookSchema, isWebhookType } from './webhooks/webhook-schema.ts';
 
 const { types, ...config } = builder.toSchema().toConfig();
+acceptUnknownValues(types);
 
 /** The GraphQL schema. Loading it needs neither a database nor a configuration. */
 export const schema = new GraphQLSchema({

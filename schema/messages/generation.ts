@@ -62,12 +62,7 @@ const ReplyErrorCode = builder.enumType('ReplyErrorCode', {
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'The error of a failed reply.',
   fields: (t) => ({
-    code: t.field({
-      type: ReplyErrorCode,
-      description: 'The stable error code for programs.',
-      // The code may be one that a newer gateway on the same database has stored.
-      resolve: ({ code }) => (Object.hasOwn(FAILURES, code) ? code : 'ANSWER_FAILED'),
-    }),
+    code: t.expose('code', { type: ReplyErrorCode, description: 'The stable error code for programs.' }),
     message: t.exposeString('message', { description: 'The error as an English sentence.' }),
     detail: t.string({
       nullable: true,

@@ -1,5 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
+import { type ConversationEvent, isKnownEventType, type WithoutCursor } from '../domain/events.ts';
 import { findActivities } from '../store/activities.ts';
 import { findConversations } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
@@ -13,8 +13,8 @@ type EventPayload = WithoutCursor<ConversationEvent>;
 
 /**
  * Loads the payloads of one account's logged events, with the current state of each message, lead and conversation. The
- * result has the order of `loggedEvents`. It has `undefined` for an event whose content the viewer may not see, or
- * whose content no longer exists.
+ * result has the order of `loggedEvents`. It has `undefined` for an event of an unknown type, and for one whose content
+ * the viewer may not see or no longer exists.
  */
 export async function readLoggedEvents(
   db: Queryable,
@@ -49,6 +49,7 @@ export async function readLoggedEvents(
 
   return loggedEvents.map((event): EventPayload | undefined => {
     const { type, conversationId, chatbotId, at } = event;
+    if (!isKnownEventType(type)) return undefined;
     const common = { conversationId, chatbotId, at, ...entryOf(event) };
     if (type === 'ConversationChanged') {
       const conversation = conversations.get(conversationId);

@@ -32,13 +32,16 @@ export interface AccountLogEntry {
 }
 
 /** The stages of a message. The last four are final. */
-export type MessageStageType =
-  | 'MessageCreated'
-  | 'MessageStarted'
-  | 'MessageCompleted'
-  | 'MessageFailed'
-  | 'MessageStopped'
-  | 'MessageInterrupted';
+const MESSAGE_STAGE_TYPES = [
+  'MessageCreated',
+  'MessageStarted',
+  'MessageCompleted',
+  'MessageFailed',
+  'MessageStopped',
+  'MessageInterrupted',
+] as const;
+/** One of `MESSAGE_STAGE_TYPES`. */
+export type MessageStageType = (typeof MESSAGE_STAGE_TYPES)[number];
 
 /** The event type for each final status of a message. */
 export const FINAL_EVENT_TYPES = {
@@ -156,15 +159,22 @@ export type ConversationEvent =
   | StreamGapEvent
   | ConversationDeletedEvent;
 
+const LOGGED_EVENT_TYPES = [
+  ...MESSAGE_STAGE_TYPES,
+  'MessageUpdated',
+  'MessageDeleted',
+  'BranchSelected',
+  'FollowUpsSuggested',
+  'ConversationChanged',
+  'LeadCaptured',
+] as const;
 /** The types of events that are numbered and logged. */
-export type LoggedEventType =
-  | MessageStageType
-  | 'MessageUpdated'
-  | 'MessageDeleted'
-  | 'BranchSelected'
-  | 'FollowUpsSuggested'
-  | 'ConversationChanged'
-  | 'LeadCaptured';
+export type LoggedEventType = (typeof LOGGED_EVENT_TYPES)[number];
+
+const loggedEventTypes: ReadonlySet<string> = new Set(LOGGED_EVENT_TYPES);
+
+/** Whether this gateway knows the type of a logged event, which a newer one on the same database may have written. */
+export const isKnownEventType = (type: string): boolean => loggedEventTypes.has(type);
 
 /** An event that has no position in a stream yet. */
 export type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

@@ -45,7 +45,7 @@ export function hasScopes(target: CheckedOperation, scopes: ReadonlySet<Scope>):
 }
 
 function findForbidden(target: CheckedOperation, scopes: ReadonlySet<Scope>): ScopedSelection | undefined {
-  if (scopes.size === SCOPES.length) return undefined;
+  if (SCOPES.every((scope) => scopes.has(scope))) return undefined;
   return findSelections(target).find(
     ({ listNeeds }) => !listNeeds(target.variables ?? {}).every((alternatives) => includesAny(scopes, alternatives)),
   );

@@ -18,7 +18,9 @@ const LEAD_NOTICE = 'Thank you. We have noted how to reach you.';
  * with the same validation and events. If that function throws a `RefusalError`, the model receives its message.
  */
 export function createTools(deps: ToolDeps, chatbot: Chatbot, conversationId: string): AnswerTool[] {
-  return chatbot.answering.tools.map((name) => TOOLS[name](deps, chatbot, conversationId));
+  // A newer gateway on the same database may have stored a tool that this one does not have.
+  const names = chatbot.answering.tools.filter((name) => Object.hasOwn(TOOLS, name));
+  return names.map((name) => TOOLS[name](deps, chatbot, conversationId));
 }
 
 const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversationId: string) => AnswerTool> = {

@@ -1,4 +1,4 @@
-import type { ApiKey, Scope } from '../domain/entities.ts';
+import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { prepareQuery } from './engines/prepared.ts';
@@ -138,7 +138,7 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     accountId: row.account_id,
     name: row.name,
     prefix: row.prefix,
-    scopes: fromJson<Scope[]>(row.scopes),
+    scopes: fromJson<Scope[]>(row.scopes).filter((scope) => SCOPES.includes(scope)),
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,

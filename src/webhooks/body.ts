@@ -8,10 +8,15 @@ export function buildDefaultBody({
   at,
   data,
 }: Pick<WebhookEvent, 'name' | 'chatbotId' | 'at' | 'data'>): string {
-  const head = JSON.stringify({ event: WEBHOOK_EVENTS[name], chatbot_id: chatbotId, timestamp: at });
+  const event = toWireName(name);
+  const head = JSON.stringify({ event, chatbot_id: chatbotId, timestamp: at });
   // `data` is JSON text already.
   return `${head.slice(0, -1)},"data":${data}}`;
 }
+
+/** The name of an event in bodies, also of one that only a newer gateway on the same database knows. */
+const toWireName = (name: string): string =>
+  (WEBHOOK_EVENTS as Readonly<Record<string, string>>)[name] ?? name.toLowerCase().replace('_', '.');
 
 /** A body. `problem` is the reason why the document failed; null if it succeeded, or if there is no document. */
 export interface WebhookBody {
