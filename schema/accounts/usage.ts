@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { WARNING_PERCENTAGES } from '../../src/conversations/quota.ts';
 import type { Account } from '../../src/domain/entities.ts';
 import { BadUserInputError } from '../../src/domain/errors.ts';
@@ -25,6 +26,7 @@ import { AccountRef } from './viewer.ts';
 
 /** The usage in a period by the replies that match `filter`. Resolvers read its days, shares and warnings on demand. */
 interface Usage extends UsageCounts {
+  readonly id: string;
   readonly accountId: string;
   readonly filter: UsageFilter;
   /** The number of replies that count against the quota; null if `filter` selects less than a month of the account. */
@@ -117,6 +119,9 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
   description: 'The usage of an account in one month or in a range of days.',
   interfaces: [UsageCountsRef],
   fields: (t) => ({
+    id: t.exposeID('id', {
+      description: 'The identity of the account with this period and filter, for caches; `node` does not find it.',
+    }),
     month: t.string({
       nullable: true,
       description: 'The month in UTC, `YYYY-MM`; null for a range of days.',
@@ -242,11 +247,23 @@ async function readUsage({ deps }: GraphContext, account: Account, filter: Usage
   const { month } = filter.period;
   const isWholeMonth = month !== null && filter.chatbotId === undefined && filter.apiKeyId === undefined;
   return {
+    id: identify(accountId, filter),
     ...(await sumUsage(deps.db.read, accountId, filter)),
     reservedReplies: isWholeMonth ? BigInt(await countReservedReplies(deps.db.read, accountId, month)) : null,
     accountId,
     filter,
   };
+}
+
+/** Different arguments that select the same usage give the same id. */
+function identify(accountId: string, { period, chatbotId, apiKeyId, visitor }: UsageFilter): string {
+  const { month, start, end, localDays } = period;
+  const days = localDays?.map(({ start }) => start);
+  return hash(
+    'sha256',
+    JSON.stringify([accountId, month, start, end, days, chatbotId, apiKeyId, visitor]),
+    'base64url',
+  );
 }
 
 /** Parses an id. A malformed id becomes `none`, which matches nothing, as an unknown id does. */

@@ -51,6 +51,10 @@ export const AccountRef = builder.objectRef<Account>('Account').implement({
 const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The credential of this request.',
   fields: (t) => ({
+    id: t.id({
+      description: 'The identity of the credential, for caches; `node` does not find it.',
+      resolve: ({ apiKeyId, session }) => ['viewer', apiKeyId, session?.conversationId].filter(Boolean).join(':'),
+    }),
     kind: t.field({
       type: ViewerKind,
       description: 'The kind of the credential.',

@@ -129,7 +129,11 @@ builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
   interfaces: [ConversationEventRef],
   fields: (t) => ({
     messageId: t.exposeID('messageId', { description: 'The id of the reply.' }),
-    citation: t.expose('citation', { type: CitationRef, description: 'The citation.' }),
+    citation: t.field({
+      type: CitationRef,
+      description: 'The citation.',
+      resolve: ({ messageId, index, citation }) => ({ ...citation, messageId, index }),
+    }),
   }),
 });
 

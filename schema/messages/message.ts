@@ -60,10 +60,21 @@ export const Rating = builder.enumType('Rating', {
   } satisfies Record<RatingName, object>,
 });
 
+/** A citation of a message. Citations are only ever appended, so the index of each stays the same. */
+export interface IndexedCitation extends Citation {
+  readonly messageId: string;
+  /** From 0. */
+  readonly index: number;
+}
+
 /** A passage that supports a part of a reply. */
-export const CitationRef = builder.objectRef<Citation>('Citation').implement({
+export const CitationRef = builder.objectRef<IndexedCitation>('Citation').implement({
   description: 'Evidence for a span of a reply: a quote from a source.',
   fields: (t) => ({
+    id: t.id({
+      description: 'The identity of the citation, for caches; `node` does not find it.',
+      resolve: ({ messageId, index }) => `${messageId}:${index}`,
+    }),
     passage: t.field({
       type: PassageRef,
       nullable: true,
@@ -106,7 +117,12 @@ MessageRef.implement({
       authScopes: CONTENT_SCOPES,
       description: `The evidence of a reply, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
-      resolve: (message, _args, { deps }) => [...currentTextOf(deps, message).citations],
+      resolve: (message, _args, { deps }) =>
+        currentTextOf(deps, message).citations.map((citation, index) => ({
+          ...citation,
+          messageId: message.id,
+          index,
+        })),
     }),
     rating: t.expose('rating', {
       type: Rating,

@@ -95,6 +95,8 @@ export interface MessageDeltaEvent extends EventBase {
 export interface CitationAddedEvent extends EventBase {
   readonly type: 'CitationAdded';
   readonly messageId: string;
+  /** The index of the citation within the message, from 0. */
+  readonly index: number;
   readonly citation: Citation;
 }
 

@@ -45,7 +45,7 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
 
 /** The fields of other types that a session may select. All fields of errors and of conversation events are allowed. */
 export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  Viewer: ['kind', 'rateLimit', 'scopes'],
+  Viewer: ['id', 'kind', 'rateLimit', 'scopes'],
   RateLimitStatus: ['limit', 'remaining', 'resetAt'],
   Node: ['id'],
   Chatbot: ['id', 'leadForm', 'name'],
@@ -64,7 +64,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
     ...['ratingComment', 'updatedAt'],
   ],
   MessageError: ['code', 'message'],
-  Citation: ['end', 'passage', 'quote', 'start', 'title', 'url'],
+  Citation: ['end', 'id', 'passage', 'quote', 'start', 'title', 'url'],
   Passage: ['headingPath', 'id', 'text'],
   Lead: ['id'],
 };

@@ -222,7 +222,8 @@ export function* listTextEvents(
     yield { position, event: { ...common, type: 'MessageDelta', offset, text: content.slice(offset), content } };
   }
   for (const citation of citations.slice(start.citations)) {
-    position = { ...position, citations: position.citations + 1 };
-    yield { position, event: { ...common, type: 'CitationAdded', citation } };
+    const index = position.citations;
+    position = { ...position, citations: index + 1 };
+    yield { position, event: { ...common, type: 'CitationAdded', index, citation } };
   }
 }
