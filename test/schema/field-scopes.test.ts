@@ -35,7 +35,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['Query.search', 'Query.conversations', 'Account.inbox', 'Subscription.accountEvents'],
     ...['Subscription.chatbotEvents', 'Account.eventCursor', 'Chatbot.eventCursor'],
-    ...['Query.lead', 'Query.source', 'Conversation.leads'],
+    ...['Query.lead', 'Query.leads', 'Query.source', 'Conversation.leads'],
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
