@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { readConfig, SETTINGS } from '../src/config.ts';
+import { readConfig } from '../src/config.ts';
 import { StartupError } from '../src/domain/errors.ts';
+import { SETTINGS } from '../src/settings.ts';
 
 const names = Object.keys(SETTINGS.shape);
 

@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { buildSchema, parse, validate } from 'graphql';
 import { expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { SETTINGS } from '../../src/config.ts';
 import { ERRORS } from '../../src/domain/errors.ts';
 import { FAILURES } from '../../src/domain/failures.ts';
+import { SETTINGS } from '../../src/settings.ts';
 import { runProgram } from '../helpers/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, parse, validate } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS } from '../../src/config.ts';
 import { FAILURES } from '../../src/domain/failures.ts';
 import { PROVIDERS } from '../../src/domain/providers.ts';
 import { FAMILIES } from '../../src/models/families.ts';
+import { SETTINGS } from '../../src/settings.ts';
 
 const readFile = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const SCHEMA = buildSchema(readFile('schema/schema.graphql'));
