@@ -6,7 +6,9 @@ import proxyAddr from 'proxy-addr';
 export interface AddressRules {
   /** Whether the gateway may connect: to a public address on the usual ports, to an allowed address on any port. */
   mayReach(address: string, port: number): boolean;
-  /** Whether the operator allows addresses besides public ones; if so, no URL is refused for its port alone. */
+  /** Whether the operator allows an address, public or not. */
+  isAllowed(address: string): boolean;
+  /** Whether the operator allows any addresses; if so, no URL is refused for its port or an inner name alone. */
   readonly hasAllowed: boolean;
 }
 
@@ -18,13 +20,13 @@ export const USUAL_PORTS: readonly number[] = [80, 443, 8080, 8443];
  * @param allowed addresses and ranges such as `10.0.0.0/8` that are allowed besides public ones.
  */
 export function createAddressRules(allowed: readonly string[]): AddressRules {
-  const isAllowed = proxyAddr.compile([...allowed]);
+  const isInRanges = proxyAddr.compile([...allowed]);
+  const isAllowed = (address: string) => isIP(address) !== 0 && isInRanges(address, 0);
   return {
+    isAllowed,
     hasAllowed: allowed.length > 0,
-    mayReach(address, port) {
-      if (isIP(address) === 0) return false;
-      return isAllowed(address, 0) || (USUAL_PORTS.includes(port) && isPublic(address));
-    },
+    mayReach: (address, port) =>
+      isAllowed(address) || (USUAL_PORTS.includes(port) && isIP(address) !== 0 && isPublic(address)),
   };
 }
 

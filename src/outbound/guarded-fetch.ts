@@ -1,7 +1,8 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { Client, fetch, type RequestInit, type Response } from 'undici';
+import { hostOf } from '../domain/network.ts';
 import type { AddressRules } from './addresses.ts';
-import { AddressRefusedError, checkUrl, hostOf, NOT_PUBLIC, portOf, RedirectRefusedError } from './guard.ts';
+import { AddressRefusedError, checkUrl, NOT_PUBLIC, RedirectRefusedError, selectAddresses } from './guard.ts';
 import { createResolve, type Resolve } from './resolve.ts';
 
 const CONNECT_MS = 5_000;
@@ -23,9 +24,7 @@ const ATTEMPT_MS = 1_000;
 export function createGuardedFetch(rules: AddressRules, resolve: Resolve = createResolve()): typeof globalThis.fetch {
   async function guardedFetch(input: string | URL, init: RequestInit = {}): Promise<Response> {
     const url = checkUrl(String(input), rules);
-    const addresses = await findAddresses(url, init.signal ?? undefined);
-    const isReachable = (address: string) => rules.mayReach(address, portOf(url));
-    if (addresses.length === 0 || !addresses.every(isReachable)) throw new AddressRefusedError(NOT_PUBLIC);
+    const addresses = selectAddresses(url, await findAddresses(url, init.signal ?? undefined), rules);
     const client = openClient(url, addresses);
     try {
       const response = await fetch(url, { ...init, redirect: 'manual', dispatcher: client });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createAddressRules } from '../../src/outbound/addresses.ts';
-import { AddressRefusedError, checkUrl } from '../../src/outbound/guard.ts';
+import { AddressRefusedError, checkUrl, NOT_PUBLIC, selectAddresses } from '../../src/outbound/guard.ts';
 import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
 import { HOSTILE_URLS, INTERNAL_ADDRESSES, PUBLIC_URLS } from './hostile-urls.ts';
 
@@ -35,7 +35,24 @@ describe('the addresses that a name resolves to', () => {
 
   it('are not revealed to the client', async () => {
     const guardedFetch = createGuardedFetch(rules, async () => ['10.1.2.3']);
-    await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(/^Must be on the public internet\.$/);
+    await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(NOT_PUBLIC);
+  });
+});
+
+describe('a refusal', () => {
+  it.each([
+    'http://127.0.0.1:9000/',
+    'http://[::1]/',
+    'http://localhost/',
+    'http://ollama:11434/',
+    'http://wiki.corp/',
+  ])('of %s names the setting and the command that help', (url) => {
+    expect(() => checkUrl(url, rules)).toThrow('SSRF_ALLOW_CIDRS');
+    expect(() => checkUrl(url, rules)).toThrow('`webhooks listen`');
+  });
+
+  it.each(['http://8.8.8.8:9000/', 'http://models.example.com:9000/'])('of %s names the ports alone', (url) => {
+    expect(() => checkUrl(url, rules)).toThrow(/^The port must be one of 80, 443, 8080, 8443\.$/);
   });
 });
 
@@ -58,12 +75,52 @@ describe("the operator's allowed ranges", () => {
     'http://11.0.0.1:11434/',
     'http://192.168.0.1/',
     'http://[fd13::1]/',
-    'http://localhost:11434/',
-    'http://ollama:11434/',
     'http://user@10.1.2.3/',
   ])('do not allow %s', (url) => {
     expect(() => checkUrl(url, operatorRules)).toThrow(AddressRefusedError);
   });
+
+  it.each(['http://localhost:11434/', 'http://db.localhost/', 'http://ollama:11434/', 'http://models.corp:9000/v1'])(
+    'let the name of %s be resolved, which is refused without them',
+    (url) => {
+      expect(checkUrl(url, operatorRules).href).toBe(url);
+      expect(() => checkUrl(url, rules)).toThrow(NOT_PUBLIC);
+    },
+  );
+
+  it('let a loopback name be resolved only if they contain a loopback address', () => {
+    for (const range of ['127.0.0.0/8', '::1', '127.0.0.1'])
+      expect(checkUrl('http://localhost:1/', createAddressRules([range])).port).toBe('1');
+    for (const name of ['localhost', 'db.localhost'])
+      expect(() => checkUrl(`http://${name}:1/`, createAddressRules(['10.0.0.0/8']))).toThrow(NOT_PUBLIC);
+  });
+
+  it.each(['localhost', 'db.localhost', 'ollama'])('select the allowed addresses of %s', (name) => {
+    const url = new URL(`http://${name}:11434/`);
+    expect(selectAddresses(url, ['::1', '127.0.0.1', '8.8.8.8', '127.0.0.2'], operatorRules)).toEqual(['127.0.0.1']);
+    for (const answer of [[], ['::1'], ['8.8.8.8'], ['192.168.0.1', '127.0.0.2']])
+      expect(() => selectAddresses(url, answer, operatorRules)).toThrow(NOT_PUBLIC);
+  });
+
+  it.each(['8.8.8.8', '2606:4700::1111', 'fd12::1', '10.1.2.3'])(
+    'select the address %s, which a URL contains',
+    (address) => {
+      const url = new URL(`https://${address.includes(':') ? `[${address}]` : address}/`);
+      expect(selectAddresses(url, [address], operatorRules)).toEqual([address]);
+    },
+  );
+
+  it.each(['models.corp', 'ollama.internal', 'models.example.com'])(
+    'refuse %s if one of its addresses is neither public nor allowed',
+    (name) => {
+      const url = new URL(`https://${name}/`);
+      const allowed = ['8.8.8.8', '10.1.2.3', 'fd12::1'];
+      expect(selectAddresses(url, allowed, operatorRules)).toEqual(allowed);
+      for (const answer of [[], ['127.0.0.2'], ['10.1.2.3', '192.168.0.1'], ['8.8.8.8', '::1']])
+        expect(() => selectAddresses(url, answer, operatorRules)).toThrow(NOT_PUBLIC);
+      expect(() => selectAddresses(new URL(`http://${name}:11434/`), ['8.8.8.8'], operatorRules)).toThrow(NOT_PUBLIC);
+    },
+  );
 
   it('allow any port, while public addresses allow only the usual ports', () => {
     expect(operatorRules.mayReach('10.1.2.3', 11_434)).toBe(true);

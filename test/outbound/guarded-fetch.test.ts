@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createAddressRules } from '../../src/outbound/addresses.ts';
-import { AddressRefusedError } from '../../src/outbound/guard.ts';
+import { AddressRefusedError, NOT_PUBLIC } from '../../src/outbound/guard.ts';
 import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
 
 const rules = createAddressRules(['127.0.0.1', '::1']);
@@ -170,7 +170,7 @@ it.each<[string, () => Promise<string[]>]>([
 ])('fails with the same error for a name that %s, so that it reveals no internal names', async (_name, resolve) => {
   const error = await createGuardedFetch(rules, resolve)('http://models.example.com/').catch((thrown) => thrown);
   expect(error).toBeInstanceOf(AddressRefusedError);
-  expect(String(error)).toBe('Error: Must be on the public internet.');
+  expect(error.message).toBe(NOT_PUBLIC);
 });
 
 it('fails like fetch if no server listens', async () => {

@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { expect, it, onTestFinished } from 'vitest';
 import { createResolve } from '../../src/outbound/resolve.ts';
 
@@ -63,4 +65,28 @@ it('rejects immediately when the signal aborts, before or during the lookup', as
   caller.abort(reason);
   await expect(answer).rejects.toBe(reason);
   expect(queryTypes.length).toBeGreaterThan(0);
+});
+
+it('finds the addresses of inner names without the name servers of public names', async () => {
+  const { resolve, queryTypes } = await startNameServer({ [A]: [V4], [AAAA]: [V6] });
+  for (const name of ['localhost', 'db.localhost']) {
+    expect(await resolve(name, neverAborted())).toEqual(['127.0.0.1', '::1']);
+  }
+  await expect(resolve('nowhere.internal', neverAborted())).rejects.toThrow('nowhere.internal');
+  const name = hostname().split('.', 1)[0] ?? '';
+  const own = await lookup(name, { all: true }).catch(() => undefined);
+  // Not every machine can resolve its own name.
+  if (own !== undefined) {
+    const addresses = own.map(({ address }) => address);
+    expect(await resolve(name, neverAborted())).toEqual(addresses);
+  }
+  expect(queryTypes).toEqual([]);
+});
+
+it('stops waiting for the address of an inner name when the signal aborts', async () => {
+  const caller = new AbortController();
+  const answer = createResolve()('nowhere.internal', caller.signal);
+  const reason = new Error('Enough.');
+  caller.abort(reason);
+  await expect(answer).rejects.toBe(reason);
 });

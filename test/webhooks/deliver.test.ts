@@ -6,6 +6,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { systemClock, toTimestamp } from '../../src/domain/time.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createAddressRules } from '../../src/outbound/addresses.ts';
+import { NOT_PUBLIC } from '../../src/outbound/guard.ts';
 import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { sendDelivery } from '../../src/webhooks/deliver.ts';
@@ -67,6 +68,13 @@ describe('an attempt', () => {
     const [during, after] = receiver.received.map(({ headers }) => headers as Record<string, string>);
     for (const signingSecret of [secret, oldSecret]) new Webhook(signingSecret).verify(body, during ?? {});
     expect(() => new Webhook(oldSecret).verify(body, after ?? {})).toThrow();
+  });
+
+  it('reaches a name of this machine in an allowed range', async () => {
+    const receiver = await startReceiver();
+    const { outcome } = startAttempt(receiver.url.replace('127.0.0.1', 'localhost'));
+    expect(await outcome).toMatchObject({ statusCode: 200, error: null });
+    expect(receiver.received[0]?.headers.host).toMatch(/^localhost:/);
   });
 
   it.each([200, 201, 299])('succeeds with status %i', async (status) => {
@@ -194,7 +202,7 @@ describe('an attempt without a usable address or secret', () => {
   ])('fails with the same error if the host name of the endpoint %s', async (_name, resolve) => {
     const { outcome } = startAttempt('http://hooks.example.com/', {}, createGuardedFetch(rules, resolve));
     const { durationMs, ...result } = await outcome;
-    const error = 'its address is refused: Must be on the public internet.';
+    const error = `its address is refused: ${NOT_PUBLIC}`;
     expect(result).toEqual({ ...NO_RESPONSE, error, retryAfterMs: null, isPermanent: false });
   });
 
