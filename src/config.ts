@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { StartupError } from './domain/errors.ts';
 import type { Provider } from './domain/providers.ts';
+import type { ProxySettings } from './domain/proxies.ts';
 import { SETTINGS, type Settings } from './settings.ts';
 
 /** All settings, read and checked once at the start. */
@@ -56,6 +57,8 @@ export interface Config {
   readonly secretKeys: readonly Buffer[];
   /** Non-public address ranges that the gateway may connect to when a client specifies the URL. */
   readonly allowedAddresses: readonly string[];
+  /** The proxies for requests to models and webhook endpoints. */
+  readonly proxies: ProxySettings;
   /** The delays between the attempts of a webhook delivery for subscriptions with the schedule `SHORT`. */
   readonly webhookRetryDelaysMs: readonly number[];
   readonly isProduction: boolean;
@@ -89,15 +92,21 @@ export interface ModelAccess {
 
 const COMPILE_AT_USE = 3;
 
+/** Settings that are also read in lower case, which takes precedence, as in curl and other programs. */
+const LOWER_CASE_SETTINGS = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
+
 /**
  * Reads the settings; an empty variable counts as absent.
  * @throws StartupError that names all invalid values.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const input = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const aliases = LOWER_CASE_SETTINGS.filter((name) => input[name.toLowerCase()] !== undefined);
+  for (const name of aliases) input[name] = input[name.toLowerCase()];
   const parsed = SETTINGS.safeParse(input);
   if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+    const nameOf = (name: string) => (aliases.some((alias) => alias === name) ? name.toLowerCase() : name);
+    const lines = parsed.error.issues.map(({ path, message }) => `  ${nameOf(path.join('.'))}: ${message}`);
     throw new StartupError(`These settings cannot be used:\n${lines.join('\n')}`);
   }
   const settings = parsed.data;
@@ -140,6 +149,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     models: readModelSettings(settings),
     secretKeys: [settings.SECRET_KEY, settings.SECRET_KEY_PREVIOUS].filter((key) => key !== undefined),
     allowedAddresses: settings.SSRF_ALLOW_CIDRS,
+    proxies: {
+      http: settings.HTTP_PROXY,
+      https: settings.HTTPS_PROXY,
+      isDirect: settings.NO_PROXY,
+      resolvesNames: settings.PROXY_RESOLVES_NAMES,
+    },
     webhookRetryDelaysMs: settings.WEBHOOK_RETRY_SCHEDULE.map((seconds) => seconds * 1_000),
     isProduction: settings.NODE_ENV === 'production',
   };

@@ -1,6 +1,7 @@
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 import { hasKeyFormat } from './domain/key-form.ts';
+import { parseNoProxy, parseProxyUrl } from './domain/proxies.ts';
 import { trimTrailingSlashes } from './domain/text.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -48,6 +49,32 @@ const secretKey = z
   .string()
   .transform((text) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64'))
   .refine((bytes) => bytes.length === 32, 'must be 32 bytes as 64 hex digits or as base64: openssl rand -hex 32')
+  .optional();
+
+const proxyServer = z
+  .string()
+  .transform((text, context) => {
+    const proxy = parseProxyUrl(text);
+    if (proxy !== undefined) return proxy;
+    // Does not repeat the value, which may contain a password.
+    const message =
+      'must be http://[<user>:<password>@]<host>[:<port>] or https://…, with special characters of the user and ' +
+      'password percent-encoded';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  })
+  .optional();
+
+const noProxy = z
+  .string()
+  .transform((text, context) => {
+    const isDirect = parseNoProxy(text);
+    if (isDirect !== undefined) return isDirect;
+    const message =
+      'must be *, or host names, IP addresses and ranges, separated by commas, each with a port or without';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  })
   .optional();
 
 /** All environment variables, with their validation and defaults; `docs/configuration.md` lists the same. */
@@ -119,6 +146,10 @@ export const SETTINGS = z.object({
   SECRET_KEY: secretKey,
   SECRET_KEY_PREVIOUS: secretKey,
   SSRF_ALLOW_CIDRS: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
+  HTTP_PROXY: proxyServer,
+  HTTPS_PROXY: proxyServer,
+  NO_PROXY: noProxy,
+  PROXY_RESOLVES_NAMES: flag(false),
   WEBHOOK_RETRY_SCHEDULE: secondsList,
   NODE_ENV: z.string().default('development'),
 });

@@ -66,6 +66,34 @@ describe('REDIS_URL', () => {
   });
 });
 
+describe('the settings of proxies', () => {
+  const origins = (env: Record<string, string>) => {
+    const { http, https } = readConfig(env).proxies;
+    return [http?.origin, https?.origin];
+  };
+  const [one, two] = ['http://one.example:3128', 'http://two.example:3128'];
+
+  it('may have upper or lower case; lower case takes precedence', () => {
+    expect(origins({})).toEqual([undefined, undefined]);
+    expect(origins({ HTTP_PROXY: one, https_proxy: two })).toEqual([one, two]);
+    expect(origins({ HTTP_PROXY: one, http_proxy: two, HTTPS_PROXY: one, https_proxy: '' })).toEqual([two, one]);
+    const direct = (env: Record<string, string>) => readConfig(env).proxies.isDirect?.(new URL('http://a.test/'));
+    expect([direct({ NO_PROXY: 'a.test' }), direct({ no_proxy: 'b.test', NO_PROXY: 'a.test' })]).toEqual([true, false]);
+  });
+
+  it('are refused by the name that was set, without the password', () => {
+    const env = {
+      http_proxy: 'socks5://me:hunter2@one.example',
+      HTTPS_PROXY: 'http://me:hunter2/x@one.example',
+      no_proxy: '192.168.*',
+      PROXY_RESOLVES_NAMES: 'yes',
+    };
+    const read = () => readConfig(env);
+    for (const name of Object.keys(env)) expect(read).toThrow(`\n  ${name}: must be `);
+    expect(read).not.toThrow('hunter2');
+  });
+});
+
 describe('the documentation of the settings', () => {
   it('has a row for each setting in docs/configuration.md, with its default', async () => {
     const page = await readFile(new URL('../docs/configuration.md', import.meta.url), 'utf8');

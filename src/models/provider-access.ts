@@ -13,6 +13,8 @@ import { createAddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError } from '../outbound/guard.ts';
 import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
 import { openPlainFetch } from '../outbound/plain-fetch.ts';
+import { ProxyError } from '../outbound/proxy.ts';
+import { createResolve } from '../outbound/resolve.ts';
 import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
 import { ANSWER_STEP_RETRY_MS, retryStep } from '../store/engines/retry.ts';
@@ -40,7 +42,7 @@ export interface ProviderAccess {
 
 /** The services that provider access uses. */
 export interface ProviderAccessDeps {
-  readonly config: Pick<Config, 'models' | 'allowedAddresses'>;
+  readonly config: Pick<Config, 'models' | 'allowedAddresses' | 'proxies'>;
   readonly db: Database;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -61,14 +63,16 @@ const MAX_OUTCOMES = 10_000;
 /** Creates the provider access of one process, which caches an account's credentials for 10 seconds. */
 export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const { config, metrics } = deps;
-  const plainConnection = openPlainFetch();
+  const plainConnection = openPlainFetch(config.proxies);
+  const plainFetch = convertRefusals(plainConnection.fetch);
+  const rules = createAddressRules(config.allowedAddresses);
   const identify = createIdentify();
-  const operatorCredentials = readOperatorCredentials(config.models, identify, plainConnection.fetch);
+  const operatorCredentials = readOperatorCredentials(config.models, identify, plainFetch);
   const accountCache: CredentialsCache = {
     deps,
     identify,
-    plainFetch: plainConnection.fetch,
-    guardedFetch: convertRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses))),
+    plainFetch,
+    guardedFetch: convertRefusals(createGuardedFetch(rules, createResolve(), config.proxies)),
     accounts: createBoundedCache(MAX_ACCOUNTS),
     closed: new AbortController(),
   };
@@ -188,14 +192,17 @@ function writeOutcome(
   );
 }
 
-/** Wraps a fetch so that a refused address counts as a misconfiguration, which is not retried. */
+/** Wraps a fetch so that a refusal by the gateway or by a proxy counts as a misconfiguration, which is not retried. */
 function convertRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
     try {
       return await fetch(input, init);
     } catch (error) {
-      if (!(error instanceof AddressRefusedError)) throw error;
-      throw new AnswerFailure('PROVIDER_MISCONFIGURED', `The address is refused. ${error.message}`);
+      if (error instanceof AddressRefusedError)
+        throw new AnswerFailure('PROVIDER_MISCONFIGURED', `The address is refused. ${error.message}`);
+      // A proxy that fails, or that cannot reach the model, may recover.
+      const isRefusal = error instanceof ProxyError && (error.statusCode ?? 500) < 500;
+      throw isRefusal ? new AnswerFailure('PROVIDER_MISCONFIGURED', error.message) : error;
     }
   };
 }

@@ -26,7 +26,7 @@ export const NOT_PUBLIC =
   'To receive webhooks on your own computer, use `webhooks listen`.';
 
 /** The message for a public server. */
-const PORT_RULE = `The port must be one of ${USUAL_PORTS.join(', ')}.`;
+export const PORT_RULE = `The port must be one of ${USUAL_PORTS.join(', ')}.`;
 
 /**
  * Parses and checks a URL that a client specified. For a host name, the caller must still check the addresses to which

@@ -1,5 +1,7 @@
 /** Reads the responses of webhook receivers, which may be hostile, and describes their failures in words. */
+import { describeConnectionFailure } from '../outbound/connection-failure.ts';
 import { AddressRefusedError, RedirectRefusedError } from '../outbound/guard.ts';
+import { ProxyError } from '../outbound/proxy.ts';
 
 /** The maximum time until the response to an attempt starts. */
 export const ATTEMPT_TIMEOUT_MS = 10_000;
@@ -59,31 +61,7 @@ export function describeFailedRequest(failure: unknown): {
 
 function describeError(failure: unknown): string {
   if (failure instanceof AddressRefusedError) return `its address is refused: ${failure.message}`;
-  if (nameOf(failure) === 'TimeoutError') return `took longer than ${ATTEMPT_TIMEOUT_MS / 1_000} seconds`;
-  const causes = listCauses(failure);
-  const [match] = REASONS.filter(([code]) => causes.some((cause) => code.test(cause)));
-  return match?.[1] ?? 'could not be reached';
-}
-
-/** Reasons by the error codes of Node and undici; the first match applies. */
-const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
-  [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'took longer than 5 seconds to connect'],
-  [/^ECONNREFUSED$/, 'refused the connection'],
-  [/^E(HOST|NET)UNREACH$/, 'cannot be reached'],
-  [/CERT|^ERR_TLS_|^UNABLE_TO_|SELF_SIGNED/, 'its certificate is not valid'],
-  [/^ERR_SSL_|^EPROTO$/, 'does not speak TLS'],
-  [/^UND_ERR_HEADERS_OVERFLOW$|^HPE_|^HTTPParserError$/, 'answered with something other than HTTP'],
-  [/^ECONNRESET$|^EPIPE$|^UND_ERR_SOCKET$/, 'closed the connection before it answered'],
-];
-
-/** Lists the codes and names of an error and of all its causes. */
-function listCauses(error: unknown): string[] {
-  if (!(error instanceof Error)) return [];
-  const { code } = error as { code?: unknown };
-  const inner = error instanceof AggregateError ? error.errors : [];
-  return [String(code ?? ''), error.name, ...[error.cause, ...inner].flatMap(listCauses)];
-}
-
-function nameOf(failure: unknown): string {
-  return failure instanceof Error ? failure.name : '';
+  if (failure instanceof ProxyError) return `could not be reached: ${failure.message}`;
+  const isTimeout = failure instanceof Error && failure.name === 'TimeoutError';
+  return isTimeout ? `took longer than ${ATTEMPT_TIMEOUT_MS / 1_000} seconds` : describeConnectionFailure(failure);
 }

@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { createAddressRules } from '../outbound/addresses.ts';
 import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
+import { createResolve } from '../outbound/resolve.ts';
 import type { Queryable } from '../store/tables.ts';
 import type { WatchedDatabase } from '../store/webhooks/new-deliveries.ts';
 import {
@@ -91,10 +92,11 @@ export function startWebhookWorker(deps: WorkerDeps): () => Promise<void> {
 }
 
 function createWorker(deps: WorkerDeps): Worker {
+  const { allowedAddresses, proxies } = deps.config;
   return {
     deps: {
       ...deps,
-      fetch: createGuardedFetch(createAddressRules(deps.config.allowedAddresses)),
+      fetch: createGuardedFetch(createAddressRules(allowedAddresses), createResolve(), proxies),
       circuits: createCircuits(),
       dueTimes: createDueTimes(deps.clock),
     },

@@ -3,15 +3,18 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createId } from '../../src/domain/ids.ts';
+import { parseProxyUrl } from '../../src/domain/proxies.ts';
 import { systemClock, toTimestamp } from '../../src/domain/time.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createAddressRules } from '../../src/outbound/addresses.ts';
 import { NOT_PUBLIC } from '../../src/outbound/guard.ts';
 import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
+import { createResolve } from '../../src/outbound/resolve.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { sendDelivery } from '../../src/webhooks/deliver.ts';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { findFreePort } from '../helpers/network.ts';
+import { startProxy } from '../helpers/outbound/proxy.ts';
 import { createEndpoint, type EndpointOptions, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { drip, dripHead, flood, hang, reset, respond, startReceiver } from '../helpers/webhooks/receivers.ts';
 
@@ -123,9 +126,18 @@ describe('an attempt', () => {
 });
 
 describe('an attempt at a misbehaving receiver', () => {
-  it('ends after 10 seconds if the receiver does not respond or does not complete its status line', async () => {
+  it('ends after 10 seconds if the receiver does not respond or does not complete its status line, after 5 if a proxy does not', async () => {
     const receivers = [await startReceiver(hang), await startReceiver(dripHead)];
-    const outcomes = await Promise.all(receivers.map(({ url }) => startAttempt(url).outcome));
+    const proxy = await startProxy({ hangs: true });
+    const proxied = createGuardedFetch(rules, createResolve(), { https: parseProxyUrl(proxy.url) });
+    const [ofProxy, ...outcomes] = await Promise.all([
+      startAttempt('https://127.0.0.1/', {}, proxied).outcome,
+      ...receivers.map(({ url }) => startAttempt(url).outcome),
+    ]);
+    const error = 'could not be reached: The proxy took longer than 5 seconds to connect.';
+    expect(ofProxy).toMatchObject({ ...NO_RESPONSE, error });
+    expect(ofProxy?.durationMs).toBeLessThan(7_000);
+    await vi.waitFor(() => expect(proxy.openConnections).toBe(0));
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ ...NO_RESPONSE, error: 'took longer than 10 seconds' });
       expect(outcome.durationMs).toBeGreaterThan(9_500);
