@@ -7,6 +7,7 @@ import { createBackground } from './background.ts';
 import { startRemovingChatbots } from './chatbots/remove-chatbots.ts';
 import type { Config } from './config.ts';
 import { startEndingWaits } from './conversations/end-waits.ts';
+import { startIndexingMessages } from './conversations/index-messages.ts';
 import { createTypingIndicators } from './conversations/typing.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
@@ -160,6 +161,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     const stopRetention = startRetention(deps);
     const stopRemoving = startRemovingChatbots(deps);
     const stopEndingWaits = startEndingWaits(deps);
+    const stopIndexing = startIndexingMessages(deps);
     listenForAnnouncements(deps);
     if (config.secretKeys.length > 1) {
       deps.background.run('re-encrypt provider keys', () => resealProviderKeys(deps));
@@ -174,6 +176,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
         stopRetention();
         stopRemoving();
         stopEndingWaits();
+        stopIndexing();
         await closeGateway(deps, coordination, server, { stopCheckpoints, stopWatching, stopDelivering });
       },
     };

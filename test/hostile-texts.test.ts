@@ -12,6 +12,7 @@ import { splitSentences } from '../src/answer/sentences.ts';
 import { findStatement } from '../src/answer/statements.ts';
 import { estimateTokens } from '../src/answer/tokens.ts';
 import { text as inputText } from '../src/domain/input.ts';
+import { parseTextQuery, toMessageWords } from '../src/domain/message-words.ts';
 import { toContentTerms, toQueryTerms, toTerms } from '../src/domain/terms.ts';
 import { createRedact } from '../src/models/redact.ts';
 import { createStopFilter } from '../src/models/stop-markers.ts';
@@ -119,6 +120,8 @@ const TEXT_FUNCTIONS: Readonly<Record<string, (text: string) => unknown>> = {
   toTerms,
   toContentTerms,
   toQueryTerms,
+  toMessageWords,
+  parseTextQuery,
   estimateTokens,
   readLanguage,
   splitSentences,

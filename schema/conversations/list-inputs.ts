@@ -1,6 +1,10 @@
 import type { InputShapeFromTypeParam } from '@pothos/core';
-import type { ConversationFilter, ConversationOrderField } from '../../src/domain/conversation-list.ts';
+import type { Viewer } from '../../src/access/viewer.ts';
+import { canSeePrivateNotes } from '../../src/conversations/visibility.ts';
+import type { ConversationFilter, ConversationOrderField, TextFilter } from '../../src/domain/conversation-list.ts';
+import { BadUserInputError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
+import { parseTextQuery } from '../../src/domain/message-words.ts';
 import { builder } from '../builder.ts';
 import {
   checkFilter,
@@ -34,6 +38,10 @@ export const ConversationFilterInput = builder.inputType('ConversationFilter', {
     sessionId: t.string({ description: 'The name that the client gave the conversation; unique within a chatbot.' }),
     hasLead: t.boolean({ description: 'True selects conversations with a lead, false the others.' }),
     rating: t.field({ type: Rating, description: 'The rating of at least one message on the selected branch.' }),
+    query: t.string({
+      description:
+        'A text whose words one message on the selected branch has, in any order; the last word may be incomplete. Case, accents and punctuation make no difference. Finds replies when they have ended, and private notes only with `MANAGE`. A text without a letter or digit, or with more than 255 characters, is refused with `BAD_USER_INPUT`.',
+    }),
     labels: t.stringList({ description: `The labels; at most ${MAX_VALUES}.` }),
     priority: t.field({ type: ConversationPriority, description: 'The priority.' }),
     lastMessageAt: t.field({ type: TimeRangeInput, description: 'The range of `lastMessageAt`.' }),
@@ -60,15 +68,15 @@ type FilterInput = InputShapeFromTypeParam<typeof builder.$inferSchemaTypes, typ
 
 /**
  * Converts the filter that a client has given; the result contains only conditions that are not null.
- * @throws BadUserInputError for too many or too long values.
+ * @throws BadUserInputError for too many or too long values, and for a `query` without words.
  */
-export function toFilter(input: FilterInput): ConversationFilter {
+export function toFilter(input: FilterInput, viewer: Viewer): ConversationFilter {
   if (input == null) return {};
-  const { chatbotIds, statuses, labels, metadata, assignee, sessionId, lastMessageAt, ...others } = input;
+  const { chatbotIds, statuses, labels, metadata, assignee, sessionId, lastMessageAt, query, ...others } = input;
   checkFilter({
     lists: { chatbotIds, labels },
     entries: { metadata },
-    texts: [assignee, sessionId, ...(labels ?? [])],
+    texts: [assignee, sessionId, query, ...(labels ?? [])],
   });
   return omitNull({
     ...others,
@@ -76,5 +84,12 @@ export function toFilter(input: FilterInput): ConversationFilter {
     chatbotIds: distinct(chatbotIds?.flatMap((id) => parseId('chatbot', id) ?? [])),
     statuses: distinct(statuses),
     lastMessageAt: toTimeRange(lastMessageAt),
+    text: query == null ? null : toTextFilter(query, viewer),
   });
+}
+
+function toTextFilter(query: string, viewer: Viewer): TextFilter {
+  const parsed = parseTextQuery(query);
+  if (parsed === undefined) throw new BadUserInputError('`filter.query` must contain a letter or a digit.');
+  return { ...parsed, withNotes: canSeePrivateNotes(viewer) };
 }

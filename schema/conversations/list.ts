@@ -4,7 +4,11 @@ import {
   type ConversationOrder,
 } from '../../src/domain/conversation-list.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { countConversations, listConversations } from '../../src/store/inbox/conversation-list.ts';
+import {
+  countConversations,
+  listConversations,
+  MAX_COUNTED_WITH_TEXT,
+} from '../../src/store/inbox/conversation-list.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { type PageArgs, pageExtensions } from '../connection.ts';
@@ -14,6 +18,7 @@ import { ConversationConnection, ConversationRef } from './conversation.ts';
 import { ConversationFilterInput, conversationOrder, toFilter } from './list-inputs.ts';
 
 const { orderBy, toOrder } = conversationOrder;
+const TEXT_LIMIT = `With a frequent \`query\`, it counts among the first ${MAX_COUNTED_WITH_TEXT.toLocaleString('en')}.`;
 const DEFAULT_ORDER = 'Without `orderBy`, those with the newest messages come first.';
 
 const filter = {
@@ -26,11 +31,16 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
     {
       type: ConversationRef,
       authScopes: { READ: true },
-      description: `The conversations of the chatbot. ${DEFAULT_ORDER} ${LIST_RULES} Needs \`READ\`.`,
+      description: `The conversations of the chatbot. ${DEFAULT_ORDER} ${LIST_RULES} ${TEXT_LIMIT} Needs \`READ\`.`,
       args: { filter: t.arg(filter), orderBy: t.arg(orderBy) },
       extensions: pageExtensions,
       resolve: (chatbot, { filter, orderBy, ...args }, context) =>
-        paginateChatbot(context, chatbot.id, { filter: toFilter(filter), order: toOrder(orderBy) }, args),
+        paginateChatbot(
+          context,
+          chatbot.id,
+          { filter: toFilter(filter, context.viewer), order: toOrder(orderBy) },
+          args,
+        ),
     },
     ConversationConnection,
   ),
@@ -41,11 +51,11 @@ builder.queryField('conversations', (t) =>
     {
       type: ConversationRef,
       authScopes: { READ: true },
-      description: `The conversations of all chatbots. ${DEFAULT_ORDER} ${ACCOUNT_LIST_RULES} Needs \`READ\`.`,
+      description: `The conversations of all chatbots. ${DEFAULT_ORDER} ${ACCOUNT_LIST_RULES} ${TEXT_LIMIT} Needs \`READ\`.`,
       args: { filter: t.arg(filter), orderBy: t.arg(orderBy) },
       extensions: pageExtensions,
       resolve: (_root, { filter, orderBy, ...args }, context) =>
-        paginateFiltered(context, { filter: toFilter(filter), order: toOrder(orderBy) }, args),
+        paginateFiltered(context, { filter: toFilter(filter, context.viewer), order: toOrder(orderBy) }, args),
     },
     ConversationConnection,
   ),

@@ -1,4 +1,5 @@
 import type { Answerer, Channel, Conversation, ConversationPriority, ConversationStatus, Rating } from './entities.ts';
+import type { TextQuery } from './message-words.ts';
 import type { ListOrder, ListOrders, TimeRange } from './ordered-list.ts';
 
 /** Selects conversations of an account: those that meet all given conditions. */
@@ -19,8 +20,15 @@ export interface ConversationFilter {
   readonly priority?: ConversationPriority | undefined;
   /** From `since`, before `until`. */
   readonly lastMessageAt?: TimeRange | undefined;
+  readonly text?: TextFilter | undefined;
   /** The conversation's metadata has each of these texts, numbers or booleans. */
   readonly metadata?: readonly { readonly key: string; readonly value: string }[] | undefined;
+}
+
+/** Selects the conversations that show a message which matches the query. */
+export interface TextFilter extends TextQuery {
+  /** Whether private notes are searched too. */
+  readonly withNotes: boolean;
 }
 
 /** The times that order conversations. WAITING_SINCE lists only those that wait. */

@@ -13,13 +13,14 @@ export const MAX_QUERY_TERMS = 32;
  */
 const MAX_TERM_LENGTH = 64;
 
-const WORD_RUN = /[\p{L}\p{M}\p{N}]+/gu;
+/** A run of characters of words. */
+export const WORD_RUN = /[\p{L}\p{M}\p{N}]+/gu;
 
 /**
  * The marks that terms omit: accents of European scripts, Hebrew points, Arabic vowels and the Arabic tatweel. Terms
  * keep the marks of other scripts, because these marks carry meaning.
  */
-const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
+export const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
 
 /** Scripts without spaces between words: only a dictionary can split their texts into words. */
 const UNSPACED_SCRIPT =
@@ -70,7 +71,8 @@ function segment(run: string): string[] {
   return Array.from(segmenter.segment(run), ({ segment }) => segment);
 }
 
-function truncateWord(word: string): string {
+/** Truncates a word to the maximum length of a term. */
+export function truncateWord(word: string): string {
   return word.length <= MAX_TERM_LENGTH ? word : word.slice(0, MAX_TERM_LENGTH).replace(/[\ud800-\udbff]$/, '');
 }
 

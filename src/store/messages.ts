@@ -6,6 +6,7 @@ import type { Timestamp } from '../domain/time.ts';
 import type { Generation, TokenUsage } from '../domain/usage.ts';
 import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
+import { indexMessage } from './inbox/message-index.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { MessageRow, Queryable } from './tables.ts';
 
@@ -46,12 +47,13 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
       completed_at: message.completedAt,
     })
     .execute();
+  if (message.content !== '') await indexMessage(trx, message, message.content);
 }
 
 /** Stores changed fields of a message. */
 export async function updateMessage(
   trx: Queryable,
-  { id, accountId }: Pick<Message, 'id' | 'accountId'>,
+  message: Pick<Message, 'id' | 'accountId'>,
   { followUps, ratingComment, ...fields }: Partial<Pick<Message, 'content' | 'rating' | 'ratingComment' | 'followUps'>>,
   at: Timestamp,
 ): Promise<void> {
@@ -63,9 +65,10 @@ export async function updateMessage(
       ...(followUps && { follow_ups: toJson(followUps) }),
       updated_at: at,
     })
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
+    .where('id', '=', message.id)
+    .where('account_id', '=', message.accountId)
     .execute();
+  if (fields.content !== undefined) await indexMessage(trx, message, fields.content);
 }
 
 /** Adds to the usage and the price of a finished reply. If either price is unknown, the total price is unknown. */

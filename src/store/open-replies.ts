@@ -6,6 +6,7 @@ import type { Timestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
+import { indexMessage } from './inbox/message-index.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
 import type { Queryable } from './tables.ts';
 import { IS_OPEN_REPLY } from './unowned-replies.ts';
@@ -52,7 +53,9 @@ export async function writeReplyEnd(
     .where('account_id', '=', accountId)
     .where('status', 'in', ['QUEUED', 'STREAMING']);
   const result = await (nodeId === undefined ? update : update.where('node_id', '=', nodeId)).executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  const isWritten = result.numUpdatedRows === 1n;
+  if (isWritten && end.content !== '') await indexMessage(trx, { id: end.id, accountId }, end.content);
+  return isWritten;
 }
 
 /** The open replies of a conversation, oldest first. Uses `messages_open`. */

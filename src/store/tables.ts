@@ -16,6 +16,7 @@ import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
+import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -284,6 +285,8 @@ export interface Tables {
   conversations: ConversationRow;
   inbox_counts: InboxCountRow;
   messages: MessageRow;
+  message_words: MessageWordsRow;
+  task_progress: TaskProgressRow;
   leads: LeadRow;
   conversation_events: ConversationEventRow;
   conversation_activities: ConversationActivityRow;

@@ -44,6 +44,8 @@ export type ConversationFilter = {
   metadata?: Array<JsonEntry> | null | undefined;
   /** The priority. */
   priority?: ConversationPriority | null | undefined;
+  /** A text whose words one message on the selected branch has, in any order; the last word may be incomplete. Case, accents and punctuation make no difference. Finds replies when they have ended, and private notes only with `MANAGE`. A text without a letter or digit, or with more than 255 characters, is refused with `BAD_USER_INPUT`. */
+  query?: string | null | undefined;
   /** The rating of at least one message on the selected branch. */
   rating?: Rating | null | undefined;
   /** The name that the client gave the conversation; unique within a chatbot. */

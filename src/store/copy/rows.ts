@@ -14,7 +14,7 @@ export interface KeyedTable {
   readonly name: string;
   readonly key: readonly string[];
   /** The columns to read; absent means all. */
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
 }
 
 /** The number of rows of a table and their checksum. Tables with equal rows have equal checksums, on both engines. */
@@ -37,6 +37,8 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   passages: ['id'],
   conversations: ['id'],
   messages: ['id'],
+  message_words: ['message_id'],
+  task_progress: ['task'],
   leads: ['id'],
   conversation_events: ['conversation_id', 'number'],
   conversation_activities: ['id'],
@@ -55,8 +57,17 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   webhook_attempts: ['delivery_id', 'number'],
 };
 
+/** The columns that both engines have, of tables to which SQLite adds a column. */
+const COLUMNS: { readonly [table: string]: readonly string[] } = {
+  message_words: ['message_id', 'account_id', 'conversation_id', 'is_private', 'words'],
+};
+
 /** All tables whose rows are copied unchanged, in the order of the copy. */
-export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([name, key]) => ({ name, key }));
+export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([name, key]) => ({
+  name,
+  key,
+  columns: COLUMNS[name],
+}));
 
 /**
  * The table with the entries of the search index, which both engines have. The rest of a search index is derived from

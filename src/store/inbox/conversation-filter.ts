@@ -6,6 +6,7 @@ import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { hasEntry, isIn, isTrue, listTimeConditions, type OnEngine, unlessNul } from '../lists/conditions.ts';
 import { type IndexRange, MAX_RANGES } from '../lists/filtered-list.ts';
 import type { Condition } from '../lists/keyset.ts';
+import { showsText } from './text-search.ts';
 
 /** A list of conversations: the account's that meet a filter, at a moment. */
 export interface ConversationList extends OnEngine {
@@ -13,6 +14,8 @@ export interface ConversationList extends OnEngine {
   readonly filter: ConversationFilter;
   readonly order: ConversationOrder;
   readonly now: Timestamp;
+  /** The only conversations that may meet the filter; absent: all. */
+  readonly candidateIds?: readonly string[] | undefined;
 }
 
 /**
@@ -37,9 +40,13 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   const hinted = (index: string, ranges: IndexRange[]): IndexRange[] =>
     list.isPostgres ? ranges : ranges.map((range) => ({ ...range, hint: sql`indexed by ${sql.ref(index)}` }));
   const { chatbotIds, statuses } = filter;
+  const isWaiting = sql`waiting_since is not null`;
+  if (order.field === 'WAITING_SINCE') checks.set('waits', sql`(status = 'ESCALATED' or silent_until > ${list.now})`);
+  if (list.candidateIds !== undefined) {
+    const isCandidate = isAnyOf(list, list.candidateIds);
+    return choose([order.field === 'WAITING_SINCE' ? sql`${isCandidate} and ${isWaiting}` : isCandidate]);
+  }
   if (order.field === 'WAITING_SINCE') {
-    checks.set('waits', sql`(status = 'ESCALATED' or silent_until > ${list.now})`);
-    const isWaiting = sql`waiting_since is not null`;
     if (filter.assignee !== undefined) {
       const where = sql`${ofAccount} and assignee = ${filter.assignee} and ${isWaiting}`;
       return hinted('conversations_waiting_assigned', choose([where], 'assignee'));
@@ -101,7 +108,14 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
     ...listTimeConditions('last_message_at', filter.lastMessageAt),
   };
   for (const [index, entry] of metadata.entries()) conditions[`metadata ${index}`] = hasEntry(list, 'metadata', entry);
+  // The most expensive check comes last.
+  conditions.text = filter.text && showsText(filter.text, list.isPostgres);
   return Object.fromEntries(Object.entries(conditions).filter((entry): entry is [string, Condition] => !!entry[1]));
+}
+
+/** One parameter, however many ids there are. Postgres takes the array for a few ids, so it uses the primary key. */
+function isAnyOf({ isPostgres }: ConversationList, ids: readonly string[]): Condition {
+  return isPostgres ? sql`id = any(${ids}::text[])` : sql`id in (select value from json_each(${JSON.stringify(ids)}))`;
 }
 
 function answeredByCondition(answerer: Answerer, now: Timestamp): Condition {

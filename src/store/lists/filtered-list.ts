@@ -41,13 +41,20 @@ export interface FilteredPage<Item> {
   readonly stoppedAt: ListPosition | undefined;
 }
 
+/** How much a page checks at most, in steps that end when the page is full. */
+export interface CheckLimits {
+  /** The number of rows of each step. */
+  readonly steps: readonly number[];
+  /** The time after which no further step begins. */
+  readonly maxMs: number;
+}
+
 /**
- * How many rows a page first checks for a filter, and then at most. Most pages are full after the first step, for which
- * Postgres always uses the index of the order; the second takes about 10 ms.
+ * Most pages are full after the first step, for which Postgres always uses the index of the order; the second takes about
+ * 10 ms.
  */
-const FIRST_CHECKS = 200;
-const MAX_CHECKS = 10_000;
-/** How many rows `countFiltered` checks at most. */
+const CHECK_LIMITS: CheckLimits = { steps: [200, 9_800], maxMs: Number.POSITIVE_INFINITY };
+/** How many rows `countFiltered` checks at most by default. */
 export const MAX_COUNTED = 50_000;
 /** A list is read from this many ranges at most; if more are selected, rows of a larger range are checked instead. */
 export const MAX_RANGES = 8;
@@ -60,12 +67,14 @@ export async function readFilteredPage<Row, Item extends { readonly id: string }
   db: Queryable,
   list: FilteredList<Row, Item, Field>,
   page: Page<ListPosition>,
+  { steps, maxMs } = CHECK_LIMITS,
 ): Promise<FilteredPage<Item>> {
   const { order, orders, ranges } = list;
   const isAscending = (order.direction === 'ASC') !== (page.fromEnd === true);
   const [start, end] = page.fromEnd ? [page.before, page.after] : [page.after, page.before];
   const scan = { table: list.table, column: list.column, isAscending, start, end };
-  const limits = { limit: page.limit, maxChecks: Math.ceil(MAX_CHECKS / ranges.length) };
+  const rangeSteps = steps.map((rows) => Math.ceil(rows / ranges.length));
+  const limits = { limit: page.limit, steps: rangeSteps, deadline: performance.now() + maxMs };
   const parts = await Promise.all(ranges.map((range) => readRange<Row>(db, range, scan, limits)));
   const compare = (a: ListPosition, b: ListPosition) => (isAscending ? 1 : -1) * comparePositions(a, b);
   const [stoppedAt] = parts.flatMap((part) => part.stoppedAt ?? []).sort(compare);
@@ -83,10 +92,11 @@ export async function readFilteredPage<Row, Item extends { readonly id: string }
   };
 }
 
-/** Counts the rows of a list among the first `MAX_COUNTED` of its ranges. */
+/** Counts the rows of a list among the first `maxCounted` of its ranges. */
 export async function countFiltered<Row, Item extends { readonly id: string }, Field extends string>(
   db: Queryable,
   { table, column, order, ranges }: FilteredList<Row, Item, Field>,
+  maxCounted = MAX_COUNTED,
 ): Promise<number> {
   const columns = orderColumns(column, order.direction === 'ASC');
   const counts = await Promise.all(
@@ -94,7 +104,7 @@ export async function countFiltered<Row, Item extends { readonly id: string }, F
       const { rows } = await sql<{ count: number | string }>`
         select count(*) as count from (
           select * from ${sql.table(table)} ${hint} where ${where}
-          order by ${columns} limit ${Math.ceil(MAX_COUNTED / ranges.length)}
+          order by ${columns} limit ${Math.ceil(maxCounted / ranges.length)}
         ) as scanned where ${sql.join(checks, sql` and `)}`.execute(db);
       return Number(rows[0]?.count ?? 0);
     }),
@@ -112,17 +122,17 @@ interface Scan {
   readonly end: ListPosition | undefined;
 }
 
-/** Reads the first `limit` matching rows of a range; checks a few rows first, and at most `maxChecks`. */
+/** Reads the first `limit` matching rows of a range, in steps; none begins after the deadline. */
 async function readRange<Row>(
   db: Queryable,
   range: IndexRange,
   scan: Scan,
-  { limit, maxChecks }: { limit: number; maxChecks: number },
+  { limit, steps, deadline }: { limit: number; steps: readonly number[]; deadline: number },
 ): Promise<{ rows: Row[]; stoppedAt: ListPosition | undefined }> {
   const rows: Row[] = [];
   let start = scan.start;
   let stoppedAt: ListPosition | undefined;
-  for (const maxRows of [FIRST_CHECKS, maxChecks - FIRST_CHECKS]) {
+  for (const maxRows of steps) {
     const window = selectWindow(range, { ...scan, start });
     const checks = sql.join(range.checks, sql` and `);
     const matching = await sql<Row>`
@@ -133,7 +143,7 @@ async function readRange<Row>(
     const last = await sql<ListPosition>`
       select ${orderValue(scan.column)} as value, id ${window} limit 1 offset ${maxRows - 1}`.execute(db);
     stoppedAt = last.rows[0];
-    if (stoppedAt === undefined) break;
+    if (stoppedAt === undefined || performance.now() > deadline) break;
     start = stoppedAt;
   }
   return { rows, stoppedAt };

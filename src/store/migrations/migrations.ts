@@ -19,6 +19,7 @@ import { addReplacementsAndChanges } from './0017-versions-and-notes.ts';
 import { explainReplies } from './0018-replies.ts';
 import { rewriteWebhookDocuments } from './0019-webhook-documents.ts';
 import { addRatingCommentsAndLeadOrder } from './0021-lookups.ts';
+import { addMessageIndex } from './0022-message-index.ts';
 import { addListIndexes } from './0023-ordered-lists.ts';
 import { addInboxCounts } from './0024-inbox-counts.ts';
 import { addReadMarks } from './0024-read-marks.ts';
@@ -46,6 +47,7 @@ export const migrations: Record<string, Migration> = {
   '0018-replies': { up: explainReplies },
   '0019-webhook-documents': { up: rewriteWebhookDocuments },
   '0021-lookups': { up: addRatingCommentsAndLeadOrder },
+  '0022-message-index': { up: addMessageIndex },
   '0023-ordered-lists': { up: addListIndexes },
   '0024-inbox-counts': { up: addInboxCounts },
   '0024-read-marks': { up: addReadMarks },
