@@ -101,6 +101,10 @@ function createPerson(page: Page) {
       await page.getByLabel('API key').fill(key);
       await page.getByRole('button', { name: 'Sign in' }).click();
     },
+    async search(text: string): Promise<void> {
+      await page.getByLabel('Text').fill(text);
+      await page.getByRole('button', { name: 'Search' }).click();
+    },
     selectView: (name: string) => views.filter({ hasText: name }).click(),
     openConversation: (name: string) => rows.filter({ hasText: name }).click(),
     act: (name: string) => conversation.getByRole('button', { name }).click(),
@@ -175,6 +179,10 @@ describe.skipIf(browserPath === undefined)('the inbox of the docs (needs Chromiu
     await person.act('Close');
     await person.seesText('closed, assigned to nobody');
     await person.selectView('Unassigned');
+    await person.seesList('eve', 'dan', 'cyd', 'ada');
+    await person.search('SELL bicyc');
+    await person.seesList('cyd');
+    await person.search('');
     await person.seesList('eve', 'dan', 'cyd', 'ada');
 
     // Another person is assigned while the request to take over is on its way.

@@ -49,8 +49,9 @@ const COUNT_INTERVAL_MS = 2_000;
 /** The inbox of a person who answers conversations. */
 export function Inbox({ graph, person }: { graph: Graph; person: string }) {
   const [view, setView] = useState<keyof InboxCounts>('open');
+  const [text, setText] = useState('');
   const [openId, setOpenId] = useState<string>();
-  const { conversations, counts, problem } = useInbox(graph, VIEWS[view]);
+  const { conversations, counts, problem } = useInbox(graph, VIEWS[view], text);
   return (
     <main>
       <nav>
@@ -60,6 +61,14 @@ export function Inbox({ graph, person }: { graph: Graph; person: string }) {
           </button>
         ))}
       </nav>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setText(String(new FormData(event.currentTarget).get('text')).trim());
+        }}
+      >
+        <input name="text" type="search" aria-label="Text" maxLength={255} /> <button type="submit">Search</button>
+      </form>
       {problem !== null && <p role="alert">{problem}</p>}
       <ul aria-label="Conversations">
         {conversations.map(({ id, sessionId, chatbot, assignee, unreadCount, lastMessage }) => (
@@ -78,14 +87,15 @@ export function Inbox({ graph, person }: { graph: Graph; person: string }) {
   );
 }
 
-/** Follows the conversations of a view, and the counts of all views. */
-function useInbox(graph: Graph, view: View) {
+/** Follows the conversations of a view, only those that contain `text` if it is not empty, and the counts of all views. */
+function useInbox(graph: Graph, view: View, text: string) {
   const [conversations, setConversations] = useState<readonly Conversation[]>([]);
   const [counts, setCounts] = useState<InboxCounts>();
   const [problem, setProblem] = useState<string | null>(null);
 
   useEffect(() => {
     const stop = new AbortController();
+    const filter = text === '' ? view.filter : { ...view.filter, query: text };
     const readCounts = throttle(async () => {
       const { viewer } = await graph.request(CountsDocument, {}, stop.signal);
       setCounts(viewer.account.inbox);
@@ -94,7 +104,7 @@ function useInbox(graph: Graph, view: View) {
     const feed: Feed<InboxEventsSubscription['event']> = {
       document: InboxEventsDocument,
       async read() {
-        const { viewer, conversations } = await readList(graph, view.filter, stop.signal);
+        const { viewer, conversations } = await readList(graph, filter, stop.signal);
         setCounts(viewer.account.inbox);
         setConversations(conversations.nodes);
         return viewer.account.eventCursor;
@@ -102,7 +112,11 @@ function useInbox(graph: Graph, view: View) {
       apply({ __typename, conversation }) {
         if (__typename === 'ConversationDeleted') return false;
         if (__typename === 'TypingChanged' || conversation === null) return true;
-        setConversations((shown) => arrange(shown, conversation, view));
+        // An event does not tell which texts a conversation contains, so a search gets no further results.
+        const mayAppear = text === '';
+        setConversations((shown) =>
+          mayAppear || shown.some(({ id }) => id === conversation.id) ? arrange(shown, conversation, view) : shown,
+        );
         readCounts();
         return true;
       },
@@ -110,7 +124,7 @@ function useInbox(graph: Graph, view: View) {
     };
     void graph.follow(feed, stop.signal);
     return () => stop.abort();
-  }, [graph, view]);
+  }, [graph, view, text]);
 
   return { conversations, counts, problem };
 }
