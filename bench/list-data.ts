@@ -39,8 +39,8 @@ export interface FilledAccount {
 
 /**
  * Stores an account with `ITEMS` conversations, a minute apart: 30 % are closed, 2 % are escalated and 1 % are with a
- * person, both unread, and 5 % are assigned. Each has a lead. The first chatbot has as many sources, and a subscription as
- * many deliveries.
+ * person, both unread, and 5 % are assigned. Each has a lead and two messages. The first chatbot has as many sources, and
+ * a subscription as many deliveries.
  */
 export async function fillLists(db: Database, url: string): Promise<FilledAccount> {
   const account = {
@@ -64,8 +64,8 @@ export async function fillLists(db: Database, url: string): Promise<FilledAccoun
     if (!isPostgres(trx)) await sql`pragma cache_size = -1000000`.execute(trx);
   });
   for (let first = 0; first < ITEMS; first += BATCH_SIZE) {
-    for (const insert of [insertConversations, insertOthers]) {
-      // Two short commits: a busy machine may take longer for one than the pool waits.
+    for (const insert of [insertConversations, insertMessages, insertOthers]) {
+      // Short commits: a busy machine may take longer for one than the pool waits.
       await db.transaction(async (trx) => {
         if (isPostgres(trx)) await sql`set local statement_timeout = 0`.execute(trx);
         await insert(trx, { ...account, eventId }, first);
@@ -81,7 +81,7 @@ export async function fillLists(db: Database, url: string): Promise<FilledAccoun
 async function vacuum(url: string): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
-  await client.query('vacuum analyze conversations, leads, sources, webhook_deliveries');
+  await client.query('vacuum analyze conversations, messages, message_words, leads, sources, webhook_deliveries');
   await client.end();
 }
 
@@ -155,4 +155,33 @@ async function insertOthers(
       id, account_id, subscription_id, event_id, name, status, body, attempt_count, created_at)
     select ${id('webhookDelivery')}, ${account}, ${sql.lit(subscriptionId)}, ${sql.lit(eventId)}, 'LEAD_CAPTURED',
       'DELIVERED', '{}', 1, ${at} from numbers`.execute(trx);
+}
+
+/**
+ * Stores two messages with their words in each conversation: one conversation in `k` contains the words for `k`, and
+ * `o<number>` is in one.
+ */
+async function insertMessages(trx: Queryable, { accountId }: FilledAccount, first: number): Promise<void> {
+  const batch = createBatch(trx, first);
+  const [numbers, id] = [batch.numbers, batch.id('conversation')];
+  const messageId = (digit: string) => sql`replace(${id}, '-7000-8', ${`-7000-${digit}`})`;
+  const frequent = sql`case when n % 10 < 3 then 'parcel ' else '' end`;
+  const words = ['b', 'c', 'd', 'e', 'f'].map((letter, index) => {
+    const count = sql.lit([50, 180, 190, 1_000, 10_000][index] ?? 1);
+    return sql`${sql.lit(letter)} || ((n % 100000 * 7919) % ${count})`;
+  });
+  const texts = {
+    '8': sql`' where is my ' || ${frequent} || ${sql.join(words, sql` || ' ' || `)} || ' o' || n || ' '`,
+    '9': sql`' reply to ' || (n % 1000) || ' with some words that many replies have '`,
+  };
+  for (const [digit, text] of Object.entries(texts)) {
+    await sql`
+      insert into messages (
+        id, account_id, conversation_id, role, status, content, citations, metadata, is_shown, is_private, created_at)
+      ${numbers} select ${messageId(digit)}, ${sql.lit(accountId)}, ${id}, 'USER', 'COMPLETED', ${text}, '[]', '{}', 1, 0, '2026'
+      from numbers`.execute(trx);
+    await sql`
+      insert into message_words (message_id, account_id, conversation_id, is_private, words)
+      ${numbers} select ${messageId(digit)}, ${sql.lit(accountId)}, ${id}, 0, ${text} from numbers`.execute(trx);
+  }
 }

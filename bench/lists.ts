@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CONVERSATION_ORDERS } from '../src/domain/conversation-list.ts';
 import { DELIVERY_ORDERS, LEAD_ORDERS, SOURCE_ORDERS } from '../src/domain/list-filters.ts';
+import { parseTextQuery } from '../src/domain/message-words.ts';
 import type { ListOrder, ListPosition } from '../src/domain/ordered-list.ts';
 import { openDatabase } from '../src/store/database.ts';
-import { listConversations } from '../src/store/inbox/conversation-list.ts';
+import { countConversations, listConversations } from '../src/store/inbox/conversation-list.ts';
 import { countInbox } from '../src/store/inbox/inbox-counts.ts';
 import { listWebhookDeliveries } from '../src/store/lists/delivery-list.ts';
 import { listLeads } from '../src/store/lists/lead-list.ts';
@@ -18,6 +19,14 @@ import { createScaleStack } from './scale-stack.ts';
 
 const PAGE_SIZE = 21;
 const PAGES_PER_ROUND = 200;
+const SEARCHES = 20;
+/** The texts: words of 30 % to none of the conversations, alone and together, whole and incomplete. */
+const TEXTS = [
+  ...['parcel', 'parc', 'p', 'b7', 'c7 reply', 'd7', 'e7', 'f77', 'f7777', 'o1234', 'o12345', 'missing'],
+  ...['where parcel b7', 'parcel c17 e117', 'reply b7', 'parcel missing', 'missing p'],
+];
+/** A title of few sources. */
+const TITLE = '12345';
 
 /**
  * The lists of an account with `BENCH_CONVERSATIONS` items each, on both engines; if absent, with a million.
@@ -67,6 +76,16 @@ async function measure(bench: BenchContext, engine: string, url: string): Promis
       time(5, () => countInbox(db.read, accountId, { chatbotIds: undefined, now: NOW })),
     );
     figures.push({ quantity: `${engine}: Account.inbox of ${amount} conversations`, unit: 'µs', gateway: counts });
+    const searches = await repeat(bench.rounds, () => compareSearches(db.read, account));
+    figures.push({
+      quantity: `${engine}: a page of ${amount} conversations by the slowest text, against sources by title`,
+      unit: 'µs',
+      gateway: searches.map(({ page }) => page),
+      baseline: searches.map(({ title }) => title),
+      target: 3,
+    });
+    const textCounts = searches.map(({ count }) => count);
+    figures.push({ quantity: `${engine}: totalCount of the slowest text`, unit: 'µs', gateway: textCounts });
     for (const { quantity, gateway } of figures) bench.logProgress(`${quantity}: ${gateway.map(Math.round).join(' ')}`);
     return figures;
   } finally {
@@ -137,6 +156,24 @@ async function comparePages(
   const first = await time(PAGES_PER_ROUND, (index) => readWay(index));
   const anywhere = await time(PAGES_PER_ROUND, (index) => readWay(index, positionOf((index * 4_999) % ITEMS)));
   return { first, anywhere };
+}
+
+/** The times of the slowest text, of the slowest count, and of a search of sources by title, in microseconds. */
+async function compareSearches(db: Queryable, { accountId, chatbotIds }: FilledAccount) {
+  const order = { field: 'LAST_MESSAGE_AT', direction: 'DESC' } as const;
+  const pages: number[] = [];
+  const counts: number[] = [];
+  for (const query of TEXTS) {
+    const parsed = parseTextQuery(query);
+    if (parsed === undefined) throw new Error('The text has no words.');
+    const list = { filter: { text: { ...parsed, withNotes: true } }, order, now: NOW };
+    pages.push(await time(SEARCHES, () => listConversations(db, accountId, list, { limit: PAGE_SIZE })));
+    counts.push(await time(1, () => countConversations(db, accountId, list)));
+  }
+  const [chatbotId = ''] = chatbotIds;
+  const sources = { chatbotId, filter: { title: TITLE }, order: { field: 'CREATED_AT', direction: 'DESC' } } as const;
+  const title = await time(SEARCHES, () => listSources(db, accountId, sources, { limit: PAGE_SIZE }));
+  return { page: Math.max(...pages), count: Math.max(...counts), title };
 }
 
 async function time(times: number, run: (index: number) => Promise<unknown>): Promise<number> {
