@@ -3,6 +3,8 @@ import { BadUserInputError } from './errors.ts';
 
 /** A period of usage. Its bounds are beginnings of texts in UTC, `YYYY-MM-DDTHH:MM` or shorter; `end` is exclusive. */
 export interface UsagePeriod {
+  /** Names the period and no other: `2026-03`, or `2026-03-01..2026-03-07 Europe/Berlin`. */
+  readonly name: string;
   /** The month in UTC, `YYYY-MM`; null for a range of days. */
   readonly month: string | null;
   readonly start: string;
@@ -38,7 +40,7 @@ const TIME_ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
 /** The period of a month in UTC, `YYYY-MM`. */
 export function periodOfMonth(month: string): UsagePeriod {
   // Sorts after every day and time of the month.
-  return { month, start: month, end: `${month}-32`, dayCount: 31, localDays: null };
+  return { name: month, month, start: month, end: `${month}-32`, dayCount: 31, localDays: null };
 }
 
 /**
@@ -51,7 +53,8 @@ export function periodOfDays({ from, to, timeZone }: DayRange): UsagePeriod {
   if (last < first) throw new BadUserInputError('`from` must not be after `to`.');
   const dayCount = (last - first) / DAY_MS + 1;
   if (dayCount > MAX_PERIOD_DAYS) throw new BadUserInputError(`The range must have at most ${MAX_PERIOD_DAYS} days.`);
-  if (timeZone === 'UTC') return { month: null, start: from, end: formatDay(last + DAY_MS), dayCount, localDays: null };
+  const days = { name: `${from}..${to} ${timeZone}`, month: null, dayCount };
+  if (timeZone === 'UTC') return { ...days, start: from, end: formatDay(last + DAY_MS), localDays: null };
   const localDays: LocalDay[] = [];
   let startMs: number | undefined;
   for (let midnight = first; midnight <= last + DAY_MS; midnight += DAY_MS) {
@@ -59,7 +62,7 @@ export function periodOfDays({ from, to, timeZone }: DayRange): UsagePeriod {
     localDays.push({ day: formatDay(midnight), start: formatQuarterHour(startMs) });
   }
   const end = localDays.pop()?.start ?? '';
-  return { month: null, start: localDays[0]?.start ?? end, end, dayCount, localDays };
+  return { ...days, start: localDays[0]?.start ?? end, end, localDays };
 }
 
 /** The quarter-hour of a moment in milliseconds, `YYYY-MM-DDTHH:MM` in UTC. */
