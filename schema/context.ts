@@ -13,6 +13,8 @@ export interface RequestInfo {
   readonly channel: Channel;
   /** The viewer's rate limit status, including this request. */
   readonly rateLimit: RateLimitStatus;
+  /** Tells the client that the response repeats that of an earlier request; absent where the transport cannot. */
+  readonly reportReplay?: (() => void) | undefined;
 }
 
 /** Creates the loaders of the objects that the viewer may see. */
@@ -34,6 +36,12 @@ export interface GraphContext {
    * the operation selects none.
    */
   position?: AccountPosition;
+}
+
+/** Returns the result of a mutation with an idempotency key, and reports one that repeats that of an earlier request. */
+export function reportReplay<R extends { readonly isReplay: boolean }>(result: R, { request }: GraphContext): R {
+  if (result.isReplay) request.reportReplay?.();
+  return result;
 }
 
 /** Replaces the loaders, before an event of a subscription is executed. */

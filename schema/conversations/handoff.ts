@@ -16,6 +16,7 @@ import {
 import { sendAgentMessage } from '../../src/messages/send-agent-message.ts';
 import { takeOverConversation } from '../../src/messages/take-over.ts';
 import { builder } from '../builder.ts';
+import { reportReplay } from '../context.ts';
 import { describeError, ErrorInterface } from '../errors.ts';
 import { messageContent } from '../messages/message.ts';
 import { conversationField, conversationPayload, storedMessageField } from '../payloads.ts';
@@ -148,7 +149,8 @@ builder.relayMutationField(
       'Sends a message of a person to the visitor. The chatbot is then silent for `HANDOFF_HOURS` (24 by default), counted from the last such message. A streaming reply is stopped, and waiting replies never begin. A CLOSED conversation becomes OPEN. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError, IdempotencyConflictError] },
-    resolve: (_root, { input }, { deps, viewer }) => sendAgentMessage(deps, viewer, input),
+    resolve: async (_root, { input }, context) =>
+      reportReplay(await sendAgentMessage(context.deps, context.viewer, input), context),
   },
   {
     description: 'The stored message.',

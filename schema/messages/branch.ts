@@ -7,6 +7,7 @@ import { parentKeyOf } from '../../src/store/loaders.ts';
 import { pageOf } from '../../src/store/pages.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
+import { reportReplay } from '../context.ts';
 import { MessageConnection, MessageRef } from '../conversations/conversation.ts';
 import { conversationPayload, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
@@ -70,7 +71,8 @@ builder.relayMutationField(
       'Writes another reply to the same user message. The new reply becomes a sibling of the old one and the end of the selected branch; the old reply and the messages after it are kept. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
-    resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await regenerateMessage(deps, viewer, input) }),
+    resolve: async (_root, { input }, context) =>
+      reportReplay(await regenerateMessage(context.deps, context.viewer, input), context),
   },
   replyPayload(
     'The new reply.',
@@ -102,7 +104,8 @@ builder.relayMutationField(
       "Stores a new version of a visitor's message and replies to it. The new message becomes a sibling of the old one and, with its reply, the end of the selected branch; the old message and the messages after it are kept. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
-    resolve: (_root, { input }, { deps, viewer }) => editMessage(deps, viewer, input),
+    resolve: async (_root, { input }, context) =>
+      reportReplay(await editMessage(context.deps, context.viewer, input), context),
   },
   {
     description: 'The new message and its reply.',

@@ -20,6 +20,7 @@ import { stopMessage } from '../../src/messages/stop-message.ts';
 import { currentTextOf } from '../../src/replies/current-text.ts';
 import type { WhenBusy } from '../../src/replies/enqueue-reply.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
+import { reportReplay } from '../context.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
 import { conversationField, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
@@ -247,7 +248,8 @@ builder.relayMutationField(
       "Sends a visitor's message and returns as soon as it is stored. The gateway writes the reply in the background, one reply at a time in each conversation; `messageStream` streams it. A CLOSED conversation becomes OPEN. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
-    resolve: (_root, { input }, { deps, viewer, request }) => sendMessage(deps, viewer, request.channel, input),
+    resolve: async (_root, { input }, context) =>
+      reportReplay(await sendMessage(context.deps, context.viewer, context.request.channel, input), context),
   },
   {
     description: 'The stored message and its reply.',

@@ -41,6 +41,8 @@ export interface TransportContext extends AuthResult {
   readonly signal: AbortSignal;
   /** Reports the rate limit status to the client, if the transport can; the last report replaces earlier ones. */
   readonly reportRateLimit: ReportRateLimit;
+  /** Tells the client that the response repeats that of an earlier request; absent if the transport cannot. */
+  readonly reportReplay?: () => void;
   /**
    * Counts a stream before it opens; absent on a WebSocket, whose operations have a limit of their own.
    * @throws RateLimitedError when the key has the maximum number of streams.
@@ -130,6 +132,9 @@ function setsOnlyTyping({ document }: CountedArgs, operation: OperationDefinitio
   return rootFieldNamesOf(document, operation).every((name) => name === TYPING_FIELD);
 }
 
+/** What the context of resolvers contains of a request. */
+type ContextSource = Pick<TransportContext, 'requestId' | 'rateLimit' | 'signal' | 'reportReplay'>;
+
 /**
  * Creates the context of resolvers.
  * @param channel the channel for new conversations; a session has its own channel, which takes precedence.
@@ -138,14 +143,14 @@ export function createContext(
   deps: Deps,
   viewer: Viewer,
   channel: Channel,
-  { requestId, rateLimit, signal }: Pick<TransportContext, 'requestId' | 'rateLimit' | 'signal'>,
+  { requestId, rateLimit, signal, reportReplay }: ContextSource,
 ): GraphContext {
   return {
     deps,
     viewer,
     loaders: createLoadersFor(deps, viewer),
     signal,
-    request: { id: requestId, channel: viewer.session?.channel ?? channel, rateLimit: rateLimit },
+    request: { id: requestId, channel: viewer.session?.channel ?? channel, rateLimit, reportReplay },
   };
 }
 
@@ -172,6 +177,13 @@ export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined
   return viewer === undefined
     ? { name: `address:${networkOf(addressOf(deps, request))}`, hasKey: false }
     : { name: `key:${viewer.apiKeyId}`, hasKey: true };
+}
+
+/** Creates a function that marks a response as that of an earlier request; in a stream that is open, it is too late. */
+export function createReplayReporter(response: ServerResponse): () => void {
+  return () => {
+    if (!response.headersSent) response.setHeader('Idempotency-Replayed', 'true');
+  };
 }
 
 /**

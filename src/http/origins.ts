@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
 
 const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, last-event-id, x-api-key, x-request-id';
-const EXPOSED_HEADERS = 'link, ratelimit, ratelimit-policy, retry-after, x-request-id';
+const EXPOSED_HEADERS = 'idempotency-replayed, link, ratelimit, ratelimit-policy, retry-after, x-request-id';
 
 /** Whether the origin of a request is allowed: absent (requests of servers), the gateway's own, or in the settings. */
 export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request: IncomingMessage): boolean {

@@ -20,6 +20,7 @@ import {
   countRequest,
   createContext,
   createRateLimitReporter,
+  createReplayReporter,
   readCredential,
 } from './auth.ts';
 import { createChatRoute } from './chat.ts';
@@ -148,6 +149,7 @@ async function handleGraphQL(
     signal,
     transport: 'http',
     reportRateLimit,
+    reportReplay: createReplayReporter(response),
     countStream: (viewer) => countStream(streams, viewer, exchange),
   });
 }
@@ -181,7 +183,8 @@ function createRestRoute(
         if (viewer === undefined) throw new UnauthenticatedError();
         // REST bypasses the pipeline, in which `requireSessionFields` limits sessions.
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
-        const context = createContext(deps, viewer, 'API', { requestId, rateLimit, signal });
+        const reportReplay = createReplayReporter(response);
+        const context = createContext(deps, viewer, 'API', { requestId, rateLimit, signal, reportReplay });
         return {
           graph: createGraphClient(withScopeChecks(executor, viewer), schema, context),
           accountId: viewer.accountId,

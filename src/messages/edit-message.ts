@@ -120,6 +120,7 @@ async function writeNewVersion(
       userMessage: message,
       reply: reply?.message ?? null,
       notice: enqueued ? null : chatbot.handoffMessage,
+      isReplay: false,
     },
     events: [...branchEvents, event, ...(reply ? [reply.event] : [])],
   };

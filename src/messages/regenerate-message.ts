@@ -27,10 +27,15 @@ export interface RegenerateMessageInput {
   readonly clientMessageId?: string | null | undefined;
 }
 
-/** A committed regeneration, and the input for the steps that follow the commit. */
-interface CommittedRegeneration extends DispatchInput {
+/** The new reply. */
+export interface RegeneratedMessage {
   readonly reply: Message;
+  /** Whether an earlier request with the same idempotency key has stored the reply. */
+  readonly isReplay: boolean;
 }
+
+/** A committed regeneration, and the input for the steps that follow the commit. */
+type CommittedRegeneration = DispatchInput & RegeneratedMessage;
 
 const RULES = z.object({ clientMessageId: clientIdText.optional() });
 
@@ -46,7 +51,7 @@ export async function regenerateMessage(
   deps: GenerateDeps,
   viewer: Viewer,
   { id, whenBusy, clientMessageId }: RegenerateMessageInput,
-): Promise<Message> {
+): Promise<RegeneratedMessage> {
   const { clientMessageId: key } = parseInput(RULES, { clientMessageId });
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
@@ -59,7 +64,7 @@ export async function regenerateMessage(
     const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
       const reply = requireFound('Message', await findMessage(trx, accountId, recordedId));
-      return { reply, ...(await readEffectsToRepeat(trx, conversation)) };
+      return { reply, isReplay: true, ...(await readEffectsToRepeat(trx, conversation)) };
     }
     const roleError = 'Only replies of the chatbot can be regenerated.';
     await requireForkable(trx, fork, { role: 'ASSISTANT', roleError });
@@ -72,8 +77,8 @@ export async function regenerateMessage(
     const origin = { nodeId: nodeForNewReplies(deps), apiKeyId, replacesId: original.id };
     const { message: reply, event } = await writeReply(trx, conversation, { userMessage, enqueued, now, ...origin });
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, reply.id);
-    return { reply, enqueued, events: [...branchEvents, event] };
+    return { reply, isReplay: false, enqueued, events: [...branchEvents, event] };
   });
   dispatchReply(deps, committed);
-  return committed.reply;
+  return committed;
 }

@@ -31,6 +31,14 @@ export interface SendAgentMessageInput {
   readonly clientMessageId?: string | null | undefined;
 }
 
+/** The stored message. */
+export interface SentAgentMessage {
+  readonly agentMessage: Message;
+  readonly conversation: Conversation;
+  /** Whether an earlier request with the same idempotency key has stored the message. */
+  readonly isReplay: boolean;
+}
+
 type AgentDeps = StopDeps & Pick<Deps, 'config' | 'typing'>;
 
 const rulesFor = (maxChars: number) =>
@@ -53,7 +61,7 @@ export async function sendAgentMessage(
   deps: AgentDeps,
   viewer: Viewer,
   input: SendAgentMessageInput,
-): Promise<{ agentMessage: Message; conversation: Conversation }> {
+): Promise<SentAgentMessage> {
   const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   const isPrivate = input.isPrivate === true;
   const { accountId } = viewer;
@@ -64,7 +72,7 @@ export async function sendAgentMessage(
     const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
       const agentMessage = requireFound('Message', await findMessage(trx, accountId, recordedId));
-      return { agentMessage, conversation, ...(await readEffectsToRepeat(trx, conversation)) };
+      return { agentMessage, conversation, isReplay: true, ...(await readEffectsToRepeat(trx, conversation)) };
     }
     const result = isPrivate
       ? await writeNote(trx, conversation, parsed, now)
@@ -83,9 +91,7 @@ export async function sendAgentMessage(
 }
 
 /** A committed message, and the input for the steps after the commit: the events to publish, the replies to stop. */
-interface CommittedMessage {
-  readonly agentMessage: Message;
-  readonly conversation: Conversation;
+interface CommittedMessage extends SentAgentMessage {
   readonly events: readonly Pick<LoggedEvent, 'accountId' | 'chatbotId' | 'conversationId'>[];
   readonly repliesToStop: readonly Message[];
 }
@@ -105,6 +111,7 @@ async function writeNote(
   return {
     agentMessage: message,
     conversation: { ...conversation, updatedAt: at },
+    isReplay: false,
     events: [event],
     repliesToStop: [],
   };
@@ -137,7 +144,13 @@ async function takeOver(
   // Answering visitors is not reading for its own sake: an answer alone is no change.
   const changes = listChanges(conversation, takenOver, at);
   if (changes.length > 0) events.push(await recordChanges(trx, changed, { changes, actor, at }));
-  return { agentMessage: message, conversation: changed, events, repliesToStop: stopRequest.repliesToStop };
+  return {
+    agentMessage: message,
+    conversation: changed,
+    isReplay: false,
+    events,
+    repliesToStop: stopRequest.repliesToStop,
+  };
 }
 
 function idempotentSendOf(

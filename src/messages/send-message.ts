@@ -51,6 +51,8 @@ export interface SentMessage {
   /** Null while a person answers; `notice` is then the handoff message. */
   readonly reply: Message | null;
   readonly notice: string | null;
+  /** Whether an earlier request with the same idempotency key has stored the message. */
+  readonly isReplay: boolean;
 }
 
 /** A committed send, and the input for the steps that follow the commit. */
@@ -149,7 +151,7 @@ export async function readSentMessage(
   const userMessage = requireFound('Message', await findMessage(trx, accountId, messageId));
   const conversation = requireFound('Conversation', await findConversation(trx, accountId, userMessage.conversationId));
   const reply = (await findReply(trx, accountId, userMessage.id)) ?? null;
-  return { conversation, userMessage, reply, notice: reply ? null : handoffMessage };
+  return { conversation, userMessage, reply, notice: reply ? null : handoffMessage, isReplay: true };
 }
 
 /** The data for storing a message and its reply, besides the validated input. */
@@ -188,6 +190,7 @@ async function writeUserMessage(
       userMessage,
       reply: reply?.message ?? null,
       notice: enqueued ? null : chatbot.handoffMessage,
+      isReplay: false,
     },
     events: [createdEvent, ...changeEvents, ...(reply ? [reply.event] : [])],
   };

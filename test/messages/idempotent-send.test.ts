@@ -90,6 +90,30 @@ async function countStored({ deps }: TestGateway) {
 
 const ONE_EFFECT = { conversations: 1, messages: 2, keys: 1, used: 1 };
 
+describe('a repeated mutation with the same clientMessageId', () => {
+  it('is marked as replayed in the response over HTTP, the first one is not', async () => {
+    const { gateway, answers, chatbotId, send } = await open();
+    answers.release('all');
+    const { conversation, userMessage, reply } = await send({ clientMessageId: 'before' });
+    await webSocket.subscribe(gateway, { messageId: reply?.id ?? '' }).ended;
+    const inputs = {
+      sendMessage: { chatbotId, content: 'Well?' },
+      editMessage: { id: userMessage?.id, content: 'What?' },
+      regenerateMessage: { id: reply?.id },
+      sendAgentMessage: { conversationId: conversation?.id, content: 'A note.', isPrivate: true },
+    };
+    for (const [name, input] of Object.entries(inputs)) {
+      const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+      const query = `mutation ($input: ${type}Input!) { ${name}(input: $input) { __typename } }`;
+      const request = () => gateway.graphql(query, { input: { ...input, clientMessageId: 'one' } });
+      const [first, second] = [await request(), await request()];
+      expect([first.data, second.data]).toEqual(Array(2).fill({ [name]: { __typename: `${type}Payload` } }));
+      const marks = [first, second].map(({ headers }) => headers.get('idempotency-replayed'));
+      expect([name, ...marks]).toEqual([name, null, 'true']);
+    }
+  });
+});
+
 describe('a repeated message with the same clientMessageId', () => {
   it('returns the first message; nothing is stored, counted or generated twice', async () => {
     const { gateway, answers, send } = await open();

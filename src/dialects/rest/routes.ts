@@ -26,6 +26,12 @@ export const COMMON_ERRORS = [
   'SERVICE_UNAVAILABLE',
 ] as const;
 
+const replayHeader = z.object({
+  'Idempotency-Replayed': z.literal('true').optional().openapi({
+    description: 'Present if an earlier request with the same `Idempotency-Key` has stored the message.',
+  }),
+});
+
 /** The response header of lists. */
 export const linkHeader = z.object({
   Link: z.string().optional().openapi({
@@ -102,7 +108,11 @@ export const chatRoute = createRoute({
     body: { required: true, content: { 'application/json': { schema: ChatRequestSchema } } },
   },
   responses: {
-    200: { description: 'The reply.', content: { 'application/json': { schema: ChatResponseSchema } } },
+    200: {
+      description: 'The reply.',
+      headers: replayHeader,
+      content: { 'application/json': { schema: ChatResponseSchema } },
+    },
     ...errorResponses(
       'MALFORMED_BODY',
       'INVALID_INPUT',

@@ -17,10 +17,13 @@ describe('a chat request with an Idempotency-Key', () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { MONTHLY_MESSAGE_LIMIT: '1' } });
     engine.push(delta('Once.'), finish);
+    const replayed: (string | null)[] = [];
     for (const key of ['a', '"a"', 'a']) {
       const response = await chatWithKey(gateway, key);
       expect([response.status, await response.text()]).toEqual([200, '{"response":"Once."}']);
+      replayed.push(response.headers.get('idempotency-replayed'));
     }
+    expect(replayed).toEqual([null, 'true', 'true']);
     expect(engine.questionCount).toBe(1);
     expect(await countMessages(gateway)).toBe(2);
     expect((await chatWithKey(gateway, 'b')).status).toBe(429);
