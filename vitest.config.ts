@@ -73,7 +73,7 @@ export default defineConfig({
             'test/messages/{concurrent-requests,idempotent-branches}.test.ts',
             'test/replies/{cluster-nodes,other-node,stop-requests,stopping}.test.ts',
             // These tests cover behaviour before any execution or storage, or behaviour of remote servers.
-            'test/http/{bad-input,close-codes,cors,schema-files,slow-sockets}.test.ts',
+            'test/http/{bad-input,close-codes,cors,media-types,schema-files,slow-sockets}.test.ts',
             'test/replies/model-failures.test.ts',
           ],
         },

@@ -35,6 +35,12 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, text: 'Request body must be application/json.' },
   MALFORMED_BODY: { status: 400, text: 'Cannot parse request body' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'Method not allowed' },
+  NOT_ACCEPTABLE: {
+    status: 406,
+    text: 'Accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed.',
+  },
+  // The message is the one by which Apollo's protocol for persisted queries names the error.
+  PERSISTED_QUERY_NOT_SUPPORTED: { status: 422, text: 'PersistedQueryNotSupported' },
   ANSWER_FAILED: { status: 502, text: 'The answer could not be produced.' },
   ANSWER_TIMEOUT: { status: 504, text: 'The answer took too long.' },
   SERVICE_UNAVAILABLE: { status: 503, text: 'Service unavailable.' },
@@ -209,8 +215,27 @@ export class PayloadTooLargeError extends refusalOf('PAYLOAD_TOO_LARGE') {}
 /** The content type of the body is not JSON. */
 export class UnsupportedMediaTypeError extends refusalOf('UNSUPPORTED_MEDIA_TYPE') {}
 
-/** The content type of the body is JSON, but the body is not JSON, or not valid UTF-8. */
+/** The body has a content coding other than gzip. */
+export class UnsupportedEncodingError extends refusalOf(
+  'UNSUPPORTED_MEDIA_TYPE',
+  'The Content-Encoding of a request body must be gzip, or absent.',
+) {}
+
+/** The content type of the body is JSON, but the body is not JSON, not valid UTF-8, or not valid gzip. */
 export class MalformedBodyError extends refusalOf('MALFORMED_BODY') {}
+
+/** The response to the operation has none of the media types that the client accepts. Nothing was done. */
+export class NotAcceptableError extends RefusalError {
+  readonly code = 'NOT_ACCEPTABLE';
+
+  /** @param isStream whether the response would be a stream. */
+  constructor(isStream: boolean) {
+    super(isStream ? 'A subscription needs Accept: text/event-stream or multipart/mixed.' : ERRORS.NOT_ACCEPTABLE.text);
+  }
+}
+
+/** The request names a persisted document instead of containing one, and the gateway stores no documents. */
+export class PersistedQueryNotSupportedError extends refusalOf('PERSISTED_QUERY_NOT_SUPPORTED') {}
 
 /**
  * The gateway is stopping, and cannot keep the client waiting for the response. The client can try again after

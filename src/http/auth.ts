@@ -17,6 +17,7 @@ import type { Channel } from '../domain/entities.ts';
 import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { rootFieldNamesOf } from './cost/query-limits.ts';
+import type { AcceptedTypes } from './media-types.ts';
 import type { Client } from './pending-bytes.ts';
 
 /** The result of an authentication; `viewer` is undefined if the request has no credential. */
@@ -37,6 +38,8 @@ export const countRequest: CountRequest = async (deps, viewer) => ({ rateLimit: 
 export interface TransportContext extends AuthResult {
   readonly requestId: string;
   readonly transport: 'http' | 'websocket';
+  /** The media types of the response; absent on a WebSocket. */
+  readonly accepted?: AcceptedTypes;
   /** Aborts when the client no longer waits for the response. */
   readonly signal: AbortSignal;
   /** Reports the rate limit status to the client, if the transport can; the last report replaces earlier ones. */

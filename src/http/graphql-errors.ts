@@ -9,6 +9,7 @@ import {
   RefusalError,
   ShuttingDownError,
   StorageUnavailableError,
+  UnsupportedEncodingError,
 } from '../domain/errors.ts';
 
 /**
@@ -19,14 +20,13 @@ const CODES_WITH_HTTP_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'RATE_LIMITED',
+  'METHOD_NOT_ALLOWED',
+  'NOT_ACCEPTABLE',
   'PAYLOAD_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
   'MALFORMED_BODY',
   'SERVICE_UNAVAILABLE',
 ]);
-
-/** Codes of the server library for a malformed body, and for an operation that is not in the document. */
-const LIBRARY_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE']);
 
 /** Creates the public form of a refusal. `source`, the GraphQL error that wraps it, gives its position in the query. */
 export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
@@ -37,12 +37,14 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
   const retryAfterMs = isTemporary ? Math.ceil(refusal.retryAfterMs) : undefined;
   // The response with a refused field is otherwise valid, so the refusal does not determine the status.
   const isFieldError = source instanceof GraphQLError && source.path !== undefined;
+  const http = setsStatus ? { status } : isFieldError ? undefined : { status: graphqlStatus, spec: true };
+  const headers = refusal instanceof UnsupportedEncodingError ? { 'Accept-Encoding': 'gzip' } : undefined;
   return createPublicError(message, source, {
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(refusal instanceof ForbiddenError && { requiredScopes: refusal.requiredScopes, path: refusal.path }),
     ...(refusal instanceof QueryTooComplexError && costDetailsOf(refusal)),
-    ...(setsStatus ? { http: { status } } : isFieldError ? {} : { http: { status: graphqlStatus, spec: true } }),
+    ...(http && { http: { ...http, ...(headers && { headers }) } }),
   });
 }
 
@@ -73,13 +75,33 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       return toGraphQLError(original, error);
     }
     if (original instanceof GraphQLError) {
-      if (LIBRARY_CODES.has(original.extensions.code)) original.extensions.code = 'BAD_USER_INPUT';
+      translateLibraryCode(original.extensions);
       return error as GraphQLError;
     }
     if (isDisconnect(original)) logger.debug({ err: original }, 'the client has disconnected');
     else logFailure(logger, original);
-    return createPublicError('Unexpected error.', error, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
+    return createInternalError(error);
   };
+}
+
+/** Creates the public form of any error, without logging it. */
+export function toPublicError(error: unknown): GraphQLError {
+  return error instanceof RefusalError ? toGraphQLError(error) : createInternalError(error);
+}
+
+function createInternalError(source: unknown): GraphQLError {
+  return createPublicError('Unexpected error.', source, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
+}
+
+/** Replaces the codes of the server library by those of `ERRORS`, with their statuses. */
+function translateLibraryCode(extensions: Record<string, unknown>): void {
+  const { code, http } = extensions as { code?: unknown; http?: { status?: number } };
+  if (code === 'OPERATION_RESOLUTION_FAILURE') {
+    extensions.code = 'BAD_USER_INPUT';
+    extensions.http = { status: ERRORS.BAD_USER_INPUT.graphqlStatus, spec: true };
+  } else if (code === 'BAD_REQUEST') {
+    extensions.code = http?.status === ERRORS.METHOD_NOT_ALLOWED.status ? 'METHOD_NOT_ALLOWED' : 'BAD_USER_INPUT';
+  }
 }
 
 function createPublicError(message: string, source: unknown, extensions: Record<string, unknown>): GraphQLError {

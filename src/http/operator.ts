@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
 import type { Deps } from '../deps.ts';
-import { ERRORS, RateLimitedError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
+import { ERRORS } from '../domain/errors.ts';
 
 /** The parts of an exchange that these routes use. */
 interface OperatorExchange {
@@ -53,19 +53,6 @@ export function sendRestError(
   detail: string = ERRORS[code].text,
 ): void {
   sendJson(response, ERRORS[code].status, { detail });
-}
-
-/** Sends an error in the format of the requested API. An error that is not a refusal shows no details. */
-export function sendRefusal(response: ServerResponse, error: unknown, route?: string): void {
-  const isTemporary = error instanceof RateLimitedError || error instanceof ShuttingDownError;
-  if (isTemporary) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
-  const code = error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR';
-  const message = isTemporary ? error.message : ERRORS[code].text;
-  if (route !== 'graphql') sendRestError(response, code, message);
-  else {
-    const extensions = { code, ...(isTemporary && { retryAfterMs: Math.ceil(error.retryAfterMs) }) };
-    sendJson(response, ERRORS[code].status, { errors: [{ message, extensions }] });
-  }
 }
 
 const isLoopback = proxyAddr.compile('loopback');

@@ -16,6 +16,7 @@ import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
   ForbiddenError,
+  NotAcceptableError,
   OperationTimeoutError,
   RefusalError,
   UnauthenticatedError,
@@ -24,6 +25,7 @@ import { countMutationFields, requireRequestsLeft, type TransportContext } from 
 import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
 import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
+import { isStreamMediaType } from './media-types.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
@@ -108,6 +110,7 @@ type RunOperation = (args: ExecutionArgs) => Promise<ExecutionResult | Subscript
 export function usePipeline({ check, run }: Pipeline): Plugin<TransportContext> {
   const checkAndRun: RunOperation = async (args) => {
     try {
+      requireAcceptable(args);
       await check(args);
     } catch (error) {
       return toResult(args, error);
@@ -118,6 +121,13 @@ export function usePipeline({ check, run }: Pipeline): Plugin<TransportContext> 
     onExecute: ({ setExecuteFn }) => setExecuteFn(checkAndRun),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(checkAndRun),
   };
+}
+
+/** @throws NotAcceptableError if the client accepts no media type of the response. The operation then has no effect. */
+function requireAcceptable(args: ExecutionArgs): void {
+  const { accepted } = args.contextValue as TransportContext;
+  const isStream = kindOf(args) === 'subscription';
+  if (accepted && accepted[isStream ? 'stream' : 'result'] === undefined) throw new NotAcceptableError(isStream);
 }
 
 /** Creates the pipeline of one process. */
@@ -202,9 +212,11 @@ function toResult(args: ExecutionArgs, error: unknown): ExecutionResult {
   if (!(error instanceof RefusalError)) throw error;
   const { message, extensions } = toGraphQLError(error);
   const { http, ...visible } = extensions;
+  const { accepted } = args.contextValue as TransportContext;
   // A subscription that lacks a scope is refused by an event: without an HTTP status the stream opens and sends the
   // error, which a client of an event stream can read.
-  const isSentAsEvent = kindOf(args) === 'subscription' && error instanceof ForbiddenError;
+  const isSentAsEvent =
+    kindOf(args) === 'subscription' && error instanceof ForbiddenError && isStreamMediaType(accepted?.result);
   return { errors: [new GraphQLError(message, { extensions: isSentAsEvent ? visible : extensions })] };
 }
 

@@ -27,8 +27,10 @@ import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
 import { graphiqlOptions } from './graphiql-tabs.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
-import { handleOperatorRequest, sendJson, sendRestError } from './operator.ts';
+import { negotiateTypes, typeOfRefusal } from './media-types.ts';
+import { handleOperatorRequest, sendRestError } from './operator.ts';
 import { createDocumentRoute, createPageRoute } from './pages.ts';
+import { sendGraphQLError } from './refusals.ts';
 import { requireScopes } from './scopes.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -138,16 +140,17 @@ async function handleGraphQL(
   try {
     authResult = await authenticateExchange(deps, exchange, consumeOperation);
   } catch (error) {
-    const { message, extensions } = createErrorMask(deps.logger)(error);
-    const { http, ...visible } = extensions;
-    const status = (http as { status?: number } | undefined)?.status ?? 500;
-    return sendJson(response, status, { errors: [{ message, extensions: visible }] });
+    return sendGraphQLError(response, createErrorMask(deps.logger)(error));
   }
+  const accepted = negotiateTypes(request.headers.accept);
+  // The framework ignores the qualities. Among these types it makes the same choice.
+  request.headers.accept = [accepted.stream, typeOfRefusal(accepted)].filter((type) => type !== undefined).join(', ');
   await graphql.handle(request, response, {
     ...authResult,
     requestId,
     signal,
     transport: 'http',
+    accepted,
     reportRateLimit,
     reportReplay: createReplayReporter(response),
     countStream: (viewer) => countStream(streams, viewer, exchange),

@@ -19,6 +19,7 @@ import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
+import { requireDocument } from './parameters.ts';
 import type { PendingBytes } from './pending-bytes.ts';
 import type { Pipeline } from './pipeline.ts';
 import { sendResults } from './send-results.ts';
@@ -172,11 +173,14 @@ async function prepareOperation(
     signal: abortController.signal,
     reportRateLimit: () => {},
   };
+  requireDocument({ ...payload });
   const { schema, parse, validate, contextFactory } = operations.graphql.getEnveloped(source);
   const document = parse(payload.query);
   const errors = validate(schema, document);
   if (errors.length > 0) return errors;
-  const { operationName, variables: variableValues } = payload;
+  const { variables: variableValues } = payload;
+  // Empty counts as absent, as over HTTP.
+  const operationName = payload.operationName || undefined;
   const args: ExecutionArgs = { schema, document, operationName, variableValues, contextValue: await contextFactory() };
   // Checked here and not when it runs, so that a refused operation gets an `error` message instead of a result.
   await operations.pipeline.check(args);

@@ -5,7 +5,7 @@ import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
 import { createContext, type TransportContext } from './auth.ts';
 import { createErrorMask } from './graphql-errors.ts';
-import { useJsonBody } from './json-body.ts';
+import { useRequestParameters } from './parameters.ts';
 import { type Pipeline, useCredentialCheck, useParser, usePipeline } from './pipeline.ts';
 import { isStreamType } from './stream-counts.ts';
 
@@ -22,7 +22,7 @@ export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
     plugins: [
       useStreamHeaders,
       usePartialStatus,
-      useJsonBody(),
+      useRequestParameters(),
       useParser(),
       useCredentialCheck(deps),
       usePipeline(pipeline),
@@ -47,14 +47,16 @@ export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
 }
 
 /**
- * Sets the status of a result that has data beside errors, for clients that accept the newer media type. Source: GraphQL
- * over HTTP.
+ * Sets the status of a result that has data beside errors, for clients that accept the newer media type. Only an error
+ * that left no data keeps a status of its own. Source: GraphQL over HTTP.
  */
 const usePartialStatus: Plugin = {
   onResultProcess({ result }) {
-    if (!('data' in result) || result.data == null) return;
-    const [error] = result.errors ?? [];
-    if (error?.extensions) error.extensions.http ??= { status: 294, spec: true };
+    if (!('data' in result)) return;
+    const partial = { status: 294, spec: true };
+    for (const { extensions } of result.errors ?? []) {
+      extensions.http = result.data === null ? (extensions.http ?? partial) : partial;
+    }
   },
 };
 

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
@@ -56,17 +58,52 @@ describe('a body', () => {
     ['text that is not JSON', '{viewer{kind}}'],
     ['truncated JSON', QUERY.slice(0, -1)],
     ['JSON with a second closing brace', `${QUERY}}`],
-    ['a list of operations', `[${QUERY},${QUERY}]`],
-    ['an empty list', '[]'],
-    ['null', 'null'],
-    ['a number', '1'],
-    ['a string', '"{viewer{kind}}"'],
     ['a byte that is not UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xff'), 'latin1'))],
     ['a surrogate in UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xed\xa0\x80'), 'latin1'))],
     ['UTF-16', new Uint8Array(Buffer.from(QUERY, 'utf16le'))],
     ['100,000 brackets that are never closed', '['.repeat(100_000)],
   ])('of %s is 400 MALFORMED_BODY', async (_name, body) => {
     expect(summaryOf(await request({ body }))).toEqual([400, 'MALFORMED_BODY']);
+  });
+
+  it.each(['[]', `[${QUERY},${QUERY}]`])('of %s says that batching is not offered', async (body) => {
+    const answer = await request({ body, headers: { accept: 'application/graphql-response+json' } });
+    expect(summaryOf(answer)).toEqual([422, 'BAD_USER_INPUT']);
+    expect(answer.errors?.[0]?.message).toMatch(/^Batching is not offered/);
+  });
+
+  const gzip = (text: string | Uint8Array) => new Uint8Array(gzipSync(text));
+  const encoded = (encoding: string, body: Uint8Array<ArrayBuffer>, path?: string) =>
+    request({ body, headers: { 'content-encoding': encoding } }, path);
+
+  it.each(['gzip', 'GZIP', 'x-gzip', 'identity'])('may have the encoding %s', async (encoding) => {
+    const body = encoding === 'identity' ? new Uint8Array(Buffer.from(QUERY)) : gzip(QUERY);
+    expect(await encoded(encoding, body)).toMatchObject({ status: 200, ...ANSWER });
+  });
+
+  it('of gzip is measured before and after it is decompressed', async () => {
+    expect(await encoded('gzip', gzip(padQuery(MAX_BODY_BYTES)))).toMatchObject(ANSWER);
+    const tooLarge = [gzip(padQuery(MAX_BODY_BYTES + 1)), gzip(Buffer.alloc(100_000_000)), gzip(randomBytes(300_000))];
+    for (const body of tooLarge) expect(summaryOf(await encoded('gzip', body))).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+  });
+
+  it.each([
+    ['no gzip', new Uint8Array(Buffer.from(QUERY))],
+    ['truncated gzip', gzip(QUERY).slice(0, -9)],
+    ['gzip of text that is not JSON', gzip('{')],
+  ])('of %s with the encoding gzip is 400 MALFORMED_BODY', async (_name, body) => {
+    expect(summaryOf(await encoded('gzip', body))).toEqual([400, 'MALFORMED_BODY']);
+  });
+
+  it.each(['br', 'deflate', 'zstd', 'gzip, gzip', 'nonsense'])('with the encoding %s is 415', async (encoding) => {
+    const answer = await encoded(encoding, gzip(QUERY));
+    expect(summaryOf(answer)).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+    expect(answer.headers.get('accept-encoding')).toBe('gzip');
+    const detail = 'The Content-Encoding of a request body must be gzip, or absent.';
+    expect(answer.errors?.[0]?.message).toBe(detail);
+    const restAnswer = await encoded(encoding, gzip(QUERY), '/v1/webhooks');
+    expect(restAnswer).toMatchObject({ status: 415, detail });
+    expect(restAnswer.headers.get('accept-encoding')).toBe('gzip');
   });
 
   it.each([
@@ -95,21 +132,26 @@ describe('a body', () => {
 describe('the parameters of an operation', () => {
   const TWO_OPERATIONS = 'query A{viewer{kind}} query B{viewer{kind}}';
   /** JSON with `DEEP` replaced by lists nested 50,000 deep, which only string operations can build. */
-  const stringifyDeep = (body: object) =>
+  const stringifyDeep = (body: unknown) =>
     JSON.stringify(body).replace('"DEEP"', '['.repeat(50_000) + ']'.repeat(50_000));
   const NODE_BY_ID = 'query($id:ID!){node(id:$id){id}}';
   const CREATE_CHATBOT = 'mutation($input:CreateChatbotInput!){createChatbot(input:$input){__typename}}';
 
-  it.each<[what: string, body: object, status?: number]>([
+  it.each<[what: string, body: unknown, jsonStatus?: 200 | 400]>([
     ['no query', {}, 400],
     ['a query that is a number', { query: 1 }, 400],
     ['a query that is a list', { query: 'DEEP' }, 400],
     ['variables that are a list', { query: '{viewer{kind}}', variables: [] }, 400],
     ['variables that are a string', { query: '{viewer{kind}}', variables: '{}' }, 400],
     ['an operationName that is a number', { query: TWO_OPERATIONS, operationName: 1 }, 400],
-    ['an unknown operationName', { query: TWO_OPERATIONS, operationName: 'C' }, 400],
-    ['no operationName for two operations', { query: TWO_OPERATIONS }, 400],
     ['extensions that are a string', { query: '{viewer{kind}}', extensions: 'x' }, 400],
+    ['a list as body', [], 400],
+    ['null as body', null, 400],
+    ['a number as body', 1, 400],
+    ['a string as body', '{viewer{kind}}', 400],
+    ['an unknown operationName', { query: TWO_OPERATIONS, operationName: 'C' }],
+    ['no operationName for two operations', { query: TWO_OPERATIONS }],
+    ['an empty operationName for two operations', { query: TWO_OPERATIONS, operationName: '' }],
     ['a missing variable', { query: NODE_BY_ID }],
     ['a variable that is null', { query: NODE_BY_ID, variables: { id: null } }],
     ['a variable of the wrong type', { query: NODE_BY_ID, variables: { id: {} } }],
@@ -132,13 +174,22 @@ describe('the parameters of an operation', () => {
       'JSON nested 50,000 deep',
       { query: CREATE_CHATBOT, variables: { input: { name: 'A', metadata: { a: 'DEEP' } } } },
     ],
-  ])('with %s are BAD_USER_INPUT', async (_what, body, status = 422) => {
-    const answer = await request({
-      body: stringifyDeep(body),
-      headers: { accept: 'application/graphql-response+json' },
-    });
-    expect(summaryOf(answer)).toEqual([status, 'BAD_USER_INPUT']);
-    expect(answer.data ?? null).toBeNull();
+  ])('with %s are BAD_USER_INPUT', async (_what, body, jsonStatus = 200) => {
+    const statuses = { 'application/graphql-response+json': 422, 'application/json': jsonStatus };
+    for (const [accept, status] of Object.entries(statuses)) {
+      const answer = await request({ body: stringifyDeep(body), headers: { accept } });
+      expect(summaryOf(answer)).toEqual([status, 'BAD_USER_INPUT']);
+      expect(answer).not.toHaveProperty('data');
+      expect(answer.headers.get('content-type')).toBe(`${accept}; charset=utf-8`);
+    }
+  });
+
+  it.each<[what: string, body: object]>([
+    ['an empty operationName', { query: 'query A{viewer{kind}}', operationName: '' }],
+    ['parameters that are null', { query: '{viewer{kind}}', operationName: null, variables: null, extensions: null }],
+    ['an unknown parameter', { query: '{viewer{kind}}', id: 7 }],
+  ])('with %s are accepted', async (_what, body) => {
+    expect(await request({ body: JSON.stringify(body) })).toMatchObject({ status: 200, ...ANSWER });
   });
 
   it.each([
@@ -194,18 +245,27 @@ describe('the method', () => {
 
   it('GET with a mutation is 405, and changes nothing', async () => {
     const answer = await get(path('mutation{createChatbot(input:{name:"A"}){__typename}}'));
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+    expect([...summaryOf(answer), answer.headers.get('allow')]).toEqual([405, 'METHOD_NOT_ALLOWED', 'POST']);
     expect((await gateway.graphql('{chatbots{nodes{id}}}')).data).toEqual({ chatbots: { nodes: [] } });
   });
 
-  it('GET with invalid JSON in variables is BAD_USER_INPUT', async () => {
+  it('GET with parameters that are invalid or no JSON is BAD_USER_INPUT', async () => {
     expect(summaryOf(await get(path('{viewer{kind}}', '&variables={')))).toEqual([400, 'BAD_USER_INPUT']);
+    for (const url of [path(''), path('{viewer{kind}}', '&extensions=[]')]) {
+      const answer = await request({ method: 'GET', headers: { accept: 'application/graphql-response+json' } }, url);
+      expect(summaryOf(answer)).toEqual([422, 'BAD_USER_INPUT']);
+    }
+  });
+
+  it('GET with empty parameters is answered as without them', async () => {
+    const answer = await get(path('query A{viewer{kind}}', '&operationName=&variables=&extensions='));
+    expect(answer).toMatchObject({ status: 200, ...ANSWER });
   });
 
   it.each(['PUT', 'DELETE', 'PATCH'])('%s is 405', async (method) => {
-    const response = await gateway.fetch('/graphql', { method, headers: { 'x-api-key': gateway.key } });
-    expect(response.status).toBe(405);
-    await response.arrayBuffer();
+    const answer = await request({ method });
+    expect(summaryOf(answer)).toEqual([405, 'METHOD_NOT_ALLOWED']);
+    expect(answer.headers.get('allow')).toBe('GET, POST');
   });
 });
 

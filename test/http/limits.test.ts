@@ -160,17 +160,3 @@ describe.each(['HTTP', 'WebSocket'])('an operation over %s', (transport) => {
     expect(data).toMatchObject({ __schema: { queryType: { name: 'Query' } } });
   });
 });
-
-describe('a batch', () => {
-  it('is rejected over HTTP', async () => {
-    const gateway = await startGateway();
-    const response = await gateway.fetch('/graphql', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}` },
-      body: JSON.stringify([{ query: '{viewer{kind}}' }, { query: '{viewer{kind}}' }]),
-    });
-    expect(response.status).toBe(400);
-    expect(errorCodesOf((await response.json()) as OperationResult)).toEqual(['MALFORMED_BODY']);
-    await gateway.close();
-  });
-});

@@ -184,6 +184,10 @@ describe('operations over WebSocket', () => {
     expect(codesOf(await socket.execute('{'))).toEqual(['GRAPHQL_PARSE_FAILED']);
     expect(codesOf(await socket.execute('query A { __typename } query B { __typename }'))).toEqual(['BAD_USER_INPUT']);
     expect(codesOf(await socket.execute('query ($id: ID!) { node(id: $id) { id } }'))).toEqual(['BAD_USER_INPUT']);
+    const unnamed = await socket.execute('query A { viewer { kind } }', { operationName: '' });
+    expect(unnamed).toEqual(VIEWER_RESULT);
+    const persisted = { extensions: { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } } };
+    expect(codesOf(await socket.execute('', persisted))).toEqual(['PERSISTED_QUERY_NOT_SUPPORTED']);
   });
 
   it('run at most 20 at a time: another is rejected until one has ended', async () => {

@@ -1,0 +1,92 @@
+import { GraphQLError } from 'graphql';
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import { readJson } from '../dialects/rest/body.ts';
+import { BadUserInputError, ERRORS, PersistedQueryNotSupportedError } from '../domain/errors.ts';
+import type { TransportContext } from './auth.ts';
+
+/**
+ * Reads the parameters of a GraphQL request: of a POST from a body, with the rules of REST (only JSON, bounded, in valid
+ * UTF-8), of a GET from the query of the URL. A parameter that is null, or empty in a URL, counts as absent, and so does
+ * an empty `operationName`; unknown parameters are ignored. Source: GraphQL over HTTP.
+ */
+export function useRequestParameters(): Plugin<object, TransportContext> {
+  return {
+    onRequestParse({ request, serverContext: { accepted }, setRequestParser }) {
+      if (request.method !== 'GET' && request.method !== 'POST') return;
+      setRequestParser(async () => {
+        const parameters = request.method === 'GET' ? parseUrl(request.url) : await readJson(request);
+        try {
+          return readParameters(parameters);
+        } catch (error) {
+          if (!(error instanceof BadUserInputError)) throw error;
+          const { status, graphqlStatus } = ERRORS.BAD_USER_INPUT;
+          // The older media type has the status of the older text, which tells invalid requests from well-formed ones.
+          const isNewer = accepted?.result === 'application/graphql-response+json';
+          throw createError(error.message, isNewer ? graphqlStatus : status);
+        }
+      });
+    },
+  };
+}
+
+/**
+ * Refuses a request that names a persisted document instead of containing one.
+ * @throws PersistedQueryNotSupportedError
+ */
+export function requireDocument({ query, documentId, extensions }: Readonly<Record<string, unknown>>): void {
+  if (query) return;
+  if (documentId != null || (isObject(extensions) && extensions.persistedQuery != null)) {
+    throw new PersistedQueryNotSupportedError();
+  }
+}
+
+/** @throws BadUserInputError for parameters that are no GraphQL request; PersistedQueryNotSupportedError. */
+function readParameters(parameters: unknown): GraphQLParams {
+  if (Array.isArray(parameters)) {
+    throw new BadUserInputError('Batching is not offered: send one operation per request.');
+  }
+  if (!isObject(parameters)) throw new BadUserInputError('The request body must be a JSON object.');
+  requireDocument(parameters);
+  const { query, operationName, variables, extensions } = parameters;
+  if (typeof query !== 'string') throw new BadUserInputError('`query` must be a string.');
+  if (operationName != null && typeof operationName !== 'string') {
+    throw new BadUserInputError('`operationName` must be a string.');
+  }
+  if (variables != null && !isObject(variables)) throw new BadUserInputError('`variables` must be an object.');
+  if (extensions != null && !isObject(extensions)) throw new BadUserInputError('`extensions` must be an object.');
+  return {
+    query,
+    ...(operationName && { operationName }),
+    ...(variables && { variables }),
+    ...(extensions && { extensions }),
+  };
+}
+
+function parseUrl(url: string): unknown {
+  const parameters = new URLSearchParams(/\?.*/s.exec(url)?.[0]);
+  const textOf = (name: string) => parameters.get(name) || undefined;
+  return {
+    query: textOf('query'),
+    operationName: textOf('operationName'),
+    documentId: textOf('documentId'),
+    variables: parseJson('variables', textOf('variables')),
+    extensions: parseJson('extensions', textOf('extensions')),
+  };
+}
+
+function parseJson(name: string, text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw createError(`\`${name}\` must be JSON.`, ERRORS.BAD_USER_INPUT.status);
+  }
+}
+
+function createError(message: string, status: number): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status } } });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
