@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Viewer } from '../access/viewer.ts';
 import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
-import { RefusalError, ShuttingDownError } from '../domain/errors.ts';
+import { PayloadTooLargeError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 import { clientFor } from './auth.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
@@ -14,6 +14,7 @@ import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createPipeline } from './pipeline.ts';
 import { queueQueries } from './query-queue.ts';
 import { sendRefusal } from './refusals.ts';
+import { announcesTooLargeBody, isHttp1Request } from './request-rules.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { isStreamType } from './stream-counts.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
@@ -95,7 +96,7 @@ export function createHttpServer(deps: Deps): HttpServer {
   };
   const server = createNodeServer(
     deps.config,
-    (request, response) => void handle(serverState, request, response),
+    (request, response, waitsForContinue) => void handle(serverState, request, response, waitsForContinue),
     (...upgrade) =>
       void whenOpen.promise.then(
         () => sockets.upgrade(...upgrade),
@@ -131,7 +132,12 @@ export function createHttpServer(deps: Deps): HttpServer {
   };
 }
 
-async function handle(serverState: ServerState, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  serverState: ServerState,
+  request: IncomingMessage,
+  response: ServerResponse,
+  waitsForContinue: boolean,
+): Promise<void> {
   const { deps, pendingBytes, drainSignal } = serverState;
   const path = pathOf(request);
   const requestId = readRequestId(request);
@@ -157,6 +163,12 @@ async function handle(serverState: ServerState, request: IncomingMessage, respon
   setHeaders(response, requestId);
   if (drainSignal.aborted) response.setHeader('Connection', 'close');
   if (handleOrigin(deps.config, request, response)) return;
+  if (waitsForContinue && announcesTooLargeBody(request)) {
+    // The client has not sent its body, so the connection cannot be used again.
+    response.setHeader('Connection', 'close');
+    return sendRefusal(response, new PayloadTooLargeError(), routeOf(path));
+  }
+  if (waitsForContinue) response.writeContinue();
   try {
     await serverState.whenOpen;
     const onAuthenticated = (authenticated: Viewer) => {
@@ -211,25 +223,33 @@ function isStream(response: ServerResponse): boolean {
   return isStreamType(response.getHeader('Content-Type'));
 }
 
-/** Creates Node's server, which closes slow or oversized requests; `upgrade` receives WebSocket upgrades. */
+/**
+ * Creates Node's server, which closes slow, oversized or invalid requests; `upgrade` receives WebSocket upgrades. A
+ * request whose client waits for `100 Continue` is handled with `waitsForContinue`.
+ */
 function createNodeServer(
   { keepAliveMs }: Pick<Config, 'keepAliveMs'>,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  handle: (request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean) => void,
   upgrade: SocketServer['upgrade'],
 ): Server {
-  const server = createServer(
-    {
-      headersTimeout: 10_000,
-      requestTimeout: 30_000,
-      connectionsCheckingInterval: 1_000,
-      keepAliveTimeout: keepAliveMs,
-    },
-    handle,
-  );
+  const server = createServer({
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: keepAliveMs,
+  });
+  const handleValid = (request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean) => {
+    if (isHttp1Request(request)) handle(request, response, waitsForContinue);
+    else response.writeHead(400, { Connection: 'close' }).end();
+  };
   server.maxHeadersCount = 100;
+  server.on('request', (request, response) => handleValid(request, response, false));
+  server.on('checkContinue', (request, response) => handleValid(request, response, true));
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (routeOf(pathOf(request)) === 'graphql') upgrade(request, socket, head);
+    if (!isHttp1Request(request))
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else if (routeOf(pathOf(request)) === 'graphql') upgrade(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   return server;

@@ -130,6 +130,9 @@ function refuse(socket: WebSocket, code: number, reason: string): false {
   return false;
 }
 
+/** A credential that is not a text, and therefore invalid; as an absent one it would leave its mistake unnoticed. */
+const NOT_A_TEXT = 'not a text';
+
 /**
  * The credential in the parameters of a connection or an operation: `authorization` or `x-api-key` in any case, at the
  * top level or inside `headers`, where GraphiQL puts the headers of its header pane.
@@ -139,7 +142,7 @@ function credentialIn(params: Readonly<Record<string, unknown>> | undefined): Cr
   const nested = typeof headers === 'object' && headers !== null ? Object.entries(headers) : [];
   const texts = new Map<string, string>();
   for (const [name, value] of [...nested, ...Object.entries(params ?? {})]) {
-    if (typeof value === 'string') texts.set(name.toLowerCase(), value);
+    texts.set(name.toLowerCase(), typeof value === 'string' ? value : NOT_A_TEXT);
   }
   return { authorization: texts.get('authorization'), apiKey: texts.get('x-api-key') };
 }

@@ -270,6 +270,9 @@ describe('the method', () => {
 });
 
 describe('a connection', () => {
+  const UPGRADE =
+    'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
+
   /** Sends raw bytes, and returns everything that the gateway sends before it closes the connection. */
   async function sendBytes(...pieces: (string | Uint8Array)[]): Promise<string> {
     const { hostname, port } = new URL(gateway.url);
@@ -297,8 +300,49 @@ describe('a connection', () => {
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
     ],
     ['a header with a NUL', 'GET /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: a\0b\r\n\r\n'],
+    ['HTTP/0.9', 'GET /health\r\n\r\n'],
+    ['HTTP/0.9 by its number', 'GET /health HTTP/0.9\r\n\r\n'],
+    ['HTTP/2.0', 'GET /health HTTP/2.0\r\nHost: x\r\n\r\n'],
+    ['no Host', 'GET /health HTTP/1.1\r\n\r\n'],
+    ['two Hosts', 'GET /health HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n'],
+    ['the same Host twice', 'GET /health HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nHost: x\r\n\r\n'],
+    ...['x/y', 'x y', 'x,y', 'u@x', '%', 'x:99999', '[::', '1.2.3.4.5'].map(
+      (host) => [`the Host ${host}`, `GET /graphql HTTP/1.1\r\nHost: ${host}\r\n\r\n`] as [string, string],
+    ),
+    ['two Hosts at an upgrade', `GET /graphql HTTP/1.1\r\nHost: x\r\nHost: y\r\n${UPGRADE}\r\n`],
   ])('with %s gets a 400 and is closed', async (_name, bytes) => {
     expect(await sendBytes(bytes)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it.each(['x', 'shop.example:8080', '127.0.0.1', '[::1]:4000', ''])('may have the Host %j', async (host) => {
+    const answer = await sendBytes(`GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('of HTTP/1.0 needs no Host', async () => {
+    expect(await sendBytes('GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  const expectContinue = (path: string, length: number) =>
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${gateway.key}\r\nContent-Type: application/json\r\n` +
+    `Accept: application/graphql-response+json\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n`;
+
+  it.each([
+    ['/graphql', '"code":"PAYLOAD_TOO_LARGE"'],
+    ['/v1/webhooks', '{"detail":"Request body is too large. At most 256 kB are accepted."}'],
+  ])(
+    'that expects 100 Continue for a body above the limit gets a 413 at once from %s, and is closed',
+    async (path, body) => {
+      const answer = await sendBytes(`${expectContinue(path, MAX_BODY_BYTES + 1)}\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+      expect(answer).toContain(body);
+    },
+  );
+
+  it('that expects 100 Continue for another body gets it, and then the answer', async () => {
+    const answer = await sendBytes(`${expectContinue('/graphql', QUERY.length)}Connection: close\r\n\r\n`, QUERY);
+    expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+    expect(answer).toContain(JSON.stringify(ANSWER));
   });
 
   it('with headers of more than 16 kB gets a 431 and is closed', async () => {

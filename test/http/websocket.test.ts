@@ -59,6 +59,10 @@ describe('a credential over WebSocket', () => {
     ['has another scheme', ({ key }) => ({ authorization: `Basic ${key}` })],
     ['has a wrong checksum', ({ key }) => ({ 'x-api-key': `${key.slice(0, -6)}000000` })],
     ['is invalid in headers', () => ({ headers: { 'X-API-Key': 'nonsense' } })],
+    ['is a number', () => ({ authorization: 5 })],
+    ['is null', () => ({ 'X-API-Key': null })],
+    ['is a list with a valid key', ({ key }) => ({ authorization: [`Bearer ${key}`] })],
+    ['is an object in headers', ({ key }) => ({ headers: { authorization: { key } } })],
     ['was revoked', async (gateway) => ({ authorization: `Bearer ${await createRevokedKey(gateway)}` })],
   ])('closes the socket with 4401 when it %s', async (_what, paramsOf) => {
     const gateway = await openGateway();
@@ -180,14 +184,14 @@ describe('operations over WebSocket', () => {
     expect(
       await socket.execute('query A { __typename } query B { chatbots { nodes { name } } }', { operationName: 'B' }),
     ).toEqual({ data: { chatbots: { nodes: [{ name: 'Over a socket' }] } } });
-    expect(codesOf(await socket.execute('{ nonsense }'))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
-    expect(codesOf(await socket.execute('{'))).toEqual(['GRAPHQL_PARSE_FAILED']);
-    expect(codesOf(await socket.execute('query A { __typename } query B { __typename }'))).toEqual(['BAD_USER_INPUT']);
-    expect(codesOf(await socket.execute('query ($id: ID!) { node(id: $id) { id } }'))).toEqual(['BAD_USER_INPUT']);
     const unnamed = await socket.execute('query A { viewer { kind } }', { operationName: '' });
     expect(unnamed).toEqual(VIEWER_RESULT);
     const persisted = { extensions: { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } } };
     expect(codesOf(await socket.execute('', persisted))).toEqual(['PERSISTED_QUERY_NOT_SUPPORTED']);
+    expect(codesOf(await socket.execute('{ nonsense }'))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
+    expect(codesOf(await socket.execute('{'))).toEqual(['GRAPHQL_PARSE_FAILED']);
+    expect(codesOf(await socket.execute('query A { __typename } query B { __typename }'))).toEqual(['BAD_USER_INPUT']);
+    expect(codesOf(await socket.execute('query ($id: ID!) { node(id: $id) { id } }'))).toEqual(['BAD_USER_INPUT']);
   });
 
   it('run at most 20 at a time: another is rejected until one has ended', async () => {

@@ -1,0 +1,28 @@
+import type { IncomingMessage } from 'node:http';
+import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
+
+/** The characters of a host and its port: a name, an address of IPv4, or one of IPv6 in brackets. */
+const HOST_CHARACTERS = /^[\w.:[\]~-]+$/;
+
+/**
+ * Whether a request is one of HTTP/1.0 or 1.1 with at most one `Host`, which is valid. Node's parser also lets HTTP/0.9,
+ * HTTP/2.0 and any `Host` pass. Source: RFC 9112, section 3.2.
+ */
+export function isHttp1Request({ httpVersionMajor, headers, rawHeaders }: IncomingMessage): boolean {
+  if (httpVersionMajor !== 1) return false;
+  let hostCount = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hostCount++;
+  }
+  return hostCount <= 1 && isValidHost(headers.host ?? '');
+}
+
+/** Whether the value of `Host` is valid: the frameworks build URLs with it. It may be empty. */
+function isValidHost(host: string): boolean {
+  return host === '' || (HOST_CHARACTERS.test(host) && URL.canParse(`http://${host}`));
+}
+
+/** Whether a request announces a body that is larger than the limit. */
+export function announcesTooLargeBody({ headers }: IncomingMessage): boolean {
+  return Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES;
+}
