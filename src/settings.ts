@@ -41,7 +41,10 @@ const address = z
 
 const secondsList = z
   .string()
-  .regex(/^\d{1,6}(,\d{1,6}){0,19}$/, 'must be numbers of seconds such as 60,300,900')
+  .regex(
+    /^\d{1,6}(,\d{1,6}){0,19}$/,
+    'must be 1 to 20 whole numbers of seconds, each at most 999999, such as 60,300,900',
+  )
   .transform((text) => text.split(',').map(Number))
   .default([60, 300, 900]);
 

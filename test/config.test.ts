@@ -47,6 +47,19 @@ describe('readConfig', () => {
   );
 });
 
+describe('WEBHOOK_RETRY_SCHEDULE', () => {
+  it('takes 1 to 20 numbers', () => {
+    expect(readConfig({ WEBHOOK_RETRY_SCHEDULE: '0' }).webhookRetryDelaysMs).toEqual([0]);
+    expect(readConfig({ WEBHOOK_RETRY_SCHEDULE: Array(20).fill('1').join() }).webhookRetryDelaysMs).toHaveLength(20);
+  });
+
+  it.each([Array(21).fill('1').join(), '60;300', '1000000', '60,', '1.5'])('says so when it is %s', (schedule) => {
+    expect(() => readConfig({ WEBHOOK_RETRY_SCHEDULE: schedule })).toThrow(
+      'WEBHOOK_RETRY_SCHEDULE: must be 1 to 20 whole numbers of seconds',
+    );
+  });
+});
+
 describe('REDIS_URL', () => {
   it.each([
     'redis://127.0.0.1',

@@ -3,7 +3,7 @@ import { openGateway } from './support.ts';
 
 interface Operation {
   readonly description?: string;
-  readonly responses: Record<string, { description?: string; content?: Record<string, object> }>;
+  readonly responses: Record<string, { description?: string; headers?: object; content?: Record<string, object> }>;
 }
 
 interface Document {
@@ -68,6 +68,14 @@ describe('the OpenAPI document', () => {
     for (const element of [...operations, ...responses, ...schemas, ...fields]) {
       expect(element).toHaveProperty('description', expect.stringMatching(/^(?!(Wh|How\b))./));
     }
+  });
+
+  it('says what a webhook that is switched off answers to a test, and how a replayed answer is marked', async () => {
+    const { paths } = await readDocument();
+    expect(paths['/webhooks/{webhook_id}/test']?.post?.description).toContain('switched off (`is_active: false`)');
+    expect(paths['/chatbots/{chatbot_id}/chat']?.post?.responses[200]).toMatchObject({
+      headers: { 'Idempotency-Replayed': { schema: { type: 'string', enum: ['true'] } } },
+    });
   });
 
   it('rejects other methods with 405', async () => {
