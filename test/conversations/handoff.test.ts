@@ -1,10 +1,17 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createManualClock } from '../helpers/clock.ts';
-import { describeEvents, readGaplessLog, waitForMessageEvent, waitForReaders } from '../helpers/conversations.ts';
-import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { createManualClock, type ManualClock } from '../helpers/clock.ts';
+import {
+  describeEvents,
+  readGaplessLog,
+  startScriptedGateway,
+  waitForMessageEvent,
+  waitForReaders,
+} from '../helpers/conversations.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { openSharedScriptedGateway } from '../helpers/shared-gateway.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { inputFor, mutate, mutation, removeDuplicates, runForForeignAndUnknownIds } from '../schema/support.ts';
 
@@ -32,14 +39,11 @@ interface AgentSendResult extends Pick<SendResult, 'conversation'> {
   readonly agentMessage: { id: string; status: string };
 }
 
-/** Opens a gateway with a conversation whose only question is answered. */
-async function open() {
-  const clock = createManualClock();
-  const engine = createScriptedEngine();
-  const gateway = await startGateway({ overrides: { clock, engines: new Map([['builtin', engine]]) } });
-  onTestFinished(() => gateway.close());
-  // Otherwise closing the gateway would wait for an unfinished reply.
-  onTestFinished(() => engine.push(finish, finish, finish, finish));
+/** Opens a conversation whose only question is answered; with a clock, on a gateway of its own. */
+async function open(clock?: ManualClock) {
+  const { gateway, engine } = clock
+    ? await startScriptedGateway({ overrides: { clock } })
+    : await openSharedScriptedGateway({ overrides: { clock: createManualClock() } });
   const chatbotId = await createChatbot(gateway);
   engine.push(delta('Hello.'), finish);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hi' });
@@ -76,7 +80,7 @@ async function open() {
     return data.conversation;
   };
   return {
-    ...{ gateway, clock, engine, chatbotId, conversationId, replyId },
+    ...{ gateway, engine, chatbotId, conversationId, replyId },
     ...{ changeConversation, sendAsAgent, sendAsVisitor, readConversation },
   };
 }
@@ -114,7 +118,8 @@ describe('sendAgentMessage', () => {
   });
 
   it('silences the chatbot for 24 hours after the last message of a human agent', async () => {
-    const { gateway, clock, engine, sendAsAgent, sendAsVisitor, readConversation } = await open();
+    const clock = createManualClock();
+    const { gateway, engine, sendAsAgent, sendAsVisitor, readConversation } = await open(clock);
     await sendAsAgent('One');
     clock.advance(23 * HOUR_MS);
     await sendAsAgent('Two');
@@ -223,7 +228,8 @@ describe('sendAgentMessage', () => {
 
 describe('escalateConversation', () => {
   it('escalates once, keeps the first escalation time, and lets the chatbot answer until a person does', async () => {
-    const { gateway, clock, conversationId, changeConversation, sendAsVisitor } = await open();
+    const clock = createManualClock();
+    const { gateway, conversationId, changeConversation, sendAsVisitor } = await open(clock);
     expect(await changeConversation('escalateConversation', { reason: ' No answer ' })).toMatchObject({
       status: 'ESCALATED',
       answeredBy: 'ASSISTANT',

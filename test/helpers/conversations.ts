@@ -82,7 +82,8 @@ export async function startGatewayWithOpenReply(options?: Options) {
   return { gateway, engine, chatbotId, ...(await send(gateway, { chatbotId, content: 'Well?' })) };
 }
 
-async function startScriptedGateway({ env, overrides }: Options) {
+/** Starts a gateway whose engine emits what the test pushes. It is closed after the test. */
+export async function startScriptedGateway({ env, overrides }: Options) {
   const engine = createScriptedEngine();
   const engines = new Map([['builtin', engine]]);
   const gateway = await startGateway({ ...(env && { env }), overrides: { engines, ...overrides } });

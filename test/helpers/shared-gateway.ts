@@ -28,9 +28,11 @@ export async function openSharedGateway({ env = {}, overrides, engine }: SharedO
 }
 
 /** Opens an account on a shared gateway whose engine emits only what this test pushes. */
-export async function openSharedScriptedGateway(): Promise<{ gateway: TestGateway; engine: ScriptedEngine }> {
+export async function openSharedScriptedGateway(
+  options: Omit<SharedOptions, 'engine'> = {},
+): Promise<{ gateway: TestGateway; engine: ScriptedEngine }> {
   const engine = createScriptedEngine();
-  const gateway = await openSharedGateway({ engine });
+  const gateway = await openSharedGateway({ ...options, engine });
   onTestFinished(async () => {
     engine.finishAll();
     unsubscribeAll();
