@@ -16,6 +16,7 @@ import { continueIdsAfter } from './domain/ids.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
+import { findGraphiqlLink } from './htt./graphiql/session.ts';
 import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
@@ -52,6 +53,8 @@ export interface Gateway {
   readonly url: string;
   /** The first API key if this start created it; the key cannot be read again. */
   readonly firstKey: string | undefined;
+  /** The path of GraphiQL, with the secret of its link if this start offers one. */
+  readonly graphiqlPath: string;
   /** Finishes open requests within 10 seconds and replies within 15 seconds, then closes everything. */
   close(): Promise<void>;
 }
@@ -171,6 +174,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     return {
       deps,
       firstKey,
+      graphiqlPath: findGraphiqlLink(deps) ?? '/graphql',
       url: `http://${host}:${port}`,
       async close() {
         stopRetention();

@@ -60,7 +60,7 @@ export async function findDemoLink({
 }: Pick<Deps, 'db' | 'config' | 'keyring'>): Promise<string | undefined> {
   if (config.isProduction) return undefined;
   const demo = await findDemoChatbot({ db });
-  return demo && `/chat/${demo.slug}#${keyring.sessions.secret}`;
+  return demo && `/chat/${demo.slug}#${keyring.sessions.chatSecret.text}`;
 }
 
 async function listDocumentation(): Promise<string[]> {

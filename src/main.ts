@@ -56,14 +56,18 @@ async function serve(): Promise<void> {
 }
 
 /** Composes the start message: the gateway's addresses, the first key and an example request. */
-function composeStartMessage({ url, firstKey }: Gateway, demoLink: string | undefined, hasDemo: boolean): string {
+function composeStartMessage(
+  { url, firstKey, graphiqlPath }: Gateway,
+  demoLink: string | undefined,
+  hasDemo: boolean,
+): string {
   const key = firstKey ?? '$CHATGRAPH_KEY';
   const lines = [
     '',
     '  ChatGraph is ready.',
     '',
     ...(demoLink === undefined ? [] : [`  Chat page       ${localUrl(url)}${demoLink}`]),
-    `  GraphiQL        ${url}/graphql`,
+    `  GraphiQL        ${url}${graphiqlPath}`,
     `  REST reference  ${url}/docs`,
     `  Health          ${url}/health`,
   ];

@@ -11,7 +11,7 @@ import { createSessions, type SessionScope, type Sessions } from './sessions.ts'
 export interface CachedKey {
   readonly key: ApiKey;
   readonly revoked: AbortSignal;
-  /** The scope of a session; absent for API keys. */
+  /** The scope of a session of the chat page; absent for other credentials. */
   readonly session?: SessionScope;
 }
 
@@ -24,7 +24,7 @@ export interface CachedKey {
 export interface Keyring {
   /** Finds an active key by its hash. */
   find(hash: string): Promise<CachedKey | undefined>;
-  /** The sessions of the chat page; `find` finds their tokens as well. */
+  /** The sessions of the gateway's own pages; `find` finds their tokens as well. */
   readonly sessions: Sessions;
   /** The time when a key was last used, if it is not stored yet. */
   lastUsedAt(keyId: string): Timestamp | undefined;

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createBoundedCache } from '../domain/bounded-cache.ts';
-import type { ApiKey, Channel } from '../domain/entities.ts';
+import { type ApiKey, type Channel, SCOPES, type Scope } from '../domain/entities.ts';
 import { createId } from '../domain/ids.ts';
 import { generateKey, hashKey, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
@@ -19,20 +19,30 @@ export interface CachedSession {
   readonly key: ApiKey;
   /** Never aborts, so that open streams continue when the session ends. */
   readonly revoked: AbortSignal;
-  readonly session: SessionScope;
+  /** The scope of a session of the chat page; absent for sessions of GraphiQL. */
+  readonly session?: SessionScope;
+}
+
+/** A secret that a page exchanges for a session. Only a link in the gateway's startup message shows it. */
+export interface LinkSecret {
+  readonly text: string;
+  /** Whether a text is the secret; compares in constant time. */
+  matches(text: string): boolean;
 }
 
 /**
- * The sessions of the gateway's own chat page. They exist in the memory of this process only. At more than 1,000
- * sessions, the oldest one ends.
+ * The sessions of the gateway's own pages. They exist in the memory of this process only. At more than 1,000 sessions,
+ * the oldest one ends.
  */
 export interface Sessions {
-  /** The secret that the demo chatbot's page needs to open a session. Only the gateway's startup message shows it. */
-  readonly secret: string;
-  /** Whether a text is the secret; compares in constant time. */
-  isSecret(text: string): boolean;
+  /** The secret in the link to the demo chatbot's page. */
+  readonly chatSecret: LinkSecret;
+  /** The secret in the link to GraphiQL. A different one, because it gives access to more. */
+  readonly graphiqlSecret: LinkSecret;
   /** Opens a session for a new conversation. Only the page receives the `token`. */
   open(chatbot: { id: string; accountId: string }): { token: string; conversationId: string };
+  /** Opens a session with all scopes of an account, and returns its token, which only GraphiQL receives. */
+  openForGraphiql(accountId: string): string;
   /** Ends the sessions of a deleted chatbot: their tokens become invalid. Open streams continue. */
   end(chatbotId: string): void;
   /** Finds a session by the hash of its token. */
@@ -44,40 +54,50 @@ const SECRET_BYTES = 24;
 
 /** Creates the sessions of one process. */
 export function createSessions(clock: Clock): Sessions {
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  const digest = digestOf(secret);
   const sessions = createBoundedCache<CachedSession>(MAX_SESSIONS);
-  // All sessions share one key id, so they share its rate limit.
-  const id = createId('apiKey');
+  // All sessions of a page share one key id, so they share its rate limit.
+  const chatPage = { id: createId('apiKey'), name: 'Chat page', scopes: ['READ', 'CHAT'] } as const;
+  const graphiql = { id: createId('apiKey'), name: 'GraphiQL', scopes: SCOPES };
+
+  function add(
+    page: { id: string; name: string; scopes: readonly Scope[] },
+    accountId: string,
+    session?: SessionScope,
+  ) {
+    const token = generateKey();
+    const key = {
+      ...page,
+      accountId,
+      prefix: token.slice(0, PREFIX_LENGTH),
+      createdAt: toTimestamp(clock.now()),
+      lastUsedAt: null,
+      revokedAt: null,
+    };
+    sessions.set(hashKey(token), { key, revoked: new AbortController().signal, ...(session && { session }) });
+    return token;
+  }
+
   return {
-    secret,
-    isSecret: (text) => timingSafeEqual(digestOf(text), digest),
+    chatSecret: createSecret(),
+    graphiqlSecret: createSecret(),
     open({ id: chatbotId, accountId }) {
-      const token = generateKey();
       const conversationId = createId('conversation');
-      sessions.set(hashKey(token), {
-        key: {
-          id,
-          accountId,
-          name: 'Chat page',
-          prefix: token.slice(0, PREFIX_LENGTH),
-          scopes: ['READ', 'CHAT'],
-          createdAt: toTimestamp(clock.now()),
-          lastUsedAt: null,
-          revokedAt: null,
-        },
-        revoked: new AbortController().signal,
-        session: { chatbotId, conversationId, channel: 'CHAT_PAGE' },
-      });
-      return { token, conversationId };
+      return { token: add(chatPage, accountId, { chatbotId, conversationId, channel: 'CHAT_PAGE' }), conversationId };
     },
+    openForGraphiql: (accountId) => add(graphiql, accountId),
     end(chatbotId) {
       for (const [hash, { session }] of [...sessions.entries()]) {
-        if (session.chatbotId === chatbotId) sessions.delete(hash);
+        if (session?.chatbotId === chatbotId) sessions.delete(hash);
       }
     },
     find: (hash) => sessions.get(hash),
   };
+}
+
+function createSecret(): LinkSecret {
+  const text = randomBytes(SECRET_BYTES).toString('base64url');
+  const digest = digestOf(text);
+  return { text, matches: (other) => timingSafeEqual(digestOf(other), digest) };
 }
 
 /** `timingSafeEqual` needs inputs of equal length, which digests have. */

@@ -16,7 +16,7 @@ export interface Viewer {
   readonly scopes: ReadonlySet<Scope>;
   /** Aborts when the credential is revoked. */
   readonly revoked: AbortSignal;
-  /** The scope of a session; absent for API keys. */
+  /** The scope of a session of the chat page; absent for other credentials. */
   readonly session?: SessionScope | undefined;
 }
 

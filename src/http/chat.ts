@@ -41,7 +41,7 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
   async function openSession({ request, response }: ChatExchange, name: string): Promise<void> {
     response.setHeader('Cache-Control', 'no-store');
     const { sessions } = deps.keyring;
-    const isSecretValid = sessions.isSecret(secretIn(request));
+    const isSecretValid = sessions.chatSecret.matches(secretIn(request));
     const chatbot = isSecretValid && isDemoAllowed(deps, request) ? await findDemoChatbot(deps) : undefined;
     if (chatbot === undefined || !isNamed(chatbot, name)) return sendRestError(response, 'NOT_FOUND');
     const { token, conversationId } = sessions.open(chatbot);
@@ -78,6 +78,7 @@ function isNamed({ id, slug }: DemoChatbot, name: string): boolean {
   return name === slug || name.toLowerCase() === id;
 }
 
-function secretIn({ headers }: IncomingMessage): string {
+/** The secret of a link that a page exchanges; empty if there is none. */
+export function secretIn({ headers }: Pick<IncomingMessage, 'headers'>): string {
   return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
 }

@@ -64,10 +64,15 @@ function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): b
     const expected = Buffer.from(`Bearer ${metricsToken}`);
     return actual.length === expected.length && timingSafeEqual(actual, expected);
   }
+  return isFromThisMachine(request);
+}
+
+/** Whether a client on this machine has sent the request to this machine, not through a proxy. */
+export function isFromThisMachine({ headers, socket }: IncomingMessage): boolean {
   // Behind a proxy, every client appears to be on this machine. So does a web page whose host name resolves to this
   // machine.
-  if (Object.keys(request.headers).some((name) => FORWARDING_HEADER.test(name))) return false;
-  return isLoopback(request.socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(request.headers.host ?? '');
+  if (Object.keys(headers).some((name) => FORWARDING_HEADER.test(name))) return false;
+  return isLoopback(socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(headers.host ?? '');
 }
 
 const FORWARDING_HEADER =

@@ -25,7 +25,8 @@ import {
 } from './auth.ts';
 import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
-import { graphiqlOptions } from './graphiql-tabs.ts';
+import { GRAPHIQL_SESSION_PATH, openGraphiqlSession } from './graphiql/session.ts';
+import { graphiqlOptions } from './graphiql/tabs.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { handleOperatorRequest, sendRestError } from './operator.ts';
@@ -87,6 +88,10 @@ export function createRoutes(
       return graphiql.sendPage(exchange);
     },
     async schema(exchange) {
+      if (exchange.path === GRAPHIQL_SESSION_PATH) {
+        await countAnonymousRequest(exchange);
+        return openGraphiqlSession(deps, exchange);
+      }
       const { viewer } = await authenticateExchange(deps, exchange);
       // These files reveal as much as introspection: see `useCredentialCheck`.
       if (viewer === undefined && deps.config.isProduction) throw new UnauthenticatedError();

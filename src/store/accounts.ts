@@ -33,6 +33,18 @@ export async function findAccountByIdOrName(db: Queryable, idOrName: string): Pr
   return row && toAccount(row);
 }
 
+/** Finds the account that was created first; undefined only before the first start. */
+export async function findFirstAccount(db: Queryable): Promise<Account | undefined> {
+  const row = await db
+    .selectFrom('accounts')
+    .selectAll()
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row && toAccount(row);
+}
+
 /** Whether any account exists; false only before the first start. */
 export async function hasAccounts(db: Queryable): Promise<boolean> {
   return (await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst()) !== undefined;

@@ -8,6 +8,9 @@ const PAGE_NAME = 'graphiql';
  */
 const IMAGE_URL_CHECK = String.raw`/\.(bmp|gif|jpe?g|png|svg|webp)$/.test(e.pathname)`;
 
+/** Makes GraphiQL's script define its editor as `monaco`, with which the tour fills in variables. */
+const EDITOR_SETTINGS = 'globalThis.MonacoEnvironment = { globalAPI: true };';
+
 /** Stops GraphiQL's draggable tabs from moving when pressed, which would lose the click. */
 const TAB_DRAG_FIX = '.graphiql-tab { transform: none !important }';
 
@@ -22,7 +25,7 @@ export async function prepareGraphiql(options: object): Promise<PageWithAssets> 
   // Imported on first use, because the module takes nine megabytes of memory.
   const { js, css, ...workers } = await import('@graphql-yoga/render-graphiql/graphiql');
   const [graphiql, style, explorer, icon, editor, json, graphql] = await Promise.all([
-    prepareAsset(PAGE_NAME, 'graphiql.js', removeImagePreview(js)),
+    prepareAsset(PAGE_NAME, 'graphiql.js', `${EDITOR_SETTINGS}\n${removeImagePreview(js)}`),
     prepareAsset(PAGE_NAME, 'graphiql.css', `${css}\n${TAB_DRAG_FIX}\n`),
     prepareBuiltAsset(PAGE_NAME, 'explorer.js'),
     prepareBuiltAsset(PAGE_NAME, 'icon.svg'),

@@ -36,8 +36,8 @@ let foreign: Awaited<ReturnType<typeof send>>;
 let transports: ReturnType<typeof createTransports>;
 
 async function openSession(): Promise<SessionTicket> {
-  const { secret } = gateway.deps.keyring.sessions;
-  const headers = { authorization: `Bearer ${secret}` };
+  const { chatSecret } = gateway.deps.keyring.sessions;
+  const headers = { authorization: `Bearer ${chatSecret.text}` };
   return (await gateway.fetch('/chat/demo/session', { method: 'POST', headers })).json() as Promise<SessionTicket>;
 }
 

@@ -57,7 +57,7 @@ function comparableParts({ status, headers: { date, 'x-request-id': requestId, .
   return { status, headers, text };
 }
 
-const sessionSecretOf = ({ deps }: TestGateway) => deps.keyring.sessions.secret;
+const sessionSecretOf = ({ deps }: TestGateway) => deps.keyring.sessions.chatSecret.text;
 
 describe('the chat page', () => {
   it('is the same for every name, known or not', async () => {

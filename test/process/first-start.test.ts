@@ -32,7 +32,8 @@ describe('the first start', () => {
     const first = await startGatewayProcess({ env, launcher: 'npm' });
     const { url, key } = first;
     expect(key).toMatch(/^ic_\w{42}$/);
-    for (const path of ['/graphql', '/docs', '/health']) expect(first.stdout).toContain(`${url}${path}\n`);
+    for (const path of ['/docs', '/health']) expect(first.stdout).toContain(`${url}${path}\n`);
+    expect(first.stdout).toMatch(new RegExp(`${url}/graphql#[\\w-]{32}\n`));
     expect(first.stdout).toContain(`API key         ${key}\n`);
     const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);

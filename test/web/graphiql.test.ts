@@ -46,11 +46,21 @@ function createUser(page: Page) {
       await page.keyboard.insertText(text);
     },
 
+    readOpenPane: () => page.locator('.graphiql-editor-tools button.active').textContent(),
+
     /** Runs the operation of the tab Ask, and returns the id of the new reply. */
     async askQuestion(previousReplyId = 'none'): Promise<string> {
       await runOperation();
       const answer = await waitForResult(new RegExp(`"reply": \\{ "id": "(?!${previousReplyId})[0-9a-f-]{36}"`));
       return /"id": "([0-9a-f-]{36})"/.exec(answer)?.[1] ?? '';
+    },
+
+    /** Opens the tab Follow, into whose variables the page has written the id of the reply, and runs its operation. */
+    async followReply(replyId: string): Promise<void> {
+      await this.openTab('Follow');
+      expect(await this.readOpenPane()).toBe('Variables');
+      await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)', { hasText: replyId }).waitFor();
+      await runOperation();
     },
   };
 }
@@ -59,26 +69,32 @@ const QUESTION = 'How do I follow an answer?';
 
 describe('GraphiQL', () => {
   it.skipIf(browserPath === undefined)(
-    'leads a new user from the API key to a streamed answer, without internet access (needs Chromium: CHROMIUM_PATH)',
+    'leads a new user from the printed link to a streamed answer, without a key and without internet access (needs Chromium: CHROMIUM_PATH)',
     { timeout: 180_000 },
     async () => {
-      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '250' } });
+      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '60' } });
       const { page, hosts, problems } = await openBrowser();
       const user = createUser(page);
+      const [link = '', secret = ''] = /http:\S+\/graphql#(\S+)/.exec(gateway.stdout) ?? [];
       await page.goto(`${gateway.url}/graphql`);
       const tabs = ['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search', 'WebhookBody'];
       await expect.poll(user.readTabs, { timeout: 15_000 }).toEqual(tabs);
 
-      // The user enters the key only once.
+      // Without the link, the page says what to do. Then the user enters the key only once.
+      expect(await user.readOpenPane()).toBe('Headers');
+      await user.runOperation();
+      await user.waitForResult(/"whatToDo": "This operation needs an API key\. .*"code": "UNAUTHENTICATED"/);
       await user.typeIntoPane('Headers', 2, gateway.key);
       await user.runOperation();
       await user.waitForResult(/"name": "ChatGraph guide"/);
 
+      // With the link, no key is needed.
+      await page.evaluate(() => sessionStorage.clear());
+      await page.goto(link);
       await user.openTab('Ask');
+      expect([page.url().includes(secret), await user.readOpenPane()]).toEqual([false, 'Variables']);
       const first = await user.askQuestion();
-      await user.openTab('Follow');
-      await user.typeIntoPane('Variables', 2, first);
-      await user.runOperation();
+      await user.followReply(first);
       const shownTexts = new Set<string>();
       await expect
         .poll(
@@ -106,17 +122,17 @@ describe('GraphiQL', () => {
       await user.openTab('Ask');
       await user.typeIntoPane('Variables', 4, 'When does the zeppelin depart?', QUESTION.length);
       const second = await user.askQuestion(first);
-      await user.openTab('Follow');
-      await user.typeIntoPane('Variables', 2, second, second.length);
-      await user.runOperation();
+      await user.followReply(second);
       const answer = await user.waitForResult(/"MessageCompleted".*Friedrichshafen/);
       expect(answer).toContain('"title": "Opening hours"');
 
-      // The page still has the key after a reload.
+      // The page still has its token after a reload. The pane is that of the open tab.
       await page.reload();
       await user.openTab('Search');
+      expect(await user.readOpenPane()).toBe('Variables');
       await user.runOperation();
       await user.waitForResult(/"score": [01]/);
+      expect(gateway.stderr).not.toContain(secret);
 
       // The editor knows the schema, through its own worker.
       await page.locator('.graphiql-query-editor .view-lines').click();
@@ -126,7 +142,8 @@ describe('GraphiQL', () => {
       await page.locator('.suggest-widget', { hasText: 'chatbots' }).waitFor({ timeout: 15_000 });
 
       expect([...hosts]).toEqual([new URL(gateway.url).host]);
-      expect(problems).toEqual([]);
+      // The only problem is the refusal of the first operation, which had no key.
+      expect(problems).toEqual([expect.stringContaining('401')]);
     },
   );
 });

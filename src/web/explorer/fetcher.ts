@@ -1,3 +1,5 @@
+import { explainRefusal } from './refusals.ts';
+
 /** An operation from GraphiQL. */
 interface Operation {
   readonly query: string;
@@ -33,14 +35,20 @@ interface Observable {
 export type Fetcher = (operation: Operation, context?: OperationContext) => Promise<unknown> | Observable;
 
 const ENDPOINT = '/graphql';
-const API_KEY_HEADER = 'x-api-key';
+
+/** The header with the API key; also the name of the key in the storage. */
+export const API_KEY_HEADER = 'x-api-key';
+
+/** The storage of the API key. */
+export type KeyStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 /**
  * Creates the fetcher, the only part of the page that handles the API key. It sends requests only to the gateway that
  * serves the page. GraphiQL has separate headers per tab: a tab without a key uses the key that another tab used last.
  * The browser keeps that key until the window is closed.
+ * @param onResult receives every result.
  */
-export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fetcher {
+export function createFetcher(storage: KeyStorage, onResult: (result: unknown) => void): Fetcher {
   function headersWithKey(headerPane: Readonly<Record<string, string>> = {}): Headers {
     const headers = new Headers(headerPane);
     const key = headers.get(API_KEY_HEADER) || storage.getItem(API_KEY_HEADER);
@@ -49,8 +57,7 @@ export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fe
     return headers;
   }
 
-  function send(operation: Operation, context: OperationContext, accept: string, signal?: AbortSignal) {
-    const headers = headersWithKey(context.headers);
+  function send(operation: Operation, headers: Headers, accept: string, signal?: AbortSignal) {
     headers.set('accept', accept);
     headers.set('content-type', 'application/json');
     return fetch(new URL(ENDPOINT, location.origin), {
@@ -63,14 +70,20 @@ export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fe
   }
 
   return (operation, context = {}) => {
+    const headers = headersWithKey(context.headers);
+    const hasKey = Boolean(headers.get('authorization') || headers.get(API_KEY_HEADER));
+    const finish = (result: unknown) => {
+      onResult(result);
+      return explainRefusal(result, hasKey);
+    };
     if (!isSubscription(operation, context)) {
-      return send(operation, context, 'application/json').then((response) => response.json());
+      return send(operation, headers, 'application/json').then(async (response) => finish(await response.json()));
     }
     return {
       subscribe(observer) {
         const controller = new AbortController();
-        send(operation, context, 'text/event-stream', controller.signal)
-          .then((response) => readResults(response, (result) => observer.next(result)))
+        send(operation, headers, 'text/event-stream', controller.signal)
+          .then((response) => readResults(response, (result) => observer.next(finish(result))))
           .then(
             () => observer.complete(),
             (reason: unknown) => (controller.signal.aborted ? observer.complete() : observer.error(reason)),

@@ -22,7 +22,7 @@ export async function openPage(options: Parameters<typeof openBrowser>[0] = {}) 
 
 /** The link to the demo's chat page, which the gateway prints when it starts. */
 export function linkOf({ url, deps }: TestGateway): string {
-  return `${url}/chat/demo#${deps.keyring.sessions.secret}`;
+  return `${url}/chat/demo#${deps.keyring.sessions.chatSecret.text}`;
 }
 
 /** The actions of a visitor on the page. */

@@ -1,7 +1,7 @@
 import { parse, validate } from 'graphql';
 import { expect, it } from 'vitest';
-import { schema, webhookSchema } from '../../schema/index.ts';
-import { graphiqlOptions } from '../../src/http/graphiql-tabs.ts';
+import { schema, webhookSchema } from '../../../schema/index.ts';
+import { graphiqlOptions } from '../../../src/http/graphiql/tabs.ts';
 
 const TABS = (graphiqlOptions.defaultTabs ?? []).map(({ query, variables }) => ({
   query: query ?? '',

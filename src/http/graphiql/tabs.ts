@@ -1,14 +1,15 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
-import { DEMO_CHATBOT_ID } from '../demo.ts';
+import { DEMO_CHATBOT_ID } from '../../demo.ts';
 
 // The gateway treats an empty key as absent, so GraphiQL can load the documentation before the user enters a key.
 const HEADERS = '{\n  "x-api-key": ""\n}';
 
 const LIST_QUERY = `# Welcome to ChatGraph! These tabs tour the graph.
 #
-# Put your API key between the quotes of
-# "x-api-key" under Headers, below; it applies
-# to all tabs. Then press play.
+# Press play. If you did not open the link that the
+# gateway prints when it starts, first put an API
+# key between the quotes of "x-api-key" under
+# Headers, below; it applies to all tabs.
 query Chatbots {
   viewer {
     account { name }
@@ -51,7 +52,7 @@ mutation AddSource($input: CreateSourceInput!) {
 `;
 
 const ASK_MUTATION = `# Ask a question. It is answered in the background:
-# copy the id of "reply" for the next tab.
+# the next tab follows the answer.
 mutation Ask($input: SendMessageInput!) {
   sendMessage(input: $input) {
     ... on SendMessagePayload {
@@ -63,10 +64,10 @@ mutation Ask($input: SendMessageInput!) {
 }
 `;
 
-const FOLLOW_SUBSCRIPTION = `# Follow the answer while it is written: put the
-# reply's id between the quotes under Variables.
-# The stream starts at the beginning of the text,
-# even if the answer is already complete.
+const FOLLOW_SUBSCRIPTION = `# Follow the answer while it is written. Run Ask
+# first: it fills in the id of the reply, under
+# Variables. The stream starts at the beginning of
+# the text, even if the answer is already complete.
 subscription Follow($messageId: ID!) {
   messageStream(messageId: $messageId) {
     __typename
