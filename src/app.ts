@@ -16,7 +16,7 @@ import { continueIdsAfter } from './domain/ids.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
-import { findGraphiqlLink } from './htt./graphiql/session.ts';
+import { findGraphiqlLink } from './http/graphiql/session.ts';
 import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
