@@ -22,6 +22,13 @@ const PIECES = new RegExp(`[${PAIRED_SCRIPTS}]+|[^${PAIRED_SCRIPTS}]+`, 'gu');
 const PAIRED = new RegExp(`^[${PAIRED_SCRIPTS}]`, 'u');
 
 /**
+ * Characters that only change how the characters around them look: variation selectors, which emoji and Japanese names
+ * have, the frames of keycap emoji, soft hyphens and word joiners. Many keyboards add them, so they make no difference.
+ */
+const INVISIBLE = /\p{Variation_Selector}|[\u20dd-\u20e0\u20e2-\u20e4]|[\u00ad\u2060\ufeff]/gu;
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
+
+/**
  * The distinct words of a message, at most `MAX_MESSAGE_WORDS`, for the index in which people search. Unlike terms of
  * passages they are not stemmed, because a person finds what they have typed. A word contains letters, marks and digits
  * only, without accents, and without differences of case: `Straße` and `STRASSE` are the same word.
@@ -55,14 +62,18 @@ export function parseTextQuery(text: string): TextQuery | undefined {
 
 function* splitPieces(text: string): Generator<{ text: string; isPaired: boolean }> {
   for (const [run] of foldText(text).matchAll(WORD_RUN)) {
+    if (!LETTER_OR_DIGIT.test(run)) continue;
     for (const [piece] of run.matchAll(PIECES)) yield { text: piece, isPaired: PAIRED.test(piece) };
   }
 }
 
-/** Upper case first, because it joins what lower case keeps apart: `ß` and `ss`, `ς` and `σ`, `ı` and `i`. */
+/**
+ * Upper case joins what lower case keeps apart: `ß` and `ss`, `ς` and `σ`, `ı` and `i`. Lower case before it, because `ẞ`
+ * is an upper case of `ß`.
+ */
 function foldText(text: string): string {
-  const bare = normalizeText(text, 'NFKD').replace(DIACRITICS, '');
-  return normalizeText(bare.toUpperCase().toLowerCase().replaceAll('ς', 'σ'), 'NFC');
+  const bare = normalizeText(text, 'NFKD').replace(DIACRITICS, '').replace(INVISIBLE, '');
+  return normalizeText(bare.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ'), 'NFC');
 }
 
 /** All pairs of neighbouring characters, then the last character. */

@@ -17,6 +17,7 @@ it.each([
   ['Café', 'CAFE'],
   ['strasse', 'Hauptstraße, STRASSE, Straße 5'],
   ['STRASSE', 'straße'],
+  ['STRAẞE', 'strasse'],
   ['οδος', 'ΟΔΟΣ'],
   ['οδοσ', 'οδός'],
   ['istanbul', 'İSTANBUL'],
@@ -38,6 +39,10 @@ it.each([
   ['ราคา', 'สอบถามราคาสินค้า'],
   ['हिन्दी', 'यह हिन्दी है'],
   ['مدرسه', 'مَدْرَسه'],
+  ['thanks \u2764\ufe0f', 'Thanks \u2764'],
+  ['step 1', 'Step 1\ufe0f\u20e3'],
+  ['葛飾区', '葛\u{e0100}飾区'],
+  ['hyphenation', 'hyphen\u00adation'],
 ])('finds %j in %j', (query, text) => {
   expect(matches(query, text)).toBe(true);
 });
@@ -54,7 +59,7 @@ it.each([
   expect(matches(query, text)).toBe(false);
 });
 
-it.each(['', ' ', '?!', '"*" -^()', '😀', '\0', '\ud800'])('finds no words in %j', (text) => {
+it.each(['', ' ', '?!', '"*" -^()', '😀', '\u2764\ufe0f', '\u0e31', '\0', '\ud800'])('finds no words in %j', (text) => {
   expect(parseTextQuery(text)).toBeUndefined();
   expect(toMessageWords(text)).toEqual([]);
 });
