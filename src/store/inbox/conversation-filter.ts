@@ -3,7 +3,7 @@ import type { ConversationFilter, ConversationOrder } from '../../domain/convers
 import type { Answerer } from '../../domain/entities.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
-import { hasEntry, isIn, isTrue, listTimeConditions, type OnEngine, unlessNul } from '../lists/conditions.ts';
+import { hasEntry, isIn, isTrue, listTimeConditions, type OnEngine, readJson } from '../lists/conditions.ts';
 import { type IndexRange, MAX_RANGES } from '../lists/filtered-list.ts';
 import type { Condition } from '../lists/keyset.ts';
 import { showsText } from './text-search.ts';
@@ -130,8 +130,7 @@ const hasRating = (rating: string) => sql`
   exists (select 1 from messages as m where m.conversation_id = scanned.id and m.rating = ${rating} and m.is_shown = 1)`;
 
 function hasLabel({ isPostgres }: ConversationList, labels: readonly string[]): Condition {
-  const items = isPostgres ? sql`json_array_elements_text(labels::json)` : sql`json_each(labels)`;
+  const items = isPostgres ? sql`json_array_elements_text(${readJson('labels')})` : sql`json_each(labels)`;
   const label = isPostgres ? sql`as label(value)` : sql`as label`;
-  const found = sql`exists (select 1 from ${items} ${label} where label.value in (${sql.join(labels)}))`;
-  return isPostgres ? unlessNul('labels', found) : found;
+  return sql`exists (select 1 from ${items} ${label} where label.value in (${sql.join(labels)}))`;
 }

@@ -47,20 +47,28 @@ export function hasEntry(
   column: string,
   { key, value }: { readonly key: string; readonly value: string },
 ): Condition {
-  const json = sql.ref(column);
   if (!isPostgres) {
+    // `->` returns a number as it is written, which SQLite itself would write differently.
     return sql`exists (
-      select 1 from json_each(${json}) as entry where entry.key = ${key} and ${value} = case entry.type
-        when 'text' then entry.atom when 'true' then 'true' when 'false' then 'false'
-        when 'integer' then cast(entry.atom as text) when 'real' then cast(entry.atom as text) end)`;
+      select 1 from json_each(${sql.ref(column)}) as entry where entry.key = ${key} and ${value} = case
+        when entry.type = 'text' then entry.atom
+        when entry.type in ('integer', 'real', 'true', 'false') then ${sql.ref(column)} -> entry.fullkey end)`;
   }
-  return unlessNul(
-    column,
-    sql`(json_typeof(${json}::json -> ${key}::text) in ('string', 'number', 'boolean')
-      and ${json}::json ->> ${key}::text = ${value})`,
-  );
+  const json = readJson(column);
+  return sql`(json_typeof(${json} -> ${key}::text) in ('string', 'number', 'boolean') and ${json} ->> ${key}::text = ${value})`;
 }
 
-/** Postgres refuses to read a JSON text that contains NUL, so such a text meets no condition. */
-export const unlessNul = (column: string, condition: Condition): Condition =>
-  sql`case when position('\\u0000' in ${sql.ref(column)}) > 0 then false else ${condition} end`;
+/**
+ * A JSON text as JSON, on Postgres, which refuses texts that contain NUL or half of a surrogate pair. Both are always
+ * escaped. NUL is read as U+FFFD, as in the parameters of a query, and a half as U+FFFF, which no condition contains.
+ */
+export function readJson(column: string): Condition {
+  const text = sql.ref(column);
+  const withoutNul = replaceEscapes(text, '0000', '\\ufffd');
+  return sql`(case when position('\\u' in ${text}) = 0 then ${text}
+    else ${replaceEscapes(withoutNul, 'd[89a-f]..', '\\uffff')} end)::json`;
+}
+
+/** Replaces `\u` with hex digits, unless the backslash is itself escaped. */
+const replaceEscapes = (text: Condition, digits: string, replacement: string): Condition =>
+  sql`regexp_replace(${text}, ${`(?<!\\\\)((?:\\\\\\\\)*)\\\\u${digits}`}, ${`\\1${replacement}`}, 'g')`;

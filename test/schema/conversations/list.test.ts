@@ -65,6 +65,14 @@ describe('conversations', () => {
     const [one, two] = chatbotIds;
     const at = minutesAgo(30);
     const metadata = toJson({ plan: 'pro', seats: 3, trial: true, 'a"b': '$x', nested: { plan: 'pro' } });
+    // Texts that Postgres refuses to read, and numbers that SQLite writes in another way.
+    const unusual = toJson({
+      '\0': 'x\0\\u0000',
+      '\ud800': '\udc00',
+      'a"b': 1e21,
+      small: 1e-7,
+      exact: 0.1234567890123456,
+    });
     await insert([
       { sessionId: 'a', lastMessageAt: minutesAgo(9), status: 'ESCALATED', unreadCount: 2, unreadSince: at },
       { sessionId: 'b', lastMessageAt: minutesAgo(8), silentUntil: minutesAgo(-5), assignee: 'Ada', metadata },
@@ -75,6 +83,7 @@ describe('conversations', () => {
         status: 'CLOSED',
         labels: ['billing', 'a"b'],
         channel: 'GRAPHQL',
+        metadata: unusual,
       },
       { sessionId: 'e', lastMessageAt: minutesAgo(5), chatbotId: two, labels: ['vip'], priority: 'URGENT' },
       { sessionId: 'a', lastMessageAt: minutesAgo(4), chatbotId: two, assignee: 'Bob' },
@@ -125,6 +134,17 @@ describe('conversations', () => {
       ],
       [{ metadata: [{ key: 'a"b', value: '$x' }] }, 'b'],
       [{ metadata: [{ key: '$x', value: 'pro' }] }, ''],
+      [{ metadata: [{ key: '\0', value: 'x\0\\u0000' }] }, 'd'],
+      [
+        {
+          metadata: [
+            { key: 'a"b', value: '1e+21' },
+            { key: 'small', value: '1e-7' },
+            { key: 'exact', value: '0.1234567890123456' },
+          ],
+        },
+        'd',
+      ],
       [{ metadata: [{ key: 'nested', value: '{"plan":"pro"}' }] }, ''],
       [{ hasLead: true }, ''],
       [{ hasLead: false, rating: 'UP' }, ''],
