@@ -9,10 +9,10 @@ import { hasRedis } from '../helpers/nodes.ts';
 import { webSocket } from '../helpers/streams.ts';
 import { mutation } from '../schema/support.ts';
 
-/** A thorough run uses 1,000. */
-const SENDS = Number(process.env.QUOTA_SENDS ?? 300);
+/** The number of concurrent sends. A thorough run uses 1,000. */
+const SENDS = Number(process.env.QUOTA_SENDS ?? 120);
 const USED = 20;
-const REMAINING = 100;
+const REMAINING = 40;
 const LIMIT = String(USED + REMAINING);
 const SEND = mutation('sendMessage');
 const USAGE = `{ viewer { account { usage { messages limit days { messages } warnings { percent used limit } } } } }`;
@@ -74,15 +74,15 @@ async function expectExactlyRemaining(nodes: readonly [GatewayClient, ...Gateway
   }
 }
 
-describe('a quota with 100 replies left', () => {
-  it('allows exactly 100 of many concurrent sends to one gateway on SQLite', async () => {
+describe('a quota with 40 replies left', () => {
+  it('allows exactly 40 of many concurrent sends to one gateway on SQLite', async () => {
     const gateway = await startGateway({ engine: SQLITE, env: { MONTHLY_MESSAGE_LIMIT: LIMIT } });
     onTestFinished(() => gateway.close());
     await expectExactlyRemaining([gateway], await createChatbot(gateway));
   }, 60_000);
 
   it.runIf(hasPostgres && hasRedis)(
-    'allows exactly 100 of many concurrent sends to two gateways on Postgres',
+    'allows exactly 40 of many concurrent sends to two gateways on Postgres',
     async () => {
       const cluster = await startCluster({ MONTHLY_MESSAGE_LIMIT: LIMIT, BUILTIN_DELAY_MS: '0' });
       const [a, b] = cluster.nodes;
