@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts';
 import { prepareChatPage } from '../web/chat-page.ts';
 import { addressOf } from './auth.ts';
 import { sendJson, sendRestError } from './operator.ts';
-import { createPageRoute, type PageRoute } from './pages.ts';
+import { createPageRoute, type PageRoute, READ_METHODS } from './pages.ts';
 
 /** The parts of an exchange that the route uses. */
 interface ChatExchange {
@@ -20,6 +20,8 @@ type ChatDeps = Pick<Deps, 'config' | 'db' | 'keyring'>;
 export interface ChatRoute extends PageRoute {
   /** Responds to requests under `/chat`. */
   handle(exchange: ChatExchange): Promise<void>;
+  /** Lists the methods of a path under `/chat`: none if it does not exist. */
+  listMethods(path: string): readonly string[];
 }
 
 const EXAMPLES = [
@@ -57,15 +59,26 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
     ...page,
     async handle(exchange) {
       const { request, response, path } = exchange;
-      const [, , name = '', ...remaining] = path.split('/');
-      const action = remaining.join('/');
-      if (name === '' || (action !== '' && action !== 'session')) return sendRestError(response, 'NOT_FOUND');
-      if (action === '') return page.sendPage(exchange);
-      if (request.method === 'POST') return openSession(exchange, name);
+      const target = parsePath(path);
+      if (target === undefined) return sendRestError(response, 'NOT_FOUND');
+      if (!target.isSession) return page.sendPage(exchange);
+      if (request.method === 'POST') return openSession(exchange, target.name);
       response.setHeader('Allow', 'POST');
       sendRestError(response, 'METHOD_NOT_ALLOWED');
     },
+    listMethods(path) {
+      const target = parsePath(path);
+      if (target === undefined) return [];
+      return target.isSession ? ['POST'] : READ_METHODS;
+    },
   };
+}
+
+/** The parts of a path under `/chat`; undefined if it does not exist. */
+function parsePath(path: string): { name: string; isSession: boolean } | undefined {
+  const [, , name = '', ...remaining] = path.split('/');
+  const action = remaining.join('/');
+  return name === '' || (action !== '' && action !== 'session') ? undefined : { name, isSession: action !== '' };
 }
 
 /** Whether a request may open a demo session: only outside production, and only from this machine. */

@@ -1,8 +1,18 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
 
-const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, last-event-id, x-api-key, x-request-id';
-const EXPOSED_HEADERS = 'idempotency-replayed, link, ratelimit, ratelimit-policy, retry-after, x-request-id';
+/** The headers of responses that clients use, beside those that every page may read. */
+const EXPOSED_HEADERS = [
+  'Allow',
+  'Idempotency-Replayed',
+  'Link',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'X-Request-Id',
+].join(', ');
+/** How long browsers may keep the response to a preflight; most keep it for less. */
+const MAX_AGE_SECONDS = 86_400;
 
 /** Whether the origin of a request is allowed: absent (requests of servers), the gateway's own, or in the settings. */
 export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request: IncomingMessage): boolean {
@@ -13,25 +23,40 @@ export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request:
 
 /**
  * Sets the headers that allow pages to read the response, if their origin is in the settings.
- * @returns true if the request was a preflight, to which this function has then responded.
+ * @param methods the methods of the path; none if the path does not exist.
+ * @returns true if the request was a preflight, to which this function has then responded. Source: Fetch, section 3.3.
  */
 export function handleOrigin(
   config: Pick<Config, 'allowedOrigins'>,
-  request: IncomingMessage,
+  { method, headers }: IncomingMessage,
   response: ServerResponse,
+  methods: () => readonly string[],
 ): boolean {
-  const { origin } = request.headers;
-  if (origin !== undefined && config.allowedOrigins.includes(origin)) {
+  const { origin, 'access-control-request-method': requestedMethod } = headers;
+  const isAllowed = origin !== undefined && config.allowedOrigins.includes(origin);
+  if (isAllowed) {
     response.setHeader('Access-Control-Allow-Origin', origin);
     response.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS);
   }
   if (config.allowedOrigins.length > 0) response.setHeader('Vary', 'Origin');
-  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
-  response.writeHead(204, {
-    'Access-Control-Allow-Methods': 'GET, POST',
-    'Access-Control-Allow-Headers': ALLOWED_HEADERS,
-    'Access-Control-Max-Age': '86400',
-  });
-  response.end();
+  if (method !== 'OPTIONS' || requestedMethod === undefined) return false;
+  if (isAllowed) allowRequest(response, { requestedMethod, headers }, methods());
+  response.writeHead(204).end();
   return true;
+}
+
+/**
+ * Allows the methods of a path, and all request headers: tracing and client libraries add headers of their own. If the
+ * path does not exist, allows any method, so that the page can read the 404 instead of an error of the preflight.
+ */
+function allowRequest(
+  response: ServerResponse,
+  { requestedMethod, headers }: { requestedMethod: string; headers: IncomingHttpHeaders },
+  methods: readonly string[],
+): void {
+  const requestedHeaders = headers['access-control-request-headers'];
+  response.setHeader('Access-Control-Allow-Methods', methods.length > 0 ? methods.join(', ') : requestedMethod);
+  if (requestedHeaders !== undefined) response.setHeader('Access-Control-Allow-Headers', requestedHeaders);
+  response.setHeader('Access-Control-Max-Age', MAX_AGE_SECONDS);
+  response.appendHeader('Vary', ['Access-Control-Request-Method', 'Access-Control-Request-Headers']);
 }

@@ -27,8 +27,10 @@ const ASSET_HEADERS = {
   'Cache-Control': 'public, max-age=31536000, immutable',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Content-Security-Policy': RESPONSE_POLICY,
-  Vary: 'Accept-Encoding',
 };
+
+/** The methods of everything that clients can only read. */
+export const READ_METHODS: readonly string[] = ['GET', 'HEAD'];
 
 /** A page that is prepared on its first request. */
 export interface PageRoute {
@@ -48,6 +50,8 @@ export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRou
     async sendPage(exchange) {
       if (refuseMethod(exchange)) return;
       const { page } = await prepareOnce();
+      // Programs get GraphQL at the same path.
+      exchange.response.appendHeader('Vary', 'Accept');
       send(exchange, page, pageHeaders(page), isCachedByClient(exchange.request, page));
     },
     async sendAsset(exchange) {
@@ -67,7 +71,7 @@ export function createDocumentRoute(prepare: () => Promise<StaticDocument>): (ex
     if (refuseMethod(exchange)) return;
     preparing ??= prepare();
     const document = await preparing;
-    const headers = { 'Cache-Control': 'no-cache', ETag: document.etag, Vary: 'Accept-Encoding' };
+    const headers = { 'Cache-Control': 'no-cache', ETag: document.etag };
     send(exchange, document, headers, isCachedByClient(exchange.request, document));
   };
 }
@@ -77,14 +81,14 @@ export function createDocumentRoute(prepare: () => Promise<StaticDocument>): (ex
  * @returns whether it did.
  */
 export function refuseMethod({ request, response }: PageExchange): boolean {
-  if (request.method === 'GET' || request.method === 'HEAD') return false;
-  response.setHeader('Allow', 'GET, HEAD');
+  if (READ_METHODS.includes(request.method ?? '')) return false;
+  response.setHeader('Allow', READ_METHODS.join(', '));
   sendRestError(response, 'METHOD_NOT_ALLOWED');
   return true;
 }
 
 function pageHeaders({ etag, policy }: Page): Record<string, string> {
-  return { ...PAGE_HEADERS, ETag: etag, 'Content-Security-Policy': policy, Vary: 'Accept, Accept-Encoding' };
+  return { ...PAGE_HEADERS, ETag: etag, 'Content-Security-Policy': policy };
 }
 
 function send(
@@ -93,6 +97,8 @@ function send(
   headers: Record<string, string>,
   isUnchanged = false,
 ): void {
+  // Appended, because every response already varies by `Origin` if pages of other origins may read it.
+  response.appendHeader('Vary', 'Accept-Encoding');
   if (isUnchanged) {
     response.writeHead(304, headers).end();
     return;

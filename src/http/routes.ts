@@ -6,6 +6,7 @@ import { consumeAnonymousRateLimit, consumeOperation, type Viewer } from '../acc
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
 import { createGraphClient, type GraphExecutor } from '../dialects/rest/graph-client.ts';
+import { listMethods } from '../dialects/rest/methods.ts';
 import { createOpenApiDocument, OPENAPI_PATH } from '../dialects/rest/openapi.ts';
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { prepareGraphiql } from '../web/graphiql-page.ts';
@@ -30,11 +31,13 @@ import { graphiqlOptions } from './graphiql/tabs.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { handleOperatorRequest, sendRestError } from './operator.ts';
-import { createDocumentRoute, createPageRoute } from './pages.ts';
+import { createDocumentRoute, createPageRoute, READ_METHODS } from './pages.ts';
 import { sendGraphQLError } from './refusals.ts';
 import { requireScopes } from './scopes.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
+
+const GRAPHQL_METHODS = ['GET', 'POST'];
 
 /** The kinds of paths; also the labels in the metrics. */
 export type Route = 'graphql' | 'schema' | 'rest' | 'docs' | 'chat' | 'assets' | 'operator' | 'other';
@@ -56,6 +59,13 @@ export interface Exchange {
   readonly onAuthenticated: (viewer: Viewer) => void;
 }
 
+/** Handles the requests of a kind of paths. */
+export interface RouteHandler {
+  handle(exchange: Exchange): Promise<void>;
+  /** Lists the methods of a path: none if it does not exist. */
+  listMethods(path: string): readonly string[];
+}
+
 /** The kind of a path. */
 export function routeOf(path: string): Route {
   if (path === '/graphql' || path === '/graphql/') return 'graphql';
@@ -68,11 +78,7 @@ export function routeOf(path: string): Route {
 }
 
 /** Creates the handlers of all routes. */
-export function createRoutes(
-  deps: Deps,
-  graphql: GraphQLServer,
-  executor: Executor,
-): Record<Route, (exchange: Exchange) => Promise<void>> {
+export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Executor): Record<Route, RouteHandler> {
   const streams = createStreamCounts(deps.config);
   const countAnonymousRequest = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
@@ -80,52 +86,73 @@ export function createRoutes(
   const chat = createChatRoute(deps);
   const schemaFiles = new Map(SCHEMA_FILES.map(({ path, prepare }) => [path, createDocumentRoute(prepare)]));
   const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
-  return {
-    async graphql(exchange) {
-      if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
-      // A browser cannot send a credential when it opens the page.
-      await countAnonymousRequest(exchange);
-      return graphiql.sendPage(exchange);
-    },
-    async schema(exchange) {
-      if (exchange.path === GRAPHIQL_SESSION_PATH) {
+  const pageOf = (path: string) => pages.get(path.split('/')[2] ?? '');
+  const isReference = (path: string) => /^\/docs\/?$/.test(path);
+
+  /** Creates the handler of paths that clients can only read, and need no credential for. */
+  function createPublicRoute(exists: (path: string) => boolean, send: (exchange: Exchange) => unknown): RouteHandler {
+    return {
+      async handle(exchange) {
         await countAnonymousRequest(exchange);
-        return openGraphiqlSession(deps, exchange);
-      }
-      const { viewer } = await authenticateExchange(deps, exchange);
-      // These files reveal as much as introspection: see `useCredentialCheck`.
-      if (viewer === undefined && deps.config.isProduction) throw new UnauthenticatedError();
-      const send = schemaFiles.get(exchange.path);
-      return send === undefined ? sendRestError(exchange.response, 'NOT_FOUND') : send(exchange);
+        if (!exists(exchange.path)) return sendRestError(exchange.response, 'NOT_FOUND');
+        await send(exchange);
+      },
+      listMethods: (path) => (exists(path) ? READ_METHODS : []),
+    };
+  }
+
+  return {
+    graphql: {
+      async handle(exchange) {
+        if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
+        // A browser cannot send a credential when it opens the page.
+        await countAnonymousRequest(exchange);
+        return graphiql.sendPage(exchange);
+      },
+      listMethods: () => GRAPHQL_METHODS,
+    },
+    schema: {
+      async handle(exchange) {
+        if (exchange.path === GRAPHIQL_SESSION_PATH) {
+          await countAnonymousRequest(exchange);
+          return openGraphiqlSession(deps, exchange);
+        }
+        const { viewer } = await authenticateExchange(deps, exchange);
+        // These files reveal as much as introspection: see `useCredentialCheck`.
+        if (viewer === undefined && deps.config.isProduction) throw new UnauthenticatedError();
+        const send = schemaFiles.get(exchange.path);
+        return send === undefined ? sendRestError(exchange.response, 'NOT_FOUND') : send(exchange);
+      },
+      listMethods(path) {
+        if (path === GRAPHIQL_SESSION_PATH) return ['POST'];
+        return schemaFiles.has(path) ? READ_METHODS : [];
+      },
     },
     rest: createRestRoute(deps, executor, streams, countAnonymousRequest),
-    async docs(exchange) {
-      await countAnonymousRequest(exchange);
-      if (/^\/docs\/?$/.test(exchange.path)) return reference.sendPage(exchange);
-      sendRestError(exchange.response, 'NOT_FOUND');
+    docs: createPublicRoute(isReference, reference.sendPage),
+    chat: {
+      async handle(exchange) {
+        await countAnonymousRequest(exchange);
+        return chat.handle(exchange);
+      },
+      listMethods: chat.listMethods,
     },
-    async chat(exchange) {
-      await countAnonymousRequest(exchange);
-      return chat.handle(exchange);
+    assets: createPublicRoute(
+      (path) => pageOf(path) !== undefined,
+      (exchange) => pageOf(exchange.path)?.sendAsset(exchange),
+    ),
+    operator: {
+      async handle(exchange) {
+        // Health checks must never be rate limited.
+        if (exchange.path === '/metrics') await countAnonymousRequest(exchange);
+        return handleOperatorRequest(deps, { ...exchange, isDraining: exchange.drainSignal.aborted });
+      },
+      listMethods: () => READ_METHODS,
     },
-    async assets(exchange) {
-      await countAnonymousRequest(exchange);
-      const page = pages.get(exchange.path.split('/')[2] ?? '');
-      if (page !== undefined) return page.sendAsset(exchange);
-      sendRestError(exchange.response, 'NOT_FOUND');
-    },
-    async operator(exchange) {
-      // Health checks must never be rate limited.
-      if (exchange.path === '/metrics') await countAnonymousRequest(exchange);
-      return handleOperatorRequest(deps, { ...exchange, isDraining: exchange.drainSignal.aborted });
-    },
-    async other(exchange) {
-      await countAnonymousRequest(exchange);
-      const { path, response } = exchange;
-      if (path !== '/' || !deps.config.hasGraphiql) return sendRestError(response, 'NOT_FOUND');
-      response.writeHead(302, { Location: '/graphql' });
-      response.end();
-    },
+    other: createPublicRoute(
+      (path) => path === '/' && deps.config.hasGraphiql,
+      ({ response }) => response.writeHead(302, { Location: '/graphql' }).end(),
+    ),
   };
 }
 
@@ -167,7 +194,7 @@ function createRestRoute(
   executor: Executor,
   streams: StreamCounts,
   countAnonymous: (exchange: Exchange) => Promise<void>,
-): (exchange: Exchange) => Promise<void> {
+): RouteHandler {
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
     onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
@@ -175,7 +202,7 @@ function createRestRoute(
   const sendDocument = createDocumentRoute(() =>
     prepareStaticDocument('application/json', JSON.stringify(createOpenApiDocument(rest))),
   );
-  return async (exchange) => {
+  async function handle(exchange: Exchange): Promise<void> {
     const { request, response, requestId, signal, drainSignal } = exchange;
     // This document is the only REST resource that needs no key.
     if (OPENAPI_PATH.test(exchange.path)) {
@@ -201,6 +228,11 @@ function createRestRoute(
       },
     };
     await getRequestListener((webRequest) => rest.fetch(webRequest, bindings))(request, response);
+  }
+
+  return {
+    handle,
+    listMethods: (path) => (OPENAPI_PATH.test(path) ? READ_METHODS : listMethods(rest, path)),
   };
 }
 

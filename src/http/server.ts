@@ -162,7 +162,8 @@ async function handle(
   recordExchange(deps, request, response, requestId);
   setHeaders(response, requestId);
   if (drainSignal.aborted) response.setHeader('Connection', 'close');
-  if (handleOrigin(deps.config, request, response)) return;
+  const route = serverState.routes[routeOf(path)];
+  if (handleOrigin(deps.config, request, response, () => route.listMethods(path))) return;
   if (waitsForContinue && announcesTooLargeBody(request)) {
     // The client has not sent its body, so the connection cannot be used again.
     response.setHeader('Connection', 'close');
@@ -175,7 +176,7 @@ async function handle(
       viewer = authenticated;
     };
     const signals = { signal: abortController.signal, drainSignal };
-    await serverState.routes[routeOf(path)]({ request, response, path, requestId, ...signals, onAuthenticated });
+    await route.handle({ request, response, path, requestId, ...signals, onAuthenticated });
   } catch (error) {
     if (response.writableEnded) return;
     const isRefused = error instanceof RefusalError && error.cause === undefined;

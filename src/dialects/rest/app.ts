@@ -1,5 +1,4 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { getPathNoStrict } from 'hono/utils/url';
 import { RefusalError, requireFound } from '../../domain/errors.ts';
@@ -9,9 +8,9 @@ import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from '.
 import { CodedError, sendError, toInvalidInput } from './errors.ts';
 import { sendEventStream } from './events.ts';
 import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
+import { refuseOtherMethods } from './methods.ts';
 import { sendList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
-import { WEBHOOK_METHODS } from './webhook-routes.ts';
 import { addWebhooks } from './webhooks.ts';
 
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
@@ -90,17 +89,4 @@ function addEvents(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
   // Registered by hand, because the framework has no type for a stream.
   app.openAPIRegistry.registerPath(conversationEventsRoute);
   app.get(conversationEventsRoute.getRoutingPath(), (c) => sendEventStream(c, options));
-}
-
-/** Refuses the methods that no route handles, on the paths of the routes. */
-function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
-  const refuse = (allow: string) => (c: Context) => {
-    c.header('Allow', allow);
-    return sendError(c, new CodedError('METHOD_NOT_ALLOWED'));
-  };
-  for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute, conversationEventsRoute]) {
-    app.all(route.getRoutingPath(), refuse('GET, HEAD'));
-  }
-  app.all(chatRoute.getRoutingPath(), refuse('POST'));
-  for (const [path, allow] of WEBHOOK_METHODS) app.all(path, refuse(allow));
 }

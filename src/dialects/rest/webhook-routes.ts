@@ -146,12 +146,3 @@ export const listDeliveriesRoute = createRoute({
     ...errorResponses('BAD_USER_INPUT', 'NOT_FOUND', ...COMMON_ERRORS),
   },
 });
-
-/** The methods of each path, for `Allow`. */
-export const WEBHOOK_METHODS = [
-  [listWebhooksRoute.getRoutingPath(), 'GET, HEAD, POST'],
-  [getWebhookRoute.getRoutingPath(), 'GET, HEAD, PATCH, DELETE'],
-  [testWebhookRoute.getRoutingPath(), 'POST'],
-  [rotateWebhookRoute.getRoutingPath(), 'POST'],
-  [listDeliveriesRoute.getRoutingPath(), 'GET, HEAD'],
-] as const;
