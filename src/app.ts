@@ -15,6 +15,7 @@ import { StartupError, StorageUnavailableError } from './domain/errors.ts';
 import { continueIdsAfter } from './domain/ids.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
+import { createFailureLog } from './failures.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { findGraphiqlLink } from './http/graphiql/session.ts';
 import { createHttpServer } from './http/server.ts';
@@ -73,7 +74,8 @@ async function createDeps(
   const clock = overrides.clock ?? systemClock;
   const metrics = overrides.metrics ?? createMetrics();
   const prices = createPrices(config.models.pricesFile);
-  const background = createBackground(logger);
+  const failures = createFailureLog(logger, () => deps.db.isReady());
+  const background = createBackground(failures);
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
     : createMemoryCoordination(clock, logger);
@@ -109,8 +111,9 @@ async function createDeps(
     logger,
     clock,
     metrics,
+    failures,
     background,
-    keyring: createKeyring(db, clock, logger),
+    keyring: createKeyring(db, clock, failures),
     limiter,
     bus,
     announcements,
@@ -214,6 +217,7 @@ async function closeGateway(
   await deps.background.drain(LAST_DRAIN_MS);
   await deps.keyring.close();
   await deps.providerAccess.close();
+  deps.failures.close();
   await deps.db.close();
 }
 

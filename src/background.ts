@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { FailureLog } from './failures.ts';
 
 /** Work that outlives its request. Every promise that no caller awaits runs here, so that shutdown waits for it. */
 export interface Background {
@@ -12,7 +12,7 @@ export interface Background {
 }
 
 /** Creates the tracker of background work. */
-export function createBackground(logger: Logger): Background {
+export function createBackground(failures: FailureLog): Background {
   const running = new Set<Promise<void>>();
   const abort = new AbortController();
   let isDraining = false;
@@ -20,7 +20,7 @@ export function createBackground(logger: Logger): Background {
   return {
     run(name, task) {
       const promise = task(abort.signal)
-        .catch((error: unknown) => logger.error({ err: error, task: name }, 'background task failed'))
+        .catch((error: unknown) => failures.log(error, { task: name }, 'background task failed'))
         .finally(() => running.delete(promise));
       running.add(promise);
     },

@@ -9,6 +9,7 @@ import type { LiveBus } from './coordination/live-bus.ts';
 import type { LiveTexts } from './coordination/live-texts.ts';
 import type { RateLimiter } from './coordination/rate-limiter.ts';
 import type { Clock } from './domain/time.ts';
+import type { FailureLog } from './failures.ts';
 import type { Metrics } from './metrics.ts';
 import type { Models } from './models/model-types.ts';
 import type { Prices } from './models/prices.ts';
@@ -28,6 +29,7 @@ export interface Deps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly failures: FailureLog;
   readonly background: Background;
   readonly db: Database;
   readonly keyring: Keyring;

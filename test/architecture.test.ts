@@ -13,7 +13,7 @@ const ORDER =
   'replies <- messages, streams <- webhooks <- demo <- schema, dialects, web <- http <- first-start, retention <- ' +
   'app, listen-to-webhooks <- cli <- main';
 /** Parts of the process. They import `domain` and each other; the parts of `ORDER` import only types from them. */
-const PROCESS = ['settings', 'config', 'logger', 'metrics', 'secrets', 'background'];
+const PROCESS = ['settings', 'config', 'logger', 'metrics', 'secrets', 'failures', 'background'];
 /** Entry points that assemble the process, and may import all of its parts. */
 const ENTRY_POINTS = ['first-start', 'app', 'cli', 'main'];
 /** Clients of the GraphQL schema, and web pages. Of the server's code, they import only the domain. */

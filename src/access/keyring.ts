@@ -1,7 +1,7 @@
-import type { Logger } from 'pino';
 import { createBoundedCache } from '../domain/bounded-cache.ts';
 import type { ApiKey } from '../domain/entities.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { FailureLog } from '../failures.ts';
 import { markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { createKeyLookups } from './batched-key-lookups.ts';
@@ -46,7 +46,7 @@ const USE_WRITE_INTERVAL_MS = 5_000;
 const MAX_UNKNOWN_KEYS = 20_000;
 
 /** Creates the keyring of one process. */
-export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
+export function createKeyring(db: Database, clock: Clock, failures: FailureLog): Keyring {
   // Grows with the keys in use; the limit of active keys per account bounds it.
   const entries = new Map<string, KeyEntry>();
   /** The hashes without an active key, and when each was last looked up. */
@@ -59,7 +59,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
     saveTimesOfUse().catch(logSaveFailure);
   }, USE_WRITE_INTERVAL_MS).unref();
 
-  const logSaveFailure = (error: unknown) => logger.error({ err: error }, 'cannot store when keys were last used');
+  const logSaveFailure = (error: unknown) => failures.log(error, {}, 'cannot store when keys were last used');
 
   async function saveTimesOfUse(): Promise<void> {
     if (usedAtByKeyId.size === 0) return;

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import type { Logger } from 'pino';
+import type { Deps } from '../deps.ts';
 import {
   ERRORS,
   type ErrorCode,
@@ -8,7 +8,6 @@ import {
   RateLimitedError,
   RefusalError,
   ShuttingDownError,
-  StorageUnavailableError,
   UnsupportedEncodingError,
 } from '../domain/errors.ts';
 
@@ -57,21 +56,15 @@ export function isDisconnect(error: unknown): boolean {
   return error instanceof Error && 'code' in error && DISCONNECTS.has(error.code);
 }
 
-/**
- * Logs an error that is not the client's fault. A `StorageUnavailableError` is logged without a stack, any other error
- * as a bug.
- */
-export function logFailure(logger: Logger, error: unknown, logFields: Readonly<Record<string, unknown>> = {}): void {
-  if (error instanceof StorageUnavailableError) logger[error.logLevel]({ ...logFields, err: error }, error.message);
-  else logger.error({ ...logFields, err: error }, 'unexpected error');
-}
-
 /** Creates a function that converts any error to its public form; it logs and masks internal errors. */
-export function createErrorMask(logger: Logger): (error: unknown) => GraphQLError {
+export function createErrorMask({
+  logger,
+  failures,
+}: Pick<Deps, 'logger' | 'failures'>): (error: unknown) => GraphQLError {
   return (error) => {
     const original = error instanceof GraphQLError ? originOf(error) : error;
     if (original instanceof RefusalError) {
-      if (original.cause !== undefined) logFailure(logger, original);
+      if (original.cause !== undefined) failures.log(original);
       return toGraphQLError(original, error);
     }
     if (original instanceof GraphQLError) {
@@ -79,7 +72,7 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       return error as GraphQLError;
     }
     if (isDisconnect(original)) logger.debug({ err: original }, 'the client has disconnected');
-    else logFailure(logger, original);
+    else failures.log(original);
     return createInternalError(error);
   };
 }

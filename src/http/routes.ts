@@ -28,7 +28,7 @@ import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
 import { GRAPHIQL_SESSION_PATH, openGraphiqlSession } from './graphiql/session.ts';
 import { graphiqlOptions } from './graphiql/tabs.ts';
-import { createErrorMask, logFailure } from './graphql-errors.ts';
+import { createErrorMask } from './graphql-errors.ts';
 import { negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { handleOperatorRequest, sendRestError } from './operator.ts';
 import { createDocumentRoute, createPageRoute, READ_METHODS } from './pages.ts';
@@ -172,7 +172,7 @@ async function handleGraphQL(
   try {
     authResult = await authenticateExchange(deps, exchange, consumeOperation);
   } catch (error) {
-    return sendGraphQLError(response, createErrorMask(deps.logger)(error));
+    return sendGraphQLError(response, createErrorMask(deps)(error));
   }
   const accepted = negotiateTypes(request.headers.accept);
   // The framework ignores the qualities. Among these types it makes the same choice.
@@ -197,7 +197,7 @@ function createRestRoute(
 ): RouteHandler {
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
-    onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
+    onError: (error, requestId, refusal) => deps.failures.log(refusal ?? error, { requestId }),
   });
   const sendDocument = createDocumentRoute(() =>
     prepareStaticDocument('application/json', JSON.stringify(createOpenApiDocument(rest))),

@@ -7,7 +7,7 @@ import type { Deps } from '../deps.ts';
 import { PayloadTooLargeError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 import { clientFor } from './auth.ts';
 import { createExecutor } from './executor.ts';
-import { isDisconnect, logFailure } from './graphql-errors.ts';
+import { isDisconnect } from './graphql-errors.ts';
 import { handleOrigin } from './origins.ts';
 import { RESPONSE_POLICY } from './pages.ts';
 import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
@@ -180,7 +180,7 @@ async function handle(
   } catch (error) {
     if (response.writableEnded) return;
     const isRefused = error instanceof RefusalError && error.cause === undefined;
-    if (!isRefused && !isDisconnect(error)) logFailure(deps.logger, error, { requestId });
+    if (!isRefused && !isDisconnect(error)) deps.failures.log(error, { requestId });
     if (response.headersSent) response.destroy();
     else sendRefusal(response, error, routeOf(path));
   }

@@ -14,7 +14,6 @@ import type { Deps } from '../deps.ts';
 import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { type AuthResult, addressOf, authenticateRequest, clientFor } from './auth.ts';
-import { logFailure } from './graphql-errors.ts';
 import type { Client } from './pending-bytes.ts';
 
 /** The state of one socket. */
@@ -96,7 +95,7 @@ export function createSocketAuth(deps: Deps): SocketAuth {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
         // Clients treat 4401 as final; after 1013 they may retry.
         if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
-        logFailure(deps.logger, error);
+        deps.failures.log(error);
         return refuse(extra.socket, OVERLOAD, 'Try again later');
       }
     },

@@ -17,7 +17,7 @@ import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
-import { createErrorMask, logFailure } from './graphql-errors.ts';
+import { createErrorMask } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { requireDocument } from './parameters.ts';
 import type { PendingBytes } from './pending-bytes.ts';
@@ -115,7 +115,7 @@ export function createSocketServer(
 /** Creates the function that runs graphql-transport-ws on a socket. */
 function createOperationProtocol(operations: Operations) {
   const { deps, auth, pipeline } = operations;
-  const maskError = createErrorMask(deps.logger);
+  const maskError = createErrorMask(deps);
   const toPublicError = (error: unknown) => withoutHttpExtensions(maskError(error));
   const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
     ...(data === undefined ? {} : { data }),
@@ -150,7 +150,7 @@ function createOperationProtocol(operations: Operations) {
     },
     {
       pingIntervalMs: PING_INTERVAL_MS,
-      onError: (error) => logFailure(deps.logger, error),
+      onError: (error) => deps.failures.log(error),
     },
   );
 }

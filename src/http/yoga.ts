@@ -13,7 +13,7 @@ const CACHED_QUERY_CHARS = 4_000_000;
 
 /** Creates the GraphQL server: it handles GraphQL over HTTP, and parses and validates the operations of WebSockets. */
 export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
-  const maskError = createErrorMask(deps.logger);
+  const maskError = createErrorMask(deps);
   return createYoga<TransportContext>({
     schema,
     context: ({ viewer, ...source }) =>

@@ -42,7 +42,7 @@ it('looks up an unknown key again only after 10 seconds, or after a refresh', as
   const { gateway, counts, countingDb } = await openCountingDatabase();
   const clock = createManualClock();
   const { accountId, deps } = gateway;
-  const keyring = createKeyring({ ...deps.db, read: countingDb }, clock, deps.logger);
+  const keyring = createKeyring({ ...deps.db, read: countingDb }, clock, deps.failures);
   onTestFinished(() => keyring.close());
   const secret = generateKey();
   const hash = hashKey(secret);

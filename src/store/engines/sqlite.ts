@@ -1,11 +1,13 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../../domain/errors.ts';
+import { MAX_BODY_BYTES } from '../../domain/shared-limits.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { createConcurrencyLimiter } from './concurrency-limiter.ts';
 import { describeFailure } from './error-codes.ts';
+import { hasFreeSpace } from './free-space.ts';
 import {
   lockPathOf,
   makePrivateFile,
@@ -64,7 +66,7 @@ export async function openSqlite(
         }
       });
     };
-    return createDatabase({ writerHandle: handle, writer, reader, transact, lock });
+    return createDatabase({ path, writerHandle: handle, writer, reader, transact, lock });
   } catch (error) {
     writerHandle?.close();
     lock?.close();
@@ -104,6 +106,7 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
 
 /** The handles of an open file; transactions run on the writer. */
 interface FileHandles {
+  readonly path: string;
   readonly writerHandle: Handle;
   readonly writer: Queryable;
   readonly reader: Queryable;
@@ -111,7 +114,7 @@ interface FileHandles {
   readonly lock: Handle | undefined;
 }
 
-function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHandles) {
+function createDatabase({ path, writerHandle, writer, reader, transact, lock }: FileHandles) {
   let isWritable = true;
   let pollTimer: NodeJS.Timeout | undefined;
 
@@ -120,9 +123,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
     options?: TransactionOptions,
   ): Promise<T> {
     try {
-      const result = await transact(work, options);
-      isWritable = true;
-      return result;
+      return await transact(work, options);
     } catch (error) {
       // A lock of another process (logged as a warning) does not make this gateway unready, because reads continue.
       if (error instanceof StorageUnavailableError && error.logLevel === 'error') isWritable = false;
@@ -140,7 +141,9 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
       try {
         await reader.selectFrom('accounts').select('id').limit(1).execute();
         if (!isWritable) await transaction(checkWritable);
-        return true;
+        // Not after every transaction that succeeds: a small one may succeed where the next larger one fails.
+        isWritable = true;
+        return await hasFreeSpace(writerHandle, path);
       } catch {
         return false;
       }
@@ -198,9 +201,10 @@ function resolvePath(path: string): string {
   }
 }
 
-/** Checks that a change reaches the disk. Leaves no change behind. */
+/** Checks that a change of the size of a large request reaches the disk. Leaves no change behind. */
 async function checkWritable(trx: Transaction<Tables>): Promise<void> {
-  await trx.schema.createTable('probe').addColumn('id', 'text').execute();
+  await trx.schema.createTable('probe').addColumn('content', 'blob').execute();
+  await sql`insert into probe values (zeroblob(${MAX_BODY_BYTES}))`.execute(trx);
   await trx.schema.dropTable('probe').execute();
 }
 
