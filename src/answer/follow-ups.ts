@@ -1,6 +1,7 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
 import { MAX_FOLLOW_UPS } from '../domain/shared-limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
+import { dropNul } from '../domain/text.ts';
 import type { Question } from './engine.ts';
 import { composeSources } from './prompt.ts';
 
@@ -63,14 +64,18 @@ export function composeFollowUpPrompt({ content, retrieval }: Question, answer: 
 
 /**
  * Reads the questions from a model's output: the first JSON array of strings, whatever surrounds it. Returns at most
- * three questions of one line and 1 to 160 UTF-16 units. Leaves out duplicates, and questions that resemble one of
+ * three questions of one line and 1 to 160 UTF-16 units, without NUL. Leaves out duplicates, and questions that resemble one of
  * `earlierQuestions`. Empty when there is no such array.
  */
 export function readFollowUps(text: string, earlierQuestions: readonly string[] = []): string[] {
   let at = text.indexOf('[');
   for (let tries = 0; at !== -1 && tries < MAX_ARRAY_STARTS; tries += 1) {
     const value = parseArray(text, at);
-    if (value !== undefined) return selectNewQuestions(value, earlierQuestions);
+    if (value !== undefined)
+      return selectNewQuestions(
+        value.map((question) => dropNul(question).toWellFormed()),
+        earlierQuestions,
+      );
     at = text.indexOf('[', at + 1);
   }
   return [];

@@ -51,3 +51,14 @@ function cutMarks(marks: string): string {
     .slice(0, MAX_MARKS)
     .join('');
 }
+
+/** Drops NUL, which Postgres cannot store. */
+export function dropNul(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '') : text;
+}
+
+/** Drops NUL from the names and texts of a JSON value. */
+export function dropNulOfJson(json: string): string {
+  const isFree = !json.includes('\\u0000');
+  return isFree ? json : json.replace(/\\(?:u0000|.)/gs, (part) => (part === '\\u0000' ? '' : part));
+}

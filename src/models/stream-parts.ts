@@ -1,5 +1,6 @@
 import type { LanguageModelV4StreamPart, LanguageModelV4ToolCall } from '@ai-sdk/provider';
 import type { FailureCode } from '../domain/failures.ts';
+import { dropNul, dropNulOfJson } from '../domain/text.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelFailure } from './failure.ts';
 import { type AnswerOutcome, readOutcome, readUsage } from './finish.ts';
@@ -68,10 +69,10 @@ export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart)
   switch (part.type) {
     case 'text-delta':
       providerText.continueBlock('text', part);
-      return addText(parser, part.delta);
+      return addText(parser, dropNul(part.delta));
     case 'reasoning-delta':
       providerText.continueBlock('reasoning', part);
-      return part.delta === '' ? undefined : addReasoning(parser, part.delta);
+      return addReasoning(parser, dropNul(part.delta));
     case 'text-start':
       flush(parser);
       providerText.startBlock('text', part);
@@ -90,7 +91,7 @@ export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart)
     case 'tool-input-delta':
       return countOtherChars(parser, part.delta);
     case 'tool-call':
-      addToolCall(parser, part);
+      addToolCall(parser, { ...part, input: dropNulOfJson(part.input) });
       return undefined;
     case 'finish':
       flush(parser);
@@ -127,6 +128,7 @@ function flush(parser: AnswerParser): void {
 }
 
 function addReasoning(parser: AnswerParser, delta: string): AnswerEnd | undefined {
+  if (delta === '') return undefined;
   const text = delta.slice(0, MAX_ANSWER_CHARS - parser.size.otherChars);
   if (text !== '') {
     parser.providerText.appendText(text);

@@ -255,3 +255,33 @@ it('counts the usage of a model that a fallback replaced, at the price of the re
     unpricedMessages: 1,
   });
 });
+
+it('drops every NUL that a model writes', async () => {
+  const { gateway, fakeProviders, createChatbot } = await startHostedGateway(['open']);
+  const answering = { showsReasoning: true, suggestsFollowUps: true, tools: ['ESCALATE_TO_HUMAN'] };
+  const chatbotId = await createChatbot('open', { answering });
+  fakeProviders.open?.respondWith(
+    { tool: { name: 'escalate_to_human', input: { reason: 'They\0 complain.' } } },
+    { reasoning: ['\0Hm', '\0.'], text: ['Refunds are\0 paid within ten', '\0', ' days [1\0]. 👍\0'] },
+    { text: ['["Where do\\u0000 you ship from?\0"]'] },
+  );
+  const { reader, replyId, conversationId } = await sendAndWait(gateway, chatbotId);
+  expect(reader.text).toBe('Refunds are paid within ten days. 👍');
+  await gateway.deps.background.drain(10_000);
+  const { data } = await gateway.graphql(
+    `query ($id: ID!, $conversation: ID!) {
+      node(id: $id) { ... on Message { content reasoning followUps citations { quote start end } } }
+      conversation(id: $conversation) { escalationReason }
+    }`,
+    { id: replyId, conversation: conversationId },
+  );
+  expect(data).toEqual({
+    node: {
+      content: 'Refunds are paid within ten days. 👍',
+      reasoning: 'Hm.',
+      followUps: ['Where do you ship from?'],
+      citations: [{ quote: 'Refunds are paid within ten days of the return.', start: 0, end: 32 }],
+    },
+    conversation: { escalationReason: 'They complain.' },
+  });
+});
