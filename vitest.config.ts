@@ -24,7 +24,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/coordination/{live-bus,rate-limiter}.test.ts',
   'test/dialects/rest/mappers.test.ts',
   'test/http/{graphiql/tabs,query-queue}.test.ts',
-  'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
+  'test/models/{chat-fetch,failure,models,open,pages,redact,steps,stop-markers}.test.ts',
   'test/schema/{consistency,descriptions,field-scopes}.test.ts',
   'test/schema/root-fields/table.test.ts',
   'test/sources/chunk.test.ts',

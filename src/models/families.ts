@@ -1,6 +1,7 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
 import type { ModelName } from '../domain/answering.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
+import { createChatFetch } from './chat-fetch.ts';
 
 /** A family of models: names, address and protocol. */
 export interface ModelFamily {
@@ -20,7 +21,7 @@ export interface ModelFamily {
     request: ModelRequest,
   ): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
   /** Loads the package that speaks the family's protocol; sends nothing to the provider. */
-  load(endpoint: ModelEndpoint): Promise<(model: string) => LanguageModelV4>;
+  load(endpoint: ModelEndpoint): Promise<CreateModel>;
 }
 
 /** The parameters of a call that affect its options. */
@@ -35,7 +36,16 @@ export interface ModelRequest {
 export interface ModelEndpoint {
   readonly apiKey: string;
   readonly baseUrl: string;
+}
+
+/** Creates a model for one call. */
+export type CreateModel = (model: string, connection: ModelConnection) => LanguageModelV4;
+
+/** The connection of one call. */
+export interface ModelConnection {
   readonly fetch: typeof globalThis.fetch;
+  /** Called when a successful response has an error or cannot be read; only for OpenAI's chat protocol. */
+  onServerError(): void;
 }
 
 /** Every family, by provider name. */
@@ -51,9 +61,9 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     options: ({ showsReasoning }) => ({
       providerOptions: { openai: { store: false, ...(showsReasoning && { reasoningSummary: 'auto' }) } },
     }),
-    async load({ apiKey, baseUrl, fetch }) {
+    async load({ apiKey, baseUrl }) {
       const { createOpenAI } = await import('@ai-sdk/openai');
-      return createOpenAI({ apiKey, baseURL: baseUrl, fetch });
+      return (model, { fetch }) => createOpenAI({ apiKey, baseURL: baseUrl, fetch })(model);
     },
   },
   anthropic: {
@@ -64,9 +74,9 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     credentials: 'key',
     setting: 'ANTHROPIC_API_KEY',
     options: (request) => (request.showsReasoning ? buildClaudeReasoning(request) : {}),
-    async load({ apiKey, baseUrl, fetch }) {
+    async load({ apiKey, baseUrl }) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
-      return createAnthropic({ apiKey, baseURL: baseUrl, fetch });
+      return (model, { fetch }) => createAnthropic({ apiKey, baseURL: baseUrl, fetch })(model);
     },
   },
   google: {
@@ -78,9 +88,9 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     setting: 'GOOGLE_GENERATIVE_AI_API_KEY',
     options: ({ showsReasoning }) =>
       showsReasoning ? { providerOptions: { google: { thinkingConfig: { includeThoughts: true } } } } : {},
-    async load({ apiKey, baseUrl, fetch }) {
+    async load({ apiKey, baseUrl }) {
       const { createGoogle } = await import('@ai-sdk/google');
-      return createGoogle({ apiKey, baseURL: baseUrl, fetch });
+      return (model, { fetch }) => createGoogle({ apiKey, baseURL: baseUrl, fetch })(model);
     },
   },
   xai: {
@@ -91,9 +101,9 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     credentials: 'key',
     setting: 'XAI_API_KEY',
     options: () => ({ providerOptions: { xai: { store: false } } }),
-    async load({ apiKey, baseUrl, fetch }) {
+    async load({ apiKey, baseUrl }) {
       const { createXai } = await import('@ai-sdk/xai');
-      return createXai({ apiKey, baseURL: baseUrl, fetch });
+      return (model, { fetch }) => createXai({ apiKey, baseURL: baseUrl, fetch })(model);
     },
   },
   deepseek: {
@@ -104,9 +114,10 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     credentials: 'key',
     setting: 'DEEPSEEK_API_KEY',
     leaksStopMarkers: true,
-    async load({ apiKey, baseUrl, fetch }) {
+    async load({ apiKey, baseUrl }) {
       const { createDeepSeek } = await import('@ai-sdk/deepseek');
-      return createDeepSeek({ apiKey, baseURL: baseUrl, fetch });
+      return (model, { fetch, onServerError }) =>
+        createDeepSeek({ apiKey, baseURL: baseUrl, fetch: createChatFetch(fetch, onServerError) })(model);
     },
   },
   qwen: {
@@ -161,9 +172,12 @@ function buildClaudeReasoning({ model, maxOutputTokens }: ModelRequest) {
 }
 
 /** Loads OpenAI's chat protocol, which most servers of open models speak. An empty key is not sent. */
-async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: ModelEndpoint) {
+async function loadCompatible(name: Provider, { apiKey, baseUrl }: ModelEndpoint): Promise<CreateModel> {
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
-  return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true });
+  return (model, connection) => {
+    const fetch = createChatFetch(connection.fetch, connection.onServerError);
+    return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true })(model);
+  };
 }
 
 /** Replaces a missing model with the provider's default model, which may be null. */

@@ -4,14 +4,18 @@ import type { TokenUsage } from '../domain/usage.ts';
 /** The outcome of an answer: complete, truncated at its limit, withheld by a filter, or cut off by a failure. */
 export type AnswerOutcome = 'COMPLETE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
 
-/** Finish reasons of GLM that the packages do not map. */
-const RAW_OUTCOMES: Readonly<Record<string, AnswerOutcome>> = {
-  sensitive: 'FILTERED',
-  model_context_window_exceeded: 'LENGTH',
-};
+// The packages map only OpenAI's own finish reasons. Other servers have names of their own, such as `eos_token`.
+const LENGTH_REASON = /length|max_(?:\w{1,20}_)?tokens|token_limit|context_window/i;
+const FILTER_REASON = /filter|safety|sensitive|moderat|block|prohibited|recitation|refus/i;
+const FAILURE_REASON = /error|fail|abort|cancel|time_?d?_?out|interrupt|insufficient|unavailable/i;
 
-/** Maps a finish reason to an outcome. An unknown reason means that the answer was cut off. */
-export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): AnswerOutcome {
+/** Whether a server's finish reason says that the answer has failed. */
+export function isFailureReason(reason: string): boolean {
+  return FAILURE_REASON.test(reason);
+}
+
+/** Maps a finish reason to an outcome. Without a reason the answer was cut off; with an unknown one it is complete. */
+export function readOutcome({ unified, raw = '' }: LanguageModelV4FinishReason): AnswerOutcome {
   switch (unified) {
     case 'stop':
     case 'tool-calls':
@@ -21,7 +25,9 @@ export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): Answ
     case 'content-filter':
       return 'FILTERED';
     default:
-      return RAW_OUTCOMES[raw ?? ''] ?? 'CUT_OFF';
+      if (FILTER_REASON.test(raw)) return 'FILTERED';
+      if (LENGTH_REASON.test(raw)) return 'LENGTH';
+      return unified === 'other' && raw !== '' && !isFailureReason(raw) ? 'COMPLETE' : 'CUT_OFF';
   }
 }
 

@@ -14,13 +14,19 @@ const CARRIAGE_RETURN = 13;
 /**
  * Wraps a fetch. The wrapped fetch follows no redirect, which would leak the key. A response that exceeds a limit fails
  * with an `AnswerFailure`, because the parser buffers an event until it ends and then parses it synchronously.
+ * @param onBytes Called when the head of a response and each part of its body arrive.
  */
-export function createLimitedFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
+export function createLimitedFetch(
+  fetch: typeof globalThis.fetch,
+  limits: ResponseLimits,
+  onBytes: () => void = () => {},
+): typeof globalThis.fetch {
   return async (input, init) => {
     const response = await fetch(input, { ...init, redirect: 'manual' });
+    onBytes();
     if (response.body === null) return response;
     const { ok, status, statusText, headers } = response;
-    const body = limitStream(response.body, ok ? limits : { ...limits, maxBytes: limits.maxErrorBytes });
+    const body = limitStream(response.body, ok ? limits : { ...limits, maxBytes: limits.maxErrorBytes }, onBytes);
     return new Response(body, { status, statusText, headers });
   };
 }
@@ -28,6 +34,7 @@ export function createLimitedFetch(fetch: typeof globalThis.fetch, limits: Respo
 function limitStream(
   stream: ReadableStream<Uint8Array>,
   { maxBytes, maxEventBytes }: ResponseLimits,
+  onBytes: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
   const fits = createEventSizeCheck(maxEventBytes);
@@ -37,6 +44,7 @@ function limitStream(
       async pull(controller) {
         const { done, value } = await reader.read();
         if (done) return controller.close();
+        onBytes();
         remainingBytes -= value.byteLength;
         const isTooLong = remainingBytes < 0;
         if (!isTooLong && fits(value)) return controller.enqueue(value);

@@ -1,12 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { ModelName } from '../domain/answering.ts';
 import { createBoundedCache } from '../domain/bounded-cache.ts';
 import { type Breaker, createBreaker } from '../domain/breaker.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
 import { ModelFailure, toModelFailure } from './failure.ts';
-import { FAMILIES, type ModelEndpoint } from './families.ts';
+import { type CreateModel, FAMILIES, type ModelConnection, type ModelEndpoint } from './families.ts';
 import { createLimitedFetch } from './limited-fetch.ts';
 import type { ModelCall, ModelStream, Models, ProviderCredentials } from './model-types.ts';
 import { createRedact, type Redact } from './redact.ts';
@@ -22,9 +21,9 @@ export interface ModelsOptions {
    * calls that were aborted or that a circuit breaker refused.
    */
   onOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
-  /** The timeout until the first text, reasoning or tool call. Every earlier stream part restarts the timeout. */
+  /** The timeout until the first text, reasoning or tool call. All bytes before it restart the timeout. */
   readonly firstByteMs: number;
-  /** The timeout between two later stream parts. */
+  /** The timeout between two parts of the response after that. */
   readonly silenceMs: number;
 }
 
@@ -43,7 +42,8 @@ const RESPONSE_LIMITS = { maxBytes: 64 * 1_024 * 1_024, maxEventBytes: 1_024 * 1
 /** A loaded provider package that uses one identity's credentials. */
 interface ProviderClient {
   readonly identity: string;
-  readonly createModel: Promise<(model: string) => LanguageModelV4>;
+  readonly fetch: typeof globalThis.fetch;
+  readonly createModel: Promise<CreateModel>;
   readonly redact: Redact;
 }
 
@@ -71,6 +71,7 @@ export function createModels(options: ModelsOptions): Models {
     if (cached !== undefined) return cached;
     const client = {
       identity: credentials.identity,
+      fetch: credentials.fetch,
       createModel: FAMILIES[provider].load(endpoint),
       redact: createRedact([credentials.apiKey]),
     };
@@ -118,10 +119,14 @@ async function openWithRetries(resolved: ResolvedCall, options: ModelsOptions): 
   const retries = call.isTest ? 0 : MAX_RETRIES;
   for (let attempt = 1; ; attempt++) {
     let isReady = false;
+    let hasServerError = false;
+    const onServerError = () => {
+      hasServerError = true;
+    };
     const onEnd = (failure: ModelFailure | undefined) => {
       if (isReady && failure !== undefined) recordFailure(resolved, failure);
     };
-    const steps = readModelSteps(createSource(resolved, options, onEnd));
+    const steps = readModelSteps(createSource(resolved, options, { onEnd, onServerError }));
     try {
       await steps.ready();
       isReady = true;
@@ -130,7 +135,8 @@ async function openWithRetries(resolved: ResolvedCall, options: ModelsOptions): 
     } catch (error) {
       if (!(error instanceof ModelFailure)) throw error;
       const pauseMs = error.retryAfterMs ?? FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1) * (1 + Math.random() / 2);
-      if (!error.isTransient || attempt > retries || pauseMs > MAX_RETRY_DELAY_MS) {
+      // A server that has accepted the request, and perhaps charged for it, is not asked again.
+      if (!error.isTransient || hasServerError || attempt > retries || pauseMs > MAX_RETRY_DELAY_MS) {
         recordFailure(resolved, error);
         throw error;
       }
@@ -144,7 +150,7 @@ async function openWithRetries(resolved: ResolvedCall, options: ModelsOptions): 
 function createSource(
   { call, provider, model, client, signal }: ResolvedCall,
   { firstByteMs, silenceMs }: ModelsOptions,
-  onEnd: StepSource['onEnd'],
+  { onEnd, onServerError }: Pick<StepSource, 'onEnd'> & Pick<ModelConnection, 'onServerError'>,
 ): StepSource {
   const toDetail: Redact = (text) => `${provider}/${client.redact(model)}: ${client.redact(text)}`;
   const { messages, tools = [], toolChoice, maxOutputTokens, showsReasoning = false } = call;
@@ -152,9 +158,10 @@ function createSource(
     ...{ firstByteMs, silenceMs, signal, onEnd },
     hidesStopMarkers: FAMILIES[provider].leaksStopMarkers ?? false,
     maxChars: call.maxChars ?? MAX_ANSWER_CHARS,
-    async start(abortSignal) {
+    async start(abortSignal, onBytes) {
       const createModel = await client.createModel;
-      return createModel(model).doStream({
+      const fetch = createLimitedFetch(client.fetch, RESPONSE_LIMITS, onBytes);
+      return createModel(model, { fetch, onServerError }).doStream({
         ...{ prompt: [...messages], maxOutputTokens, abortSignal },
         ...(tools.length > 0 && { tools: [...tools] }),
         ...(tools.length > 0 && toolChoice && { toolChoice: { type: toolChoice } }),
@@ -189,9 +196,9 @@ function recordFailure({ call, breaker, signal }: ResolvedCall, { code }: ModelF
 /** Returns the endpoint of a provider; undefined when a key or an address is missing. */
 function toEndpoint(provider: Provider, credentials: ProviderCredentials | undefined): ModelEndpoint | undefined {
   const family = FAMILIES[provider];
-  const { apiKey = '', baseUrl = family.baseUrl, fetch } = credentials ?? { fetch: globalThis.fetch };
+  const { apiKey = '', baseUrl = family.baseUrl } = credentials ?? {};
   if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;
-  return { apiKey, baseUrl, fetch: createLimitedFetch(fetch, RESPONSE_LIMITS) };
+  return { apiKey, baseUrl };
 }
 
 function misconfiguredFailure(detail: string): ModelFailure {

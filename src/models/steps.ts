@@ -25,8 +25,8 @@ export interface StepReader {
 
 /** The source of a reader: its stream, its timeouts and its callbacks. */
 export interface StepSource extends AnswerParserOptions {
-  /** Calls the model. */
-  start(signal: AbortSignal): Promise<PartStream>;
+  /** Calls the model. `onBytes` is called whenever the server sends anything, which restarts the timeouts. */
+  start(signal: AbortSignal, onBytes: () => void): Promise<PartStream>;
   readonly firstByteMs: number;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
@@ -112,7 +112,10 @@ function readNextPart(reading: ReadingState): void {
   else if (!reading.isModelCalled) {
     reading.isModelCalled = true;
     const { source, abortController } = reading;
-    source.start(abortController.signal).then((answer) => openStream(reading, answer), reading.onError);
+    const onBytes = () => {
+      reading.pendingSince = performance.now();
+    };
+    source.start(abortController.signal, onBytes).then((answer) => openStream(reading, answer), reading.onError);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { FailureCode } from '../../src/domain/failures.ts';
-import { PROVIDERS } from '../../src/domain/providers.ts';
+import { PROVIDERS, type Provider } from '../../src/domain/providers.ts';
 import { MAX_ANSWER_CHARS } from '../../src/models/stream-parts.ts';
 import type { RefusalReason } from '../helpers/models/fake-providers/answer.ts';
 import { SIGNATURE } from '../helpers/models/fake-providers/answer.ts';
@@ -14,6 +14,7 @@ const REFUSALS: Record<Exclude<RefusalReason, 'rateLimit' | 'serverError'>, Fail
   promptTooLong: 'CONTEXT_TOO_LONG',
   filtered: 'CONTENT_FILTERED',
 };
+const CHAT_PROVIDERS: readonly Provider[] = ['deepseek', 'qwen', 'glm', 'open'];
 const STREAM_FAULTS = ['ended', 'reset', 'garbage', 'error'] as const satisfies StreamFault[];
 const TEXT = ['Paris', ' is', ' the capital', ' of France. 👍🏽', ' É'];
 
@@ -81,7 +82,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
 
   it('can write stop markers as text, unless its provider serves open models, whose answers end at them', async () => {
     const { fakeProvider, open } = await startProviderClient(provider);
-    const isOpenModel = ['deepseek', 'qwen', 'glm', 'open'].includes(provider);
+    const isOpenModel = CHAT_PROVIDERS.includes(provider);
     const text = ['Llama 3 ends its turn with `<|eot', '_id|>`, HTML a line with </s', '>.'];
     fakeProvider.respondWith({ text });
     expect((await readSteps(open())).text).toBe(isOpenModel ? 'Llama 3 ends its turn with `' : text.join(''));
@@ -169,16 +170,20 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
 
     const { text, failure, code } = await readSteps(open());
 
-    expect([text, code]).toEqual([TEXT[0], 'PROVIDER_UNAVAILABLE']);
+    // In OpenAI's chat protocol, the proper end of a response ends the answer.
+    const isWhole = fault === 'ended' && CHAT_PROVIDERS.includes(provider);
+    expect([text, code]).toEqual([TEXT[0], isWhole ? undefined : 'PROVIDER_UNAVAILABLE']);
     expect(findSecrets(failure)).toEqual([]);
     expect(fakeProvider.requests).toHaveLength(1);
   });
 
-  it('is called again when it streams an error before any text', async () => {
+  it("is called again when it streams an error before any text, except in OpenAI's chat protocol", async () => {
     const { fakeProvider, open } = await startProviderClient(provider);
     fakeProvider.respondWith({ fault: 'error' }, { text: TEXT });
-    expect((await readSteps(open())).text).toBe(TEXT.join(''));
-    expect(fakeProvider.requests).toHaveLength(2);
+    const { text, code } = await readSteps(open());
+    const isChat = CHAT_PROVIDERS.includes(provider);
+    expect([text, code]).toEqual(isChat ? ['', 'PROVIDER_UNAVAILABLE'] : [TEXT.join(''), undefined]);
+    expect(fakeProvider.requests).toHaveLength(isChat ? 1 : 2);
     await vi.waitFor(() => expect(fakeProvider.openResponses).toBe(0));
   });
 

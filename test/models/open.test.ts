@@ -131,7 +131,7 @@ describe('opening a model', () => {
     const { fakeProvider, open } = await startProviderClient('deepseek');
     fakeProvider.respondWith({ refusal: 'invalidKey' });
     for (let count = 0; count < 6; count++) expect((await readSteps(open())).code).toBe('PROVIDER_MISCONFIGURED');
-    fakeProvider.respondWith({ text: ['a', 'b'], fault: 'ended', delayMs: 20 });
+    fakeProvider.respondWith({ text: ['a', 'b'], fault: 'reset', delayMs: 20 });
     const streams = await Promise.all(Array.from({ length: 5 }, () => open()));
     for (const stream of streams) expect((await readSteps(Promise.resolve(stream))).text).toBe('a');
     expect((await readSteps(open())).failure).toMatchObject({ message: expect.stringContaining('too often') });

@@ -135,7 +135,26 @@ describe('readModelSteps', () => {
     expect((await startSteps([textDelta('a'), finish('other', raw)]).readAll()).at(-1)).toMatchObject({ reason });
   });
 
-  it('treats an unknown finish reason as a broken stream', async () => {
+  it('drops every NUL, also from the input of tools', async () => {
+    const { readAll } = startSteps([
+      ...[reasoningDelta('\0'), reasoningDelta('H\0m'), textDelta('\0a<|im\0_'), textDelta('\0b')],
+      ...[toolCall('{"a\\u0000":"\\u0000b\\\\u0000","c":"\\ud800"}'), finish('stop')],
+    ]);
+    expect(
+      (await readAll()).map((step) => ('text' in step ? step.text : step.type === 'tool' && step.call.input)),
+    ).toEqual([...['Hm', 'a', '<|im_b', '{"a":"b\\\\u0000","c":"\\ud800"}', false]]);
+  });
+
+  it.each(['eos', 'end_turn', 'COMPLETE'])(
+    'treats the finish reason %s as the end of a complete answer',
+    async (raw) => {
+      expect((await startSteps([textDelta('a'), finish('other', raw)]).readAll()).at(-1)).toMatchObject({
+        reason: 'STOP',
+      });
+    },
+  );
+
+  it('treats a finish reason that names a failure as a broken stream', async () => {
     const { steps, readAll } = startSteps([textDelta('a'), finish('other', 'abort')]);
     await expect(readAll()).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect(steps.assistantMessage.content).toEqual([{ type: 'text', text: 'a' }]);
