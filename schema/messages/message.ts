@@ -129,7 +129,8 @@ MessageRef.implement({
       type: Rating,
       nullable: true,
       authScopes: CONTENT_SCOPES,
-      description: "The visitor's rating of the reply; null if not rated. Needs `READ` or `CHAT`.",
+      description:
+        "The visitor's rating of the reply, or of the message of a person; null if not rated. Needs `READ` or `CHAT`.",
     }),
     parent: t.field({
       type: MessageRef,

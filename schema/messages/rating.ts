@@ -22,7 +22,7 @@ builder.relayMutationField(
   {
     description: 'The reply and its rating.',
     inputFields: (t) => ({
-      id: t.id({ required: true, description: 'The id of the reply.' }),
+      id: t.id({ required: true, description: 'The id of a reply, or of a message of a person to the visitor.' }),
       rating: t.field({
         type: Rating,
         description:
@@ -35,7 +35,7 @@ builder.relayMutationField(
   },
   {
     description:
-      "Stores the visitor's rating of a reply, in place of an earlier one, or takes it back. Subscribers receive `MessageUpdated`; webhooks receive `message.rated`, except for a rating taken back. Needs `CHAT`.",
+      "Stores the visitor's rating of a reply or of a message of a person, in place of an earlier one, or takes it back. Subscribers receive `MessageUpdated`; webhooks receive `message.rated`, except for a rating taken back. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),

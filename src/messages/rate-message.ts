@@ -30,7 +30,7 @@ export interface RateMessageInput {
 /**
  * Stores the visitor's rating of a reply or of a person's message; it replaces an earlier rating. The webhook event
  * `message.rated` is not sent for a rating that is taken back.
- * @throws NotFoundError; InvalidInputError for a message of the visitor, without a rating, and for a comment without one.
+ * @throws NotFoundError; InvalidInputError for any other message, without a rating, and for a comment without one.
  */
 export async function rateMessage(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
@@ -47,8 +47,8 @@ export async function rateMessage(
   }
   const { rated, events } = await deps.db.transaction(async (trx) => {
     const { message, conversation } = await getLockedMessage(trx, viewer, input.id);
-    if (message.role !== 'ASSISTANT' && message.role !== 'AGENT') {
-      throw new InvalidInputError([{ path: ['id'], message: 'Only replies can be rated.' }]);
+    if (message.isPrivate || (message.role !== 'ASSISTANT' && message.role !== 'AGENT')) {
+      throw new InvalidInputError([{ path: ['id'], message: 'Only replies and messages of people can be rated.' }]);
     }
     const { accountId, chatbotId, id: conversationId } = conversation;
     const { id: messageId, status } = message;

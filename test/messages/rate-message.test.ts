@@ -102,12 +102,27 @@ describe('rateMessage', () => {
     expect((await readMessage(gateway, replyId)).content).toBe('Bad answer.');
   });
 
+  it('rates the message of a person, and no private note', async () => {
+    const { gateway, conversationId } = await startGatewayWithCompletedReply();
+    const write = async (isPrivate: boolean) => {
+      const { data } = await gateway.graphql<{ sendAgentMessage: { agentMessage: { id: string } } }>(
+        `mutation ($input: SendAgentMessageInput!) {
+          sendAgentMessage(input: $input) { ... on SendAgentMessagePayload { agentMessage { id } } }
+        }`,
+        { input: { conversationId, content: 'Hello', isPrivate } },
+      );
+      return data.sendAgentMessage.agentMessage.id;
+    };
+    expect((await rate(gateway, await write(false), 'UP')).reply).toMatchObject({ rating: 'UP' });
+    expect(await rate(gateway, await write(true), 'UP')).toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
   it('rejects a user message, and an invalid rating', async () => {
     const { gateway, messageId, replyId } = await startGatewayWithCompletedReply();
     expect(await rate(gateway, messageId, 'UP')).toMatchObject({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',
-      fields: [{ path: ['id'], message: 'Only replies can be rated.' }],
+      fields: [{ path: ['id'], message: 'Only replies and messages of people can be rated.' }],
     });
     expect(await readRating(gateway, messageId)).toBeNull();
     await expect(rate(gateway, replyId, 'GREAT')).rejects.toThrow('BAD_USER_INPUT');
