@@ -51,6 +51,7 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
       token,
       conversationId,
       chatbot: { id: chatbot.id, name: chatbot.name },
+      maxMessageChars: deps.config.maxMessageChars,
       examples: EXAMPLES,
     });
   }

@@ -11,6 +11,8 @@ import type { TabStorage } from './tab-storage.ts';
 /** One visitor's conversation with one chatbot: the page's state and actions. */
 export interface Chat {
   readonly chatbot: SessionGrant['chatbot'];
+  /** The maximum length of a message, in UTF-16 code units. */
+  readonly maxMessageChars: number;
   /** Example questions that a new conversation offers. */
   readonly examples: readonly string[];
   readonly store: Store;
@@ -43,7 +45,7 @@ const STARTED_CONVERSATION_KEY = 'begun';
 
 /** Creates the chat of one page, and resumes the conversation of its tab. */
 export function createChat({ session, tabStorage, store }: ChatDeps): Chat {
-  const { chatbot, examples } = session.grant;
+  const { chatbot, maxMessageChars, examples } = session.grant;
   const client = createGraphqlClient(session);
   const sync = createSync(
     { session, client, store },
@@ -102,6 +104,7 @@ export function createChat({ session, tabStorage, store }: ChatDeps): Chat {
 
   return {
     chatbot,
+    maxMessageChars,
     examples,
     store,
     client,

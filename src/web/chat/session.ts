@@ -8,6 +8,8 @@ export interface SessionGrant {
   /** The id for the conversation, which does not exist before its first message is sent. */
   readonly conversationId: string;
   readonly chatbot: { readonly id: string; readonly name: string };
+  /** The maximum length of a message, in UTF-16 code units. */
+  readonly maxMessageChars: number;
   /** Example questions that a new conversation offers. */
   readonly examples: readonly string[];
 }

@@ -14,7 +14,7 @@ async function follow(close: (socket: WebSocket, unsubscribe: () => void) => voi
   await once(server, 'listening');
   vi.stubGlobal('location', { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
   const session = {
-    grant: { token: 'token', conversationId: '', chatbot: { id: '', name: '' }, examples: [] },
+    grant: { token: 'token', conversationId: '', chatbot: { id: '', name: '' }, maxMessageChars: 1, examples: [] },
     renew: async () => {},
     expire: vi.fn(),
   };

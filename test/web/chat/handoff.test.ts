@@ -51,8 +51,11 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     const dialog = page.getByRole('dialog', { name: 'Talk to a person' });
     await dialog.getByText('Before we begin').waitFor();
     await dialog.getByLabel('Your email').fill('ada@example');
+    await dialog.getByLabel('Your name').fill('A'.repeat(256));
     await dialog.getByRole('button', { name: 'Ask for a person' }).click();
-    await dialog.getByRole('alert').waitFor();
+    expect(await dialog.getByRole('alert').textContent()).toContain('at most 255 characters');
+    expect(await dialog.getByLabel('Your name').inputValue()).toHaveLength(256);
+    await dialog.getByLabel('Your name').fill('');
     await dialog.getByLabel('Your email').fill('ada@example.com');
     await dialog.getByLabel('Order number').fill('A-42');
     await dialog.getByRole('button', { name: 'Ask for a person' }).click();

@@ -6,11 +6,14 @@ import { createScriptedEngine } from '../../helpers/models/engines.ts';
 
 const WAIT = { timeout: 15_000 };
 
+/** The options of the browser, and environment variables of the gateway. */
+type PageOptions = Parameters<typeof openBrowser>[0] & { readonly env?: Record<string, string> };
+
 /** Opens the demo's chat page in a browser, on a gateway with an engine that the test controls. */
-export async function openPage(options: Parameters<typeof openBrowser>[0] = {}) {
+export async function openPage({ env, ...options }: PageOptions = {}) {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
-    env: { SEED_DEMO: 'true', RATE_LIMIT_PER_MINUTE: '60' },
+    env: { SEED_DEMO: 'true', RATE_LIMIT_PER_MINUTE: '60', ...env },
     overrides: { engines: new Map([['builtin', engine]]) },
   });
   // A closing gateway waits for its sockets. This cleanup is registered first, so it runs after that of the browser.

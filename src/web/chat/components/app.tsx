@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { hasEnded } from '../conversation.ts';
+import { isForInputMethod } from '../keyboard.ts';
 import { useChat, useChatState } from '../use-chat.ts';
 import { stopReply } from '../versions.ts';
 import type { ShownCitation } from './answer.tsx';
@@ -24,7 +25,8 @@ export function App() {
 
   useEffect(() => {
     const stopOnEscape = (event: KeyboardEvent) => {
-      if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) stopReply(chat);
+      if (event.key !== 'Escape' || event.defaultPrevented || isForInputMethod(event)) return;
+      if (!document.querySelector('dialog[open]')) stopReply(chat);
     };
     document.addEventListener('keydown', stopOnEscape);
     return () => document.removeEventListener('keydown', stopOnEscape);
@@ -33,7 +35,7 @@ export function App() {
   return (
     <>
       <header class="top">
-        <h1>{chat.chatbot.name}</h1>
+        <h1 dir="auto">{chat.chatbot.name}</h1>
         {conversation?.status === 'OPEN' && conversation.answeredBy === 'ASSISTANT' && (
           <button type="button" class="quiet" aria-label="Talk to a person" onClick={() => setHandoffOpen(true)}>
             <PersonIcon /> <span class="label">Talk to a person</span>

@@ -1,26 +1,30 @@
-import type { TargetedKeyboardEvent } from 'preact';
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { createTypingNotifier } from '../handoff.ts';
+import { isSendKey } from '../keyboard.ts';
 import { useChat } from '../use-chat.ts';
 import { stopReply } from '../versions.ts';
 import { SendIcon, StopIcon } from './icons.tsx';
+import { LengthNotice, useMessageText } from './message-text.tsx';
 
-const MAX_CHARS = 8_000;
 const INPUT_ID = 'question';
+const NOTICE_ID = 'question-length';
+
+/** Whether this is not a touch device, where an on-screen keyboard would cover the page. */
+const hasKeyboard = () => matchMedia('(hover: hover) and (pointer: fine)').matches;
 
 /**
  * Focuses the composer after a click that makes the clicked control disappear, or disables it. Does nothing after a
- * touch, because the on-screen keyboard would cover the page.
+ * touch.
  */
 export function focusComposer({ detail }: MouseEvent): void {
   const isByKeyboard = detail === 0;
-  if (isByKeyboard || matchMedia('(hover: hover)').matches) document.getElementById(INPUT_ID)?.focus();
+  if (isByKeyboard || hasKeyboard()) document.getElementById(INPUT_ID)?.focus();
 }
 
 /** The visitor's input. Enter sends, Shift+Enter starts a new line. */
 export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: boolean }) {
   const chat = useChat();
-  const [text, setText] = useState('');
+  const { text, content, excess, isSendable, setText } = useMessageText();
   const field = useRef<HTMLTextAreaElement>(null);
   const notifyTyping = useMemo(() => createTypingNotifier(chat), [chat]);
 
@@ -31,58 +35,61 @@ export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: 
     current.style.height = `${current.scrollHeight}px`;
   }, [text]);
 
+  useEffect(() => {
+    if (hasKeyboard()) field.current?.focus();
+  }, []);
+
   function send(event: Event): void {
     event.preventDefault();
-    const content = text.trim();
-    if (content === '') return;
+    if (!isSendable) return;
     chat.send(content);
     setText('');
     field.current?.focus();
   }
 
-  function sendOnEnter(event: TargetedKeyboardEvent<HTMLTextAreaElement>): void {
-    // During text composition, Enter selects the word.
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
-  }
-
   return (
-    <form class="composer" onSubmit={send}>
-      <label class="visually-hidden" for={INPUT_ID}>
-        Your message
-      </label>
-      <textarea
-        id={INPUT_ID}
-        ref={field}
-        rows={1}
-        maxLength={MAX_CHARS}
-        placeholder={`Ask ${chat.chatbot.name}…`}
-        enterkeyhint="send"
-        autocomplete="off"
-        disabled={isDisabled}
-        value={text}
-        onInput={({ currentTarget }) => {
-          setText(currentTarget.value);
-          notifyTyping();
-        }}
-        onKeyDown={sendOnEnter}
-      />
-      {isBusy && (
-        <button
-          type="button"
-          class="round stop"
-          aria-label="Stop"
-          title="Stop (Esc)"
-          onClick={() => {
-            stopReply(chat);
-            field.current?.focus();
+    <form onSubmit={send}>
+      <LengthNotice id={NOTICE_ID} excess={excess} />
+      <div class="composer">
+        <label class="visually-hidden" for={INPUT_ID}>
+          Your message
+        </label>
+        <textarea
+          id={INPUT_ID}
+          ref={field}
+          rows={1}
+          dir="auto"
+          aria-invalid={excess > 0}
+          aria-describedby={NOTICE_ID}
+          placeholder={`Ask ${chat.chatbot.name}…`}
+          enterkeyhint="send"
+          autocomplete="off"
+          disabled={isDisabled}
+          value={text}
+          onInput={({ currentTarget }) => {
+            setText(currentTarget.value);
+            notifyTyping();
           }}
-        >
-          <StopIcon />
+          onKeyDown={(event) => isSendKey(event) && send(event)}
+        />
+        {isBusy && (
+          <button
+            type="button"
+            class="round stop"
+            aria-label="Stop"
+            title="Stop (Esc)"
+            onClick={() => {
+              stopReply(chat);
+              field.current?.focus();
+            }}
+          >
+            <StopIcon />
+          </button>
+        )}
+        <button type="submit" class="round" aria-label="Send" disabled={!isSendable}>
+          <SendIcon />
         </button>
-      )}
-      <button type="submit" class="round" aria-label="Send" disabled={text.trim() === ''}>
-        <SendIcon />
-      </button>
+      </div>
     </form>
   );
 }

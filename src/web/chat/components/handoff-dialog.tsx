@@ -35,10 +35,10 @@ export function HandoffDialog({ onClose }: { onClose(): void }) {
     <Dialog title="Talk to a person" onClose={onClose}>
       <form class="lead" onSubmit={(event) => void send(event)}>
         {form === undefined && problem === undefined && <p class="muted">One moment…</p>}
-        {form !== undefined && form.fields.length > 0 && <p>{form.title}</p>}
+        {form !== undefined && form.fields.length > 0 && <p dir="auto">{form.title}</p>}
         {form?.fields.map(({ name, label, isRequired }) => (
           <div class="field" key={name}>
-            <label for={`lead-${name}`}>
+            <label for={`lead-${name}`} dir="auto">
               {label}
               {!isRequired && <span class="muted"> (optional)</span>}
             </label>
@@ -65,7 +65,7 @@ export function HandoffDialog({ onClose }: { onClose(): void }) {
 
 /** The input of a field. Browsers can autocomplete the name, email and phone. */
 function Input({ name, isRequired }: { name: string; isRequired: boolean }) {
-  const common = { id: `lead-${name}`, name, required: isRequired, maxLength: 255 };
+  const common = { id: `lead-${name}`, name, required: isRequired, dir: 'auto' } as const;
   if (name === 'email') return <input type="email" autocomplete="email" {...common} />;
   if (name === 'phone') return <input type="tel" autocomplete="tel" {...common} />;
   return <input type="text" autocomplete={name === 'name' ? 'name' : 'off'} {...common} />;

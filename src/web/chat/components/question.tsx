@@ -1,8 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Message } from '../conversation.ts';
+import { isForInputMethod, isSendKey } from '../keyboard.ts';
 import { useChat } from '../use-chat.ts';
 import { editQuestion } from '../versions.ts';
 import { EditIcon } from './icons.tsx';
+import { LengthNotice, useMessageText } from './message-text.tsx';
 import { Versions } from './versions.tsx';
 
 /** The visitor's message, which can be edited. */
@@ -37,7 +39,9 @@ export function Question({ message }: { message: Message }) {
         >
           <EditIcon />
         </button>
-        <div class="bubble">{message.content}</div>
+        <div class="bubble" dir="auto">
+          {message.content}
+        </div>
       </div>
       <Versions message={message} />
     </li>
@@ -46,9 +50,10 @@ export function Question({ message }: { message: Message }) {
 
 function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
   const chat = useChat();
-  const [text, setText] = useState(message.content);
+  const { text, content, excess, isSendable, setText } = useMessageText(message.content);
   const [isSaving, setSaving] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
+  const noticeId = `edit-length-${message.id}`;
 
   useEffect(() => {
     field.current?.focus();
@@ -57,8 +62,7 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
 
   async function save(event: Event): Promise<void> {
     event.preventDefault();
-    const content = text.trim();
-    if (content === '' || isSaving) return;
+    if (!isSendable || isSaving) return;
     setSaving(true);
     const isDone = await editQuestion(chat, message, content);
     setSaving(false);
@@ -70,13 +74,12 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
       class="edit"
       onSubmit={(event) => void save(event)}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') {
+        if (event.key === 'Escape' && !isForInputMethod(event)) {
           // Otherwise Esc would also stop the reply.
           event.preventDefault();
           onClose();
         }
-        const isEnter = event.key === 'Enter' && !event.shiftKey && !event.isComposing;
-        if (isEnter && event.target === field.current) void save(event);
+        if (isSendKey(event) && event.target === field.current) void save(event);
       }}
     >
       <label class="visually-hidden" for={`edit-${message.id}`}>
@@ -86,14 +89,18 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
         id={`edit-${message.id}`}
         ref={field}
         rows={3}
+        dir="auto"
+        aria-invalid={excess > 0}
+        aria-describedby={noticeId}
         value={text}
         onInput={({ currentTarget }) => setText(currentTarget.value)}
       />
+      <LengthNotice id={noticeId} excess={excess} />
       <div class="buttons">
         <button type="button" class="quiet" onClick={onClose}>
           Cancel
         </button>
-        <button type="submit" class="primary" disabled={text.trim() === '' || isSaving}>
+        <button type="submit" class="primary" disabled={!isSendable || isSaving}>
           Ask again
         </button>
       </div>
