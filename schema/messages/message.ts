@@ -129,8 +129,7 @@ MessageRef.implement({
       type: Rating,
       nullable: true,
       authScopes: CONTENT_SCOPES,
-      description:
-        "The visitor's rating of the reply, or of the message of a person; null if not rated. Needs `READ` or `CHAT`.",
+      description: "The visitor's rating of a reply or a person's message; null if not rated. Needs `READ` or `CHAT`.",
     }),
     parent: t.field({
       type: MessageRef,
