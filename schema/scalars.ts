@@ -7,7 +7,7 @@ import { builder } from './builder.ts';
 
 const MAX_JSON_DEPTH = 32;
 
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+const DATE_TIME = /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 builder.scalarType('DateTime', {
   description:
@@ -16,8 +16,12 @@ builder.scalarType('DateTime', {
   // The stored form has six fraction digits and an offset: `2026-03-15T10:30:00.123456+00:00`.
   serialize: (value: Timestamp) => `${value.slice(0, 23)}Z`,
   parseValue: (value) => {
-    const ms = typeof value === 'string' && DATE_TIME.test(value) ? Date.parse(value) : Number.NaN;
-    if (Number.isNaN(ms)) throw new GraphQLError('DateTime must be ISO 8601 with an offset.');
+    const [text, day] = (typeof value === 'string' && DATE_TIME.exec(value)) || [];
+    const ms = text !== undefined && isDay(day) ? Date.parse(text) : Number.NaN;
+    // In UTC, the time may be in another year, whose text may have more than four digits.
+    if (Number.isNaN(ms) || !isDay(new Date(ms).toISOString().slice(0, 10))) {
+      throw new GraphQLError('DateTime must be a time of RFC 3339, such as 2026-03-15T10:30:00Z.');
+    }
     return toTimestamp(ms);
   },
 });
@@ -27,11 +31,7 @@ builder.scalarType('Date', {
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339#section-5.6',
   serialize: (value) => value,
   parseValue: (value) => {
-    // `Date.parse` accepts the 30th of February.
-    const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) ? Date.parse(value) : Number.NaN;
-    if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== value) {
-      throw new GraphQLError('Date must be a day of the form YYYY-MM-DD.');
-    }
+    if (!isDay(value)) throw new GraphQLError('Date must be a day of the form YYYY-MM-DD.');
     return value;
   },
 });
@@ -63,6 +63,12 @@ builder.scalarType('JSON', {
   parseLiteral: ((node, variables) =>
     requireShallow(valueFromASTUntyped(node, variables))) satisfies GraphQLScalarLiteralParser<unknown>,
 });
+
+/** Whether a value is a day of the calendar, `YYYY-MM-DD`. `Date.parse` accepts the 30th of February. */
+function isDay(value: unknown): value is string {
+  const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) ? Date.parse(value) : Number.NaN;
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === value;
+}
 
 /** Parses the value of a JSON field; returns `{}` without parsing once the response is too large. */
 export function parseForResponse(text: JsonText): unknown {

@@ -233,6 +233,9 @@ describe('conversations', () => {
       { filter: { chatbotIds: Array(101).fill('a') } },
       { filter: { metadata: Array(11).fill({ key: 'a', value: 'b' }) } },
       { filter: { assignee: 'a'.repeat(256) } },
+      ...['2026-02-30T00:00:00Z', '2026-03-15T24:00:00Z', '9999-12-31T23:59:59-12:00', '0000-01-01T00:00:00+01:00'].map(
+        (since) => ({ filter: { lastMessageAt: { since } } }),
+      ),
     ];
     for (const variables of refused) {
       const { errors } = await gateway.graphql(OF_ACCOUNT, variables);
