@@ -23,6 +23,7 @@ import {
 } from '../domain/errors.ts';
 import { countMutationFields, requireRequestsLeft, type TransportContext } from './auth.ts';
 import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
+import { findConditionalRoots, requireValues } from './document-rules.ts';
 import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { isStreamMediaType } from './media-types.ts';
@@ -57,6 +58,8 @@ export function validateWithErrorLimit(
   document: DocumentNode,
   rules?: Parameters<typeof validate>[2],
 ): readonly GraphQLError[] {
+  const errors = findConditionalRoots(document);
+  if (errors.length > 0) return errors.slice(0, MAX_VALIDATION_ERRORS);
   return validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS });
 }
 
@@ -141,6 +144,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     const { viewer } = args.contextValue as TransportContext;
     requireRequestsLeft(deps, args, operation);
     const variables = coerceVariables(args, operation);
+    requireValues(schema, document, variables);
     measureOperation(schema, document, operation, variables);
     // Without a viewer only introspection runs.
     if (viewer === undefined) return;

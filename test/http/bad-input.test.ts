@@ -154,6 +154,17 @@ describe('the parameters of an operation', () => {
     ['an empty operationName for two operations', { query: TWO_OPERATIONS, operationName: '' }],
     ['a missing variable', { query: NODE_BY_ID }],
     ['a variable that is null', { query: NODE_BY_ID, variables: { id: null } }],
+    [
+      'null for the condition of a directive',
+      { query: 'query($s:Boolean=true){viewer @skip(if:$s){kind}}', variables: { s: null } },
+    ],
+    [
+      'null for an argument with a default',
+      {
+        query: 'query($by:UsageDimension){viewer{account{usage{top(by:$by){key}}}}}',
+        variables: { by: null },
+      },
+    ],
     ['a variable of the wrong type', { query: NODE_BY_ID, variables: { id: {} } }],
     [
       'a number that is too large',
@@ -206,6 +217,16 @@ describe('the parameters of an operation', () => {
       expect(answer.data).toEqual({ viewer: { kind: 'API_KEY' }, chatbot: null });
     },
   );
+
+  it.each([
+    ['subscription{accountEvents @skip(if:true){cursor}}', {}],
+    ['subscription($s:Boolean!){accountEvents @include(if:$s){cursor}}', { s: true }],
+    ['subscription($s:Boolean!){...F @skip(if:$s)} fragment F on Subscription{accountEvents{cursor}}', { s: false }],
+    ['subscription{...F} fragment F on Subscription{...@skip(if:true){accountEvents{cursor}}}', {}],
+  ])('that leave out the field of a subscription are invalid: %s', async (query, variables) => {
+    const answer = await request({ body: JSON.stringify({ query, variables }) });
+    expect(answer.errors?.[0]?.extensions?.code).toBe('GRAPHQL_VALIDATION_FAILED');
+  });
 
   it('with unused variables are accepted, however deep', async () => {
     const body = stringifyDeep({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
