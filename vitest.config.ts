@@ -30,7 +30,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/sources/chunk.test.ts',
   'test/store/engines/{concurrency-limiter,error-codes}.test.ts',
   'test/streams/shared-reads.test.ts',
-  'test/web/chat/{build,citation-marks,conversation,events,follow}.test.ts',
+  'test/web/chat/{build,citation-marks,conversation,events,follow,markdown-parser}.test.ts',
   'test/webhooks/{health,retry-schedule,sign}.test.ts',
 ];
 

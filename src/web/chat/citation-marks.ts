@@ -77,8 +77,6 @@ function findMarkPosition(content: string, end: number): { readonly offset: numb
   if (/^\s*(`{3,}|~{3,})\s*$/.test(line)) return { offset: end, separator: '\n\n' };
   // After the last bar of a table row, the mark would create another column.
   if (/^\s*\|.*\|\s*$/.test(line)) return { offset: end - (line.length - line.lastIndexOf('|')), separator: '' };
-  // A bare URL would include the mark, unless a space ends the URL.
-  if (/https?:\/\//.test(line.split(/\s/).at(-1) ?? '')) return { offset: end, separator: ' ' };
   return { offset: end, separator: '' };
 }
 

@@ -120,13 +120,13 @@ export type WhenBusy =
   /** The message is refused with `ConversationBusyError`. */
   | 'REJECT';
 
-export type MessageFieldsFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null };
+export type MessageFieldsFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null };
 
-export type CitationFieldsFragment = { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null };
+export type CitationFieldsFragment = { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null };
 
 export type ConversationFieldsFragment = { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null };
 
-export type MessagePageFragment = { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } };
+export type MessagePageFragment = { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } };
 
 export type ConversationQueryVariables = Exact<{
   id: string | number;
@@ -134,7 +134,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
 
 export type PassagesQueryVariables = Exact<{
   messageId: string | number;
@@ -148,7 +148,7 @@ export type PassagesQuery = { node:
     | { __typename: 'Conversation' }
     | { __typename: 'ConversationActivity' }
     | { __typename: 'Lead' }
-    | { __typename: 'Message', citations: Array<{ passage: { id: string, headingPath: Array<string>, text: string } | null }> }
+    | { __typename: 'Message', citations: Array<{ passage: { id: string, text: string } | null }> }
     | { __typename: 'Passage' }
     | { __typename: 'Source' }
     | { __typename: 'WebhookDelivery' }
@@ -170,20 +170,20 @@ export type FollowSubscriptionVariables = Exact<{
 
 export type FollowSubscription = { conversationEvents:
     | { __typename: 'BranchSelected', cursor: string, message: { id: string } }
-    | { __typename: 'CitationAdded', messageId: string, cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null } }
+    | { __typename: 'CitationAdded', messageId: string, cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null } }
     | { __typename: 'ConversationChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } | null }
     | { __typename: 'ConversationDeleted', cursor: string }
-    | { __typename: 'FollowUpsSuggested', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'FollowUpsSuggested', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
     | { __typename: 'LeadCaptured', cursor: string }
-    | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageCreated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, replaces: { id: string } | null }
+    | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageCreated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }, replaces: { id: string } | null }
     | { __typename: 'MessageDeleted', messageId: string, cursor: string }
     | { __typename: 'MessageDelta', messageId: string, offset: number, text: string, cursor: string }
-    | { __typename: 'MessageFailed', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageInterrupted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageStarted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageUpdated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageFailed', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageInterrupted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageStarted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageUpdated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
     | { __typename: 'StreamGap', cursor: string }
     | { __typename: 'StreamReady', cursor: string }
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, cursor: string }
@@ -201,7 +201,7 @@ export type SendMutation = { sendMessage:
     | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
-    | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } | null }
    };
 
 export type StopMutationVariables = Exact<{
@@ -211,7 +211,7 @@ export type StopMutationVariables = Exact<{
 
 export type StopMutation = { stopMessage:
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
-    | { __typename: 'StopMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'StopMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
    };
 
 export type RateMutationVariables = Exact<{
@@ -223,7 +223,7 @@ export type RateMutationVariables = Exact<{
 export type RateMutation = { rateMessage:
     | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
-    | { __typename: 'RateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'RateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
    };
 
 export type RegenerateMutationVariables = Exact<{
@@ -238,7 +238,7 @@ export type RegenerateMutation = { regenerateMessage:
     | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
-    | { __typename: 'RegenerateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'RegenerateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
    };
 
 export type EditMutationVariables = Exact<{
@@ -250,7 +250,7 @@ export type EditMutationVariables = Exact<{
 export type EditMutation = { editMessage:
     | { __typename: 'ChatbotPausedError', code: ErrorCode, reason: string }
     | { __typename: 'ConversationBusyError', code: ErrorCode, reason: string }
-    | { __typename: 'EditMessagePayload', notice: string | null, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'EditMessagePayload', notice: string | null, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } | null }
     | { __typename: 'IdempotencyConflictError', code: ErrorCode, reason: string }
     | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
@@ -336,6 +336,7 @@ export const CitationFieldsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   quote
   passage {
     id
+    headingPath
   }
 }
     `, {"fragmentName":"CitationFields"}) as unknown as TypedDocumentString<CitationFieldsFragment, unknown>;
@@ -371,6 +372,7 @@ export const MessageFieldsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   quote
   passage {
     id
+    headingPath
   }
 }`, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
 export const MessagePageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
@@ -414,6 +416,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }`, {"fragmentName":"MessagePage"}) as unknown as TypedDocumentString<MessagePageFragment, unknown>;
 export const ConversationDocument = /*#__PURE__*/ new TypedDocumentString(`
@@ -456,6 +459,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }
 fragment ConversationFields on Conversation {
@@ -481,7 +485,6 @@ export const PassagesDocument = /*#__PURE__*/ new TypedDocumentString(`
       citations {
         passage {
           id
-          headingPath
           text
         }
       }
@@ -612,6 +615,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }
 fragment ConversationFields on Conversation {
@@ -673,6 +677,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }
 fragment ConversationFields on Conversation {
@@ -727,6 +732,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }`) as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
 export const RateDocument = /*#__PURE__*/ new TypedDocumentString(`
@@ -775,6 +781,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }`) as unknown as TypedDocumentString<RateMutation, RateMutationVariables>;
 export const RegenerateDocument = /*#__PURE__*/ new TypedDocumentString(`
@@ -823,6 +830,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }`) as unknown as TypedDocumentString<RegenerateMutation, RegenerateMutationVariables>;
 export const EditDocument = /*#__PURE__*/ new TypedDocumentString(`
@@ -875,6 +883,7 @@ fragment CitationFields on Citation {
   quote
   passage {
     id
+    headingPath
   }
 }`) as unknown as TypedDocumentString<EditMutation, EditMutationVariables>;
 export const SelectDocument = /*#__PURE__*/ new TypedDocumentString(`

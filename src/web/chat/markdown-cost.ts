@@ -1,13 +1,12 @@
 /**
- * The maximum cost of parsing. The cost of a paragraph is its length times the number of its characters that may open
- * or close an element, because the parser reads the paragraph again for each of them. A reply of the maximum length
- * that uses every element costs about a twentieth of this maximum. Markdown of a higher cost would take more than a
- * second, or exhaust the stack.
+ * The maximum cost of parsing. The cost of a paragraph is its length times the number of its delimiters and addresses,
+ * because the parser reads the paragraph again for each of them. A reply of the maximum length that uses every element
+ * costs about a twentieth of this maximum. Markdown of a higher cost would take more than a second, or exhaust the stack.
  */
 const MAX_COST = 20_000_000;
 const MAX_DEPTH = 40;
 
-const DELIMITER = /[[\]!*_~`<\\]/g;
+const DELIMITER = /[[\]!*_~`<\\]|:\/\/|www\./gi;
 /** The characters at the start of a line that open nested quotations and lists. */
 const NESTING_PREFIX = /^[ \t]*(?:>[ \t]*|(?:[-*+]|\d{1,9}[.)])[ \t]+)+/gm;
 const NESTING_MARKER = /[>*+-]|\d[.)]/g;

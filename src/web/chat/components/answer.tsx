@@ -40,7 +40,9 @@ export function Answer(props: AnswerProps) {
   const isEnded = hasEnded(message);
   return (
     <li class={`message ${message.role.toLowerCase()}${isLast ? ' last' : ''}`} aria-busy={!isEnded}>
-      <p class={isAgent ? 'name' : 'visually-hidden'}>{name}</p>
+      <p class={isAgent ? 'name' : 'visually-hidden'} dir="auto">
+        {name}
+      </p>
       <Content message={message} citations={citations} onCitation={onCitation} />
       {message.status === 'QUEUED' && <p class="small">Waiting for the previous answer…</p>}
       <IncompleteNotice message={message} canRegenerate={canRegenerate} />
@@ -57,7 +59,7 @@ function Content(props: { message: Message; citations: ShownCitation[]; onCitati
   const { chatbot } = useChat();
   const rendered = useMemo(
     () =>
-      renderMarkdown(insertMarks(content, citations), {
+      renderMarkdown(insertMarks(content, citations), 'chat', {
         mark(index) {
           const citation = citations[index];
           return citation && <CitationMark key={`mark-${index}`} citation={citation} onCitation={onCitation} />;
@@ -82,7 +84,7 @@ function CitationMark({ citation, onCitation }: { citation: ShownCitation; onCit
         aria-label={`Source ${citation.number}: ${citation.title}`}
         onClick={() => onCitation(citation)}
       >
-        {citation.number}
+        <span class="number">{citation.number}</span>
       </button>
     </sup>
   );
@@ -98,12 +100,20 @@ function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCita
       {uniqueCitations.map((citation) => (
         <li key={citation.number}>
           <button type="button" onClick={() => onCitation(citation)}>
-            <span class="number">{citation.number}</span> {citation.title}
+            <span class="number">{citation.number}</span> <bdi>{citation.title}</bdi>{' '}
+            <HeadingPath citation={citation} />
           </button>
         </li>
       ))}
     </ul>
   );
+}
+
+/** The headings that lead to the cited passage, without a first one that repeats the title of the source. */
+function HeadingPath({ citation: { title, passage } }: { citation: ShownCitation }) {
+  const [first, ...others] = passage?.headingPath ?? [];
+  const path = first === undefined || first === title ? others : [first, ...others];
+  return path.length > 0 ? <bdi class="path">{path.join(' › ')}</bdi> : null;
 }
 
 type RegenerableProps = Pick<AnswerProps, 'message' | 'canRegenerate'>;

@@ -21,7 +21,9 @@ export function Dialog(props: { title: string; children: ComponentChildren; onCl
     >
       <div class="sheet">
         <header>
-          <h2 id="dialog-title">{title}</h2>
+          <h2 id="dialog-title" dir="auto">
+            {title}
+          </h2>
           <button type="button" class="quiet" aria-label="Close" onClick={() => dialog.current?.close()}>
             <CloseIcon />
           </button>

@@ -11,6 +11,7 @@ export function FollowUps({ questions }: { questions: readonly string[] }) {
         <li key={question}>
           <button
             type="button"
+            dir="auto"
             onClick={(event) => {
               chat.send(question);
               focusComposer(event);

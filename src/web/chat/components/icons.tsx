@@ -102,3 +102,11 @@ export const CloseIcon = () => (
     <path d="M6 6l12 12M18 6L6 18" />
   </Icon>
 );
+
+/** Two sheets: copy. */
+export const CopyIcon = () => (
+  <Icon>
+    <rect x="9" y="9" width="11" height="11" rx="2" />
+    <path d="M5 15a1.5 1.5 0 0 1-1-1.5V5.5A1.5 1.5 0 0 1 5.5 4H13.5A1.5 1.5 0 0 1 15 5" />
+  </Icon>
+);

@@ -75,12 +75,15 @@ function Welcome() {
   return (
     <div class="welcome">
       <h2>What would you like to know?</h2>
-      <p class="muted">{name} answers from its sources and shows where each answer comes from.</p>
+      <p class="muted">
+        <bdi>{name}</bdi> answers from its sources and shows where each answer comes from.
+      </p>
       <ul class="examples">
         {chat.examples.map((example) => (
           <li key={example}>
             <button
               type="button"
+              dir="auto"
               onClick={(event) => {
                 chat.send(example);
                 focusComposer(event);

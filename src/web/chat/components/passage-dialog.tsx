@@ -8,45 +8,42 @@ import { useChat } from '../use-chat.ts';
 import type { ShownCitation } from './answer.tsx';
 import { Dialog } from './dialog.tsx';
 
-interface Passage {
-  readonly headingPath: readonly string[];
-  readonly text: string;
-}
-
 /** Shows the passage of a citation, with the quote highlighted. */
 export function PassageDialog({ citation, onClose }: { citation: ShownCitation; onClose(): void }) {
   const { client } = useChat();
-  const [passage, setPassage] = useState<Passage>();
+  const [passageText, setPassageText] = useState<string>();
   const [problem, setProblem] = useState<string>();
   const { messageId, title, url, quote } = citation;
-  const passageId = citation.passage?.id;
+  const { id: passageId, headingPath = [] } = citation.passage ?? {};
   const address = httpUrlOrUndefined(url ?? '');
 
   useEffect(() => {
     if (passageId === undefined) return;
     client.request(PassagesDocument, { messageId }).then(
-      ({ node }) => setPassage(findPassage(node, passageId)),
+      ({ node }) => setPassageText(findPassage(node, passageId)?.text),
       (error: unknown) => setProblem(describeFailure(error)),
     );
   }, [client, messageId, passageId]);
 
   return (
     <Dialog title={title} onClose={onClose}>
-      {passage !== undefined && passage.headingPath.length > 0 && (
-        <p class="muted">{passage.headingPath.join(' › ')}</p>
+      {headingPath.length > 0 && (
+        <p class="muted" dir="auto">
+          {headingPath.join(' › ')}
+        </p>
       )}
-      {passage === undefined ? (
-        <blockquote class="content passage">
+      {passageText === undefined ? (
+        <blockquote class="content passage" dir="auto">
           <mark>{quote}</mark>
         </blockquote>
       ) : (
-        <PassageText text={passage.text} quote={quote} />
+        <PassageText text={passageText} quote={quote} />
       )}
       {passageId === undefined && <p class="muted">The source was deleted. Only the quote was kept.</p>}
       {problem !== undefined && <p role="alert">{problem}</p>}
       {address !== undefined && (
         <p>
-          <a href={address} target="_blank" rel="noopener noreferrer">
+          <a href={address} class="address" dir="ltr" target="_blank" rel="noopener noreferrer">
             {address}
           </a>
         </p>
@@ -55,16 +52,16 @@ export function PassageDialog({ citation, onClose }: { citation: ShownCitation; 
   );
 }
 
-function findPassage(node: PassagesQuery['node'], id: string): Passage | undefined {
+function findPassage(node: PassagesQuery['node'], id: string) {
   const citations = node?.__typename === 'Message' ? node.citations : [];
-  return citations.find(({ passage }) => passage?.id === id)?.passage ?? undefined;
+  return citations.find(({ passage }) => passage?.id === id)?.passage;
 }
 
 function PassageText({ text, quote }: { text: string; quote: string }) {
   const rendered = useMemo(() => {
     const found = findQuote(text, quote);
     let isQuoted = false;
-    return renderMarkdown(found ? insertSpanMarks(text, found.start, found.end) : text, {
+    return renderMarkdown(found ? insertSpanMarks(text, found.start, found.end) : text, 'file', {
       mark(index) {
         isQuoted = index === 0;
         return null;

@@ -9,7 +9,9 @@ export function PendingQuestion({ message }: { message: PendingMessage }) {
   return (
     <li class="message user pending">
       <p class="visually-hidden">You</p>
-      <div class="bubble">{content}</div>
+      <div class="bubble" dir="auto">
+        {content}
+      </div>
       {refusal === undefined ? (
         <p class="small">{isOnline ? 'Sending…' : 'Will be sent as soon as the connection is back.'}</p>
       ) : (
