@@ -39,6 +39,10 @@ export const ERRORS = {
     status: 406,
     text: 'Accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed.',
   },
+  EVENT_STREAM_CONFLICT: {
+    status: 409,
+    text: 'This gateway has no event stream with this token: it has ended, or another gateway has reserved it. Reserve one with PUT.',
+  },
   // The message is the one by which Apollo's protocol for persisted queries names the error.
   PERSISTED_QUERY_NOT_SUPPORTED: { status: 422, text: 'PersistedQueryNotSupported' },
   ANSWER_FAILED: { status: 502, text: 'The answer could not be produced.' },
@@ -231,6 +235,15 @@ export class NotAcceptableError extends RefusalError {
   /** @param isStream whether the response would be a stream. */
   constructor(isStream: boolean) {
     super(isStream ? 'A subscription needs Accept: text/event-stream or multipart/mixed.' : ERRORS.NOT_ACCEPTABLE.text);
+  }
+}
+
+/** The token of an event stream names none that this process can use. Nothing was done. */
+export class EventStreamConflictError extends RefusalError {
+  readonly code = 'EVENT_STREAM_CONFLICT';
+
+  constructor(message: string = ERRORS.EVENT_STREAM_CONFLICT.text) {
+    super(message);
   }
 }
 

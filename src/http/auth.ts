@@ -17,6 +17,7 @@ import type { Channel } from '../domain/entities.ts';
 import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { rootFieldNamesOf } from './cost/query-limits.ts';
+import type { StreamedOperation } from './event-streams/event-stream.ts';
 import type { AcceptedTypes } from './media-types.ts';
 import type { Client } from './pending-bytes.ts';
 
@@ -51,6 +52,8 @@ export interface TransportContext extends AuthResult {
    * @throws RateLimitedError when the key has the maximum number of streams.
    */
   readonly countStream?: (viewer: Viewer) => void;
+  /** The operation of a request whose results go to an event stream; absent for all others. */
+  readonly streamedOperation?: StreamedOperation;
 }
 
 /** Reports a client's rate limit status; `retryAfterMs` is set only after a refusal. */

@@ -1,4 +1,4 @@
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Deps } from '../deps.ts';
 import {
   ERRORS,
@@ -10,6 +10,7 @@ import {
   ShuttingDownError,
   UnsupportedEncodingError,
 } from '../domain/errors.ts';
+import { GRAPHQL_METHODS } from './request-rules.ts';
 
 /**
  * Codes that determine the HTTP status for every client. Other codes determine it only for clients that accept the
@@ -21,6 +22,7 @@ const CODES_WITH_HTTP_STATUS: ReadonlySet<ErrorCode> = new Set([
   'RATE_LIMITED',
   'METHOD_NOT_ALLOWED',
   'NOT_ACCEPTABLE',
+  'EVENT_STREAM_CONFLICT',
   'PAYLOAD_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
   'MALFORMED_BODY',
@@ -88,11 +90,13 @@ function createInternalError(source: unknown): GraphQLError {
 
 /** Replaces the codes of the server library by those of `ERRORS`, with their statuses. */
 function translateLibraryCode(extensions: Record<string, unknown>): void {
-  const { code, http } = extensions as { code?: unknown; http?: { status?: number } };
+  const { code, http } = extensions as { code?: unknown; http?: { status?: number; headers?: { Allow?: string } } };
   if (code === 'OPERATION_RESOLUTION_FAILURE') {
     extensions.code = 'BAD_USER_INPUT';
     extensions.http = { status: ERRORS.BAD_USER_INPUT.graphqlStatus, spec: true };
   } else if (code === 'BAD_REQUEST') {
+    // The library does not know the methods of a single connection.
+    if (http?.headers?.Allow === 'GET, POST') http.headers.Allow = GRAPHQL_METHODS.join(', ');
     extensions.code = http?.status === ERRORS.METHOD_NOT_ALLOWED.status ? 'METHOD_NOT_ALLOWED' : 'BAD_USER_INPUT';
   }
 }
@@ -109,4 +113,15 @@ function originOf(error: GraphQLError): unknown {
   let origin: unknown = error;
   while (origin instanceof GraphQLError && origin.originalError != null) origin = origin.originalError;
   return origin;
+}
+
+/** The public form of a result whose errors are public. */
+export function toPublicResult({ data, errors }: ExecutionResult): FormattedExecutionResult {
+  return { ...(data === undefined ? {} : { data }), ...(errors && { errors: errors.map(withoutHttpExtensions) }) };
+}
+
+/** Removes the extensions that only responses over HTTP use. */
+export function withoutHttpExtensions(error: GraphQLError): GraphQLFormattedError {
+  const { http, unexpected, ...extensions } = error.extensions;
+  return { ...error.toJSON(), extensions };
 }

@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { ERRORS, RateLimitedError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
+import { STREAM_HEADERS } from '../domain/event-stream.ts';
+import { isStreamType } from './event-streams/stream-counts.ts';
 import { toPublicError } from './graphql-errors.ts';
 import { type MediaType, negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { sendRestError } from './operator.ts';
@@ -36,6 +38,6 @@ export function sendGraphQLError(response: ServerResponse, { message, extensions
   const { http, unexpected, ...visible } = extensions;
   const { status = ERRORS.INTERNAL_SERVER_ERROR.status } = (http ?? {}) as { status?: number };
   const { contentType, write } = WRITERS[typeOfRefusal(negotiateTypes(response.req.headers.accept))];
-  response.writeHead(status, { 'Content-Type': contentType });
+  response.writeHead(status, { 'Content-Type': contentType, ...(isStreamType(contentType) && STREAM_HEADERS) });
   response.end(write(JSON.stringify({ errors: [{ message, extensions: visible }] })));
 }

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 
+/** The methods of `/graphql`. PUT and DELETE belong to the single connection mode of graphql-sse. */
+export const GRAPHQL_METHODS: readonly string[] = ['GET', 'POST', 'PUT', 'DELETE'];
+
 /** The characters of a host and its port: a name, an address of IPv4, or one of IPv6 in brackets. */
 const HOST_CHARACTERS = /^[\w.:[\]~-]+$/;
 

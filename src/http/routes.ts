@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { type ExecutionArgs, getOperationAST, getVariableValues } from 'graphql';
 import { schema } from '../../schema/index.ts';
 import { consumeAnonymousRateLimit, consumeOperation, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
-import { createGraphClient, type GraphExecutor } from '../dialects/rest/graph-client.ts';
+import { createGraphClient } from '../dialects/rest/graph-client.ts';
 import { listMethods } from '../dialects/rest/methods.ts';
 import { createOpenApiDocument, OPENAPI_PATH } from '../dialects/rest/openapi.ts';
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
@@ -25,19 +24,30 @@ import {
   readCredential,
 } from './auth.ts';
 import { createChatRoute } from './chat.ts';
+import type { StreamedOperation } from './event-streams/event-stream.ts';
+import { createReservations, type Reservations } from './event-streams/reservations.ts';
+import { handleSingleConnection, usesSingleConnection } from './event-streams/single-connection.ts';
+import { createStreamCounts, type StreamCounts } from './event-streams/stream-counts.ts';
 import type { Executor } from './executor.ts';
 import { GRAPHIQL_SESSION_PATH, openGraphiqlSession } from './graphiql/session.ts';
 import { graphiqlOptions } from './graphiql/tabs.ts';
 import { createErrorMask } from './graphql-errors.ts';
-import { negotiateTypes, typeOfRefusal } from './media-types.ts';
+import { type AcceptedTypes, negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { handleOperatorRequest, sendRestError } from './operator.ts';
 import { createDocumentRoute, createPageRoute, READ_METHODS } from './pages.ts';
 import { sendGraphQLError } from './refusals.ts';
-import { requireScopes } from './scopes.ts';
-import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
+import { GRAPHQL_METHODS } from './request-rules.ts';
+import { withScopeChecks } from './scopes.ts';
 import type { GraphQLServer } from './yoga.ts';
 
-const GRAPHQL_METHODS = ['GET', 'POST'];
+/** Refusals of an operation before it starts are a response; its results are events of the stream. */
+const STREAMED_TYPES: AcceptedTypes = { result: 'application/graphql-response+json', stream: 'text/event-stream' };
+
+/** The streams of one process. */
+interface Streams {
+  readonly streams: StreamCounts;
+  readonly reservations: Reservations;
+}
 
 /** The kinds of paths; also the labels in the metrics. */
 export type Route = 'graphql' | 'schema' | 'rest' | 'docs' | 'chat' | 'assets' | 'operator' | 'other';
@@ -80,6 +90,7 @@ export function routeOf(path: string): Route {
 /** Creates the handlers of all routes. */
 export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Executor): Record<Route, RouteHandler> {
   const streams = createStreamCounts(deps.config);
+  const graphqlStreams = { streams, reservations: createReservations() };
   const countAnonymousRequest = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
@@ -104,7 +115,7 @@ export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Execu
   return {
     graphql: {
       async handle(exchange) {
-        if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
+        if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, graphqlStreams);
         // A browser cannot send a credential when it opens the page.
         await countAnonymousRequest(exchange);
         return graphiql.sendPage(exchange);
@@ -164,28 +175,37 @@ async function handleGraphQL(
   deps: Deps,
   graphql: GraphQLServer,
   exchange: Exchange,
-  streams: StreamCounts,
+  { streams, reservations }: Streams,
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
-  const reportRateLimit = createRateLimitReporter(response);
+  const isSingle = usesSingleConnection(request);
+  const claim = (viewer: Viewer, ended: AbortSignal) => countStream(streams, viewer, { response, signal: ended });
   let authResult: AuthResult;
+  let streamedOperation: StreamedOperation | undefined;
   try {
-    authResult = await authenticateExchange(deps, exchange, consumeOperation);
+    const count = isSingle && request.method !== 'POST' ? countRequest : consumeOperation;
+    authResult = await authenticateExchange(deps, exchange, count);
+    if (isSingle) {
+      streamedOperation = handleSingleConnection(reservations, exchange, authResult.viewer, claim);
+      if (streamedOperation === undefined) return;
+    }
   } catch (error) {
     return sendGraphQLError(response, createErrorMask(deps)(error));
   }
-  const accepted = negotiateTypes(request.headers.accept);
+  const accepted = streamedOperation ? STREAMED_TYPES : negotiateTypes(request.headers.accept);
   // The framework ignores the qualities. Among these types it makes the same choice.
-  request.headers.accept = [accepted.stream, typeOfRefusal(accepted)].filter((type) => type !== undefined).join(', ');
+  request.headers.accept = [streamedOperation ? undefined : accepted.stream, typeOfRefusal(accepted)]
+    .filter((type) => type !== undefined)
+    .join(', ');
   await graphql.handle(request, response, {
     ...authResult,
     requestId,
-    signal,
+    signal: streamedOperation?.signal ?? signal,
     transport: 'http',
     accepted,
-    reportRateLimit,
+    reportRateLimit: createRateLimitReporter(response),
     reportReplay: createReplayReporter(response),
-    countStream: (viewer) => countStream(streams, viewer, exchange),
+    ...(streamedOperation ? { streamedOperation } : { countStream: (viewer) => claim(viewer, signal) }),
   });
 }
 
@@ -236,31 +256,15 @@ function createRestRoute(
   };
 }
 
-/** Adds to an executor the check of scopes, because the documents of REST bypass the pipeline. */
-function withScopeChecks({ execute, subscribe }: Executor, { scopes }: Viewer): GraphExecutor {
-  const check = ({ schema, document, variableValues }: ExecutionArgs) => {
-    const operation = getOperationAST(document);
-    if (operation == null) return;
-    const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
-    if (coerced) requireScopes({ schema, document, operation, variables: coerced }, scopes);
-  };
-  return {
-    execute(args) {
-      check(args);
-      return execute(args);
-    },
-    async subscribe(args) {
-      check(args);
-      return subscribe(args);
-    },
-  };
-}
-
 /**
  * Counts a stream before it opens.
  * @throws RateLimitedError when the key has the maximum number of streams.
  */
-function countStream(streams: StreamCounts, viewer: Viewer, { response, signal }: Exchange): void {
+function countStream(
+  streams: StreamCounts,
+  viewer: Viewer,
+  { response, signal }: Pick<Exchange, 'response' | 'signal'>,
+): void {
   try {
     streams.claim(viewer.apiKeyId, signal);
   } catch (error) {

@@ -1,14 +1,20 @@
 import {
   type DocumentNode,
+  type ExecutionArgs,
   type FieldNode,
   type GraphQLField,
   getArgumentValues,
+  getOperationAST,
+  getVariableValues,
   type OperationDefinitionNode,
   visit,
 } from 'graphql';
 import { argumentScopesOf, scopesOf } from '../../schema/scopes.ts';
+import type { Viewer } from '../access/viewer.ts';
+import type { GraphExecutor } from '../dialects/rest/graph-client.ts';
 import { SCOPES, type Scope } from '../domain/entities.ts';
 import { ForbiddenError } from '../domain/errors.ts';
+import type { Executor } from './executor.ts';
 import { parseWebhookDocument } from './parse-document.ts';
 import { type CheckedOperation, type Variables, visitSelectedFields } from './selected-fields.ts';
 
@@ -131,5 +137,25 @@ function createArgumentNeeds(
     const operations = typeof getDocument === 'function' ? parseWebhookDocument(getDocument(args)) : [];
     const needs = operations.flatMap((target) => findSelections(target).flatMap(({ listNeeds }) => listNeeds({})));
     return own.length > 0 ? [own, ...needs] : needs;
+  };
+}
+
+/** Adds to an executor the check of scopes, because the documents of REST bypass the pipeline. */
+export function withScopeChecks({ execute, subscribe }: Executor, { scopes }: Viewer): GraphExecutor {
+  const check = ({ schema, document, variableValues }: ExecutionArgs) => {
+    const operation = getOperationAST(document);
+    if (operation == null) return;
+    const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
+    if (coerced) requireScopes({ schema, document, operation, variables: coerced }, scopes);
+  };
+  return {
+    execute(args) {
+      check(args);
+      return execute(args);
+    },
+    async subscribe(args) {
+      check(args);
+      return subscribe(args);
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { createFeed } from '../domain/feed.ts';
 import type { SubscriptionResults } from './executor.ts';
@@ -27,7 +28,7 @@ export function sendResults(
 }
 
 /** Resolves when a connection has sent its buffer, or is closed. */
-function waitForDrain(connection: Socket): Promise<void> {
+export function waitForDrain(connection: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       connection.off('drain', done).off('close', done);

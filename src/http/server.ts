@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import { PayloadTooLargeError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 import { clientFor } from './auth.ts';
+import { isStreamType } from './event-streams/stream-counts.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect } from './graphql-errors.ts';
 import { handleOrigin } from './origins.ts';
@@ -16,7 +17,6 @@ import { queueQueries } from './query-queue.ts';
 import { sendRefusal } from './refusals.ts';
 import { announcesTooLargeBody, isHttp1Request } from './request-rules.ts';
 import { createRoutes, routeOf } from './routes.ts';
-import { isStreamType } from './stream-counts.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
 

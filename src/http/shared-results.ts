@@ -1,6 +1,6 @@
 import type { DocumentNode, ExecutionArgs, ExecutionResult } from 'graphql';
 import type { GraphContext } from '../../schema/context.ts';
-import { viewKeyOf } from '../domain/view.ts';
+import { viewKeyOf } from '../access/view.ts';
 
 type MaybeResult = ExecutionResult | Promise<ExecutionResult>;
 

@@ -6,7 +6,6 @@ import {
   type ExecutionResult,
   type FormattedExecutionResult,
   type GraphQLError,
-  type GraphQLFormattedError,
   getOperationAST,
   OperationTypeNode,
 } from 'graphql';
@@ -17,7 +16,7 @@ import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
-import { createErrorMask } from './graphql-errors.ts';
+import { createErrorMask, withoutHttpExtensions } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { requireDocument } from './parameters.ts';
 import type { PendingBytes } from './pending-bytes.ts';
@@ -225,10 +224,4 @@ async function closeSockets(sockets: WebSocketServer): Promise<void> {
   await Promise.all(closing);
   clearTimeout(deadline);
   sockets.close();
-}
-
-/** Removes the extensions that only the HTTP transport uses. */
-function withoutHttpExtensions(error: GraphQLError): GraphQLFormattedError {
-  const { http, unexpected, ...extensions } = error.extensions;
-  return { ...error.toJSON(), extensions };
 }

@@ -3,11 +3,14 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
+import { STREAM_HEADERS } from '../domain/event-stream.ts';
 import { createContext, type TransportContext } from './auth.ts';
+import { useMultipartHeartbeat } from './event-streams/multipart-heartbeat.ts';
+import { useSingleConnection } from './event-streams/single-connection.ts';
+import { isStreamType } from './event-streams/stream-counts.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useRequestParameters } from './parameters.ts';
 import { type Pipeline, useCredentialCheck, useParser, usePipeline } from './pipeline.ts';
-import { isStreamType } from './stream-counts.ts';
 
 const CACHED_QUERY_CHARS = 4_000_000;
 
@@ -21,6 +24,8 @@ export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
     plugins: [
       useStreamHeaders,
+      useMultipartHeartbeat,
+      useSingleConnection,
       usePartialStatus,
       useRequestParameters(),
       useParser(),
@@ -64,7 +69,7 @@ const usePartialStatus: Plugin = {
 const useStreamHeaders: Plugin = {
   onResponse({ response: { headers } }) {
     if (isStreamType(headers.get('content-type'))) {
-      headers.set('Cache-Control', 'private, no-store, no-transform');
+      for (const [name, value] of Object.entries(STREAM_HEADERS)) headers.set(name, value);
     }
   },
 };

@@ -1,10 +1,10 @@
+import { viewKeyOf } from '../access/view.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { ChangeHint, LiveBus } from '../coordination/live-bus.ts';
 import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
 import { createFeed, type Feed, type MaybePromise, type Push } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
-import { viewKeyOf } from '../domain/view.ts';
 import type { StreamCursors } from './cursor.ts';
 import { joinSharedReads } from './shared-reads.ts';
 

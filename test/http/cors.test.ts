@@ -79,7 +79,7 @@ describe.each(['/graphql', '/v1/chatbots', '/health', '/nowhere'])('another orig
 
 describe('a preflight', () => {
   it.each([
-    ['/graphql', 'GET, POST'],
+    ['/graphql', 'GET, POST, PUT, DELETE'],
     ['/graphql/schema.graphql', 'GET, HEAD'],
     ['/graphql/session', 'POST'],
     ['/v1/openapi.json', 'GET, HEAD'],

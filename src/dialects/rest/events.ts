@@ -1,12 +1,10 @@
 import type { Context } from 'hono';
+import { HEARTBEAT, HEARTBEAT_MS, STREAM_HEADERS } from '../../domain/event-stream.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { ConversationEventsDocument, type ConversationEventsSubscription } from './documents.ts';
 import { toEvent } from './event-mappers.ts';
 
-/** The interval of heartbeats, shorter than the 15-second timeouts of proxies. */
-const HEARTBEAT_MS = 12_000;
 const RETRY = 'retry: 1000\n\n';
-const HEARTBEAT = ':\n\n';
 
 const utf8 = new TextEncoder();
 
@@ -25,9 +23,7 @@ export async function sendEventStream(c: Context<RestEnv, string>, { onError }: 
   const body = createEventStream(events, signal, (error) => onError(error, requestId));
   return c.body(body, 200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
-    // A proxy must not store, delay or transform the stream.
-    'Cache-Control': 'private, no-store, no-transform',
-    'X-Accel-Buffering': 'no',
+    ...STREAM_HEADERS,
   });
 }
 

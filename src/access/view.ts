@@ -1,4 +1,4 @@
-import type { Scope } from './entities.ts';
+import type { Scope } from '../domain/entities.ts';
 
 /** The properties of a viewer that determine which data the viewer may see. */
 interface View {

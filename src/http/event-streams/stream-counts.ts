@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts';
-import { RateLimitedError } from '../domain/errors.ts';
+import type { Config } from '../../config.ts';
+import { RateLimitedError } from '../../domain/errors.ts';
 
 /** Counts the open HTTP streams of each key: responses as server-sent events or as `multipart/mixed`. */
 export interface StreamCounts {
