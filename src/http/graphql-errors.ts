@@ -70,6 +70,7 @@ export function createErrorMask({
       return toGraphQLError(original, error);
     }
     if (original instanceof GraphQLError) {
+      if (isArgumentError(original)) original.extensions.code = 'BAD_USER_INPUT';
       translateLibraryCode(original.extensions);
       return error as GraphQLError;
     }
@@ -86,6 +87,14 @@ export function toPublicError(error: unknown): GraphQLError {
 
 function createInternalError(source: unknown): GraphQLError {
   return createPublicError('Unexpected error.', source, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
+}
+
+/**
+ * Whether graphql-js has refused the arguments of a field with the values of its variables, before the field ran. Only
+ * the message shows it.
+ */
+function isArgumentError({ message, extensions }: GraphQLError): boolean {
+  return extensions.code === undefined && message.startsWith('Argument "');
 }
 
 /** Replaces the codes of the server library by those of `ERRORS`, with their statuses. */

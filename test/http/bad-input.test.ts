@@ -228,6 +228,13 @@ describe('the parameters of an operation', () => {
     expect(answer.errors?.[0]?.extensions?.code).toBe('GRAPHQL_VALIDATION_FAILED');
   });
 
+  it('that make a literal invalid are BAD_USER_INPUT', async () => {
+    const input = '{chatbotId:"x",content:{text:$text}}';
+    const query = `mutation($text:String){createSource(input:${input}){__typename}}`;
+    const answer = await request({ body: JSON.stringify({ query, variables: { text: null } }) });
+    expect([...summaryOf(answer), answer.data]).toEqual([200, 'BAD_USER_INPUT', null]);
+  });
+
   it('with unused variables are accepted, however deep', async () => {
     const body = stringifyDeep({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
     expect(await request({ body })).toMatchObject({ status: 200, ...ANSWER });
