@@ -83,9 +83,10 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
   it('can write stop markers as text, unless its provider serves open models, whose answers end at them', async () => {
     const { fakeProvider, open } = await startProviderClient(provider);
     const isOpenModel = CHAT_PROVIDERS.includes(provider);
-    const text = ['Llama 3 ends its turn with `<|eot', '_id|>`, HTML a line with </s', '>.'];
+    const text = ['Llama 3 ends its turn with `<|eot', '_id|>`, HTML a line with </s', '>, Qwen with <|im', '_end|>.'];
     fakeProvider.respondWith({ text });
-    expect((await readSteps(open())).text).toBe(isOpenModel ? 'Llama 3 ends its turn with `' : text.join(''));
+    const shown = 'Llama 3 ends its turn with `<|eot_id|>`, HTML a line with </s>, Qwen with ';
+    expect((await readSteps(open())).text).toBe(isOpenModel ? shown : text.join(''));
     fakeProvider.respondWith({ text: ['It costs <s>3 €</s> 2 €.', '</s>', '\n'] });
     expect((await readSteps(open())).text).toBe(`It costs <s>3 €</s> 2 €.${isOpenModel ? '' : '</s>\n'}`);
   });

@@ -50,6 +50,43 @@ describe('a stop filter', () => {
     expect(filterPieces([...whole]).text).toBe(whole);
   });
 
+  it.each([
+    'A turn ends with `<|im_end|>` in ChatML.',
+    'It ends with `<|im_end|>`',
+    'With ``a ` <|im_end|> b`` too.',
+    'Three: `<|eot_id|>`, `<|end|>`,`<|im_start|>user`.',
+    '```\n<|im_start|>user\nHi<|im_end|>\n```\nSo it is.',
+    '- a:\n  ~~~jinja\n  <|user|>\n  ~~~\nb',
+    'The token "<|im_end|>" and “<end_of_turn>” and \'<eos>\'.',
+    'Strike with `</s>`',
+  ])('keeps a marker that the text is about, regardless of how it is split: %j', (whole) => {
+    for (let at = 0; at <= whole.length; at++)
+      expect(filterPieces([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: whole, hasFoundMarker: false });
+    expect(filterPieces([...whole]).text).toBe(whole);
+    // The end of the answer is still found.
+    for (let at = 0; at <= whole.length; at++) {
+      const answer = `${whole}\n<|im_end|>\n<|im_start|>user`;
+      expect(filterPieces([answer.slice(0, at), answer.slice(at)]).text).toBe(`${whole}\n`);
+    }
+  });
+
+  it.each([
+    ['A lone ` here.<|im_end|>', 'A lone ` here.'],
+    ['A lone ` here.<|im_end|>\nuser: `Hi`', 'A lone ` here.'],
+    [`A lone \` here.<|im_end|>${'x'.repeat(500)}`, 'A lone ` here.'],
+    ['```js\nf();\n<|im_end|>\n', '```js\nf();\n'],
+    ['```js\nf();\n```<|im_end|>more', '```js\nf();\n```'],
+    ['He said "no"<|im_end|>', 'He said "no"'],
+    ['He said “no”<|im_end|>“', 'He said “no”'],
+  ])('ends the answer at a marker that is not part of it, regardless of how it is split: %j', (whole, expected) => {
+    for (let at = 0; at <= whole.length; at++)
+      expect(filterPieces([whole.slice(0, at), whole.slice(at)])).toMatchObject({
+        text: expected,
+        hasFoundMarker: true,
+      });
+    expect(filterPieces([...whole]).text).toBe(expected);
+  });
+
   it('buffers only a possible start of a marker', () => {
     expect(filterPieces(['a <|im', '_start', ' b']).shown).toEqual(['a ', '', '<|im_start b']);
     expect(filterPieces(['1 < 2', '.']).shown).toEqual(['1 < 2', '.']);
