@@ -1,6 +1,6 @@
 import { Marked } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { createMarkerReader } from '../src/answer/citation-markers.ts';
+import { chooseSourceMarks, createMarkerReader } from '../src/answer/citation-markers.ts';
 import { createCitationReader } from '../src/answer/cite.ts';
 import type { Question } from '../src/answer/engine.ts';
 import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../src/answer/follow-ups.ts';
@@ -139,10 +139,13 @@ const TEXT_FUNCTIONS: Readonly<Record<string, (text: string) => unknown>> = {
     readByCharacter(createMarkerReader(9).read, text);
     return createMarkerReader(9).read(text);
   },
+  chooseSourceMarks: (text) => chooseSourceMarks([text, `${text}【1】`]),
   createCitationReader(text) {
     const reader = createCitationReader([hitOf(text, 'TEXT')]);
     return [reader.read(text), ...Array.from({ length: 20 }, () => reader.read(`${text.slice(0, 900)}. a [1] `))];
   },
+  'createStopFilter in code': (text) =>
+    readByCharacter(createStopFilter().push, `\`\`\`\n${`<|end|>${text}`.repeat(3)}`),
   createStopFilter(text) {
     const filter = createStopFilter();
     readByCharacter(filter.push, text);

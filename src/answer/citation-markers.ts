@@ -1,3 +1,5 @@
+import { createTag, type FoundMark, findMark, MARK_PREFIX, PLAIN_MARKS, type SourceMarks } from './source-marks.ts';
+
 /** Text to show, or the number of the source that is cited at this position. */
 export type AnswerSegment = string | number;
 
@@ -9,16 +11,8 @@ export interface MarkerReader {
   end(): AnswerSegment[];
 }
 
-/** The maximum length of buffered text in UTF-16 units: the longest marker and the spaces before it. */
-export const MAX_BUFFERED_CHARS = 96;
-
-const NUMBERS = String.raw`\d{1,2}(?:[ \u00a0]?[–—,;，、-][ \u00a0]?\d{1,2}){0,7}`;
-const BODY = String.raw`[ ^]?(?:(?:source|citation)s?[ :#]{0,2})?(${NUMBERS}) ?(?::\d{1,2})?(?:†[^\[\]【】\n]{0,32})?`;
-/** `[1]`, `[1, 2]`, `[1-3]`, `[^1]`, `[[1]]`, `[Source 1]`, `【1】`, `【1†source】`. */
-const MARKER = new RegExp(String.raw`\[\[${BODY}\]\]|\[${BODY}\]|［${BODY}］|【${BODY}】`, 'iy');
-/** A possible start of a marker. It is looser than `MARKER`, because it must match every prefix of a marker. */
-const MARKER_PREFIX =
-  /[[［【]{1,2}[ ^]?[a-z]{0,9}[ :#]{0,2}(?:\d[\d \u00a0–—,;，、:-]{0,40}(?:†[^[\]【】\n]{0,32})?)?\]?$/iy;
+/** The maximum length of buffered text in UTF-16 units: the longest marker and the spaces around it. */
+export const MAX_BUFFERED_CHARS = 104;
 
 /** The characters at which a marker or code can start or end, in prose, in code blocks and in inline code. */
 const PROSE_DELIMITER = /[[［【`~]/g;
@@ -31,12 +25,22 @@ const MAX_SPACES = 4;
 const MARKER_GAP = /^[ \u00a0]?[,;、]?[ \u00a0]?$/;
 const MAX_GAP_CHARS = 3;
 
-/** Matches a text that ends with a word or number of prose, not with an identifier of code. */
-const PROSE = /(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u;
-/** The characters that follow a marker in prose. */
-const AFTER_PROSE = /[.,!?:\n[]/;
+/** The end of a text that a bracket with a number continues as code: `list[1]`, `f(x)[1]`, `$[1]`, `a[0][1]`, `\\[1]`. */
+const INDEXABLE = /[\w$@#&\]\\]$|\w\([^()\s]{0,24}\)$|\?\.$/;
+/** The end of a text after which brackets are a value, such as an interval. */
+const OPERATOR = /[=∈≠≤≥]\s{0,4}$/;
+/** Quotation marks before and after a bracket, which then is what the text is about. */
+const OPENING_QUOTE = /["'“„‘«‹「]$/;
+const CLOSING_QUOTE = /^["'”“’»›」]/;
+/** A line before a bracket that starts a list item, heading or block quote, in which the bracket belongs to the text. */
+const ITEM_START = /^[^\S\n]*(?:>[^\S\n]*)*(?:(?:[-*+]|#{1,6}|\d{1,9}[.)])[^\S\n]+)*$/;
+/** What may follow a marker that starts a line: another marker, punctuation or the end of the line. */
+const AFTER_LEADING_MARKER = /^(?: ?(?:[[［【]|\n|$)|[.,;!?)])/;
 /** The length of the text before a marker that is checked, in UTF-16 units. */
 const LOOKBACK = 32;
+
+/** The largest number in a marker. */
+const MAX_NUMBER = 99;
 
 /** Text that may precede a code block's fence on its line. */
 const LINE_START = /^[\s>*+\d.)-]*$/;
@@ -52,14 +56,17 @@ interface Code {
 
 /**
  * Creates a reader for the markers of `sourceCount` sources. It removes a marker with the spaces before it. The
- * marker's numbers up to `sourceCount` become segments; the reader drops larger numbers. It leaves unchanged: code in
- * backticks or between fences; links (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); brackets with zero or a
- * number above 99; brackets right after a word (`list[1]`), except in prose ("10 days[1]."). It buffers at most
- * `MAX_BUFFERED_CHARS` units. Text without brackets, backticks and tildes costs only the search for these characters.
+ * marker's numbers up to `sourceCount` become segments; the reader drops larger numbers. Besides the marks of the
+ * prompt, it reads the forms that models are used to, but only where they can be nothing else. It leaves unchanged: code
+ * in backticks or between fences; links (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); brackets with zero, a
+ * number above 99, or a number that `marks` says is quoted; brackets right after a word (`list[1]`) or `=`; brackets in
+ * quotation marks; brackets that start a line with text (`- [1] done`). It buffers at most `MAX_BUFFERED_CHARS` units. Text without brackets, backticks
+ * and tildes costs only the search for these characters.
  */
-export function createMarkerReader(sourceCount: number): MarkerReader {
+export function createMarkerReader(sourceCount: number, marks: SourceMarks = PLAIN_MARKS): MarkerReader {
   const scan: ScanState = {
     sourceCount,
+    marks,
     segments: [],
     buffered: '',
     emittedTail: '',
@@ -73,10 +80,25 @@ export function createMarkerReader(sourceCount: number): MarkerReader {
   };
 }
 
+/**
+ * Chooses the marks for a prompt with these texts of sources, visitors and earlier answers, so that no bracket in them
+ * is taken for a mark where an answer repeats it.
+ */
+export function chooseSourceMarks(texts: readonly string[]): SourceMarks {
+  const quotedNumbers = new Set<number>();
+  for (const text of texts) {
+    const reader = createMarkerReader(MAX_NUMBER);
+    for (const segment of [...reader.read(text), ...reader.end()])
+      if (typeof segment === 'number') quotedNumbers.add(segment);
+  }
+  return { tag: createTag(texts), quotedNumbers };
+}
+
 /** The state of scanning one answer. */
 interface ScanState {
   /** The number of sources. */
   readonly sourceCount: number;
+  readonly marks: SourceMarks;
   segments: AnswerSegment[];
   buffered: string;
   /** The end of the text that was emitted. */
@@ -129,17 +151,20 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
     emit(scan, text.slice(at, delimiter));
     return scanFence(scan, text, delimiter, isEnd);
   }
-  const marker = matchAt(MARKER, text, delimiter);
-  const end = delimiter + (marker?.[0].length ?? 1);
-  const mayContinue = marker === null ? matchAt(MARKER_PREFIX, text, delimiter) !== null : end === text.length;
-  if (mayContinue && !isEnd) {
+  const marker = findMark(text, delimiter, scan.marks);
+  const end = delimiter + (marker?.length ?? 1);
+  const previous = (scan.emittedTail + text.slice(at, delimiter)).slice(-LOOKBACK);
+  const context: MarkerContext = {
+    start: text.slice(delimiter, delimiter + 2),
+    previous: scan.isAfterMarker && delimiter === at ? '' : previous,
+    line: isGap ? undefined : readLine(previous),
+    following: text.slice(end, end + 2),
+  };
+  if (!isEnd && (marker === undefined ? matchAt(MARK_PREFIX, text, delimiter) !== null : needsMore(context))) {
     emit(scan, text.slice(at, start));
     return bufferRemaining(scan, text.slice(start));
   }
-  const previous = (scan.emittedTail + text.slice(at, delimiter)).slice(-LOOKBACK);
-  const isAdjacentMarker = scan.isAfterMarker && delimiter === at;
-  const context = { sourceCount: scan.sourceCount, previous: isAdjacentMarker ? '' : previous, next: text.charAt(end) };
-  const numbers = marker && readMarker(marker, context);
+  const numbers = marker ? readMarker(scan, marker, context) : null;
   if (numbers === null) emit(scan, text.slice(at, end));
   else {
     emit(scan, text.slice(at, start));
@@ -175,18 +200,44 @@ function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): n
   return end;
 }
 
-/** Returns the source numbers of a marker; null when the text is not a marker. */
-function readMarker(
-  [marker, ...groups]: RegExpExecArray,
-  { sourceCount, previous, next }: { sourceCount: number; previous: string; next: string },
-): number[] | null {
-  const numbers = expandNumbers(groups.find((group) => group !== undefined) ?? '', sourceCount);
-  const isLink = next === '(' || /[\]\\]$/.test(previous) || (next === ':' && /(?:^|\n)[^\S\n]*$/.test(previous));
-  if (numbers === null || isLink) return null;
-  const isAfterWord = /^\[\d/.test(marker) && /\w$/.test(previous);
-  const isProse = PROSE.test(previous) && next !== '' && AFTER_PROSE.test(next);
-  const existingNumbers = numbers.filter((number) => number <= sourceCount);
-  return isAfterWord && !(isProse && existingNumbers.length === numbers.length) ? null : [...new Set(existingNumbers)];
+/** The text around a marker. */
+interface MarkerContext {
+  /** The first two characters of the marker. */
+  readonly start: string;
+  /** The text before it, as far as it is checked; empty right after another marker. */
+  readonly previous: string;
+  /** The line before it; undefined if it is long, or within a group of markers. */
+  readonly line: string | undefined;
+  /** The first two characters after it. */
+  readonly following: string;
+}
+
+/** Returns the last line of a text; undefined when its start is too far away. */
+function readLine(text: string): string | undefined {
+  const start = text.lastIndexOf('\n') + 1;
+  return start > 0 || text.length < LOOKBACK ? text.slice(start) : undefined;
+}
+
+/** Whether the text after a marker decides its meaning, and has not arrived. */
+function needsMore({ line, following }: MarkerContext): boolean {
+  return following === '' || (following === ' ' && line?.trim() === '');
+}
+
+/** Returns the source numbers of a marker; null when the text is not a marker. The prompt's own form needs no context. */
+function readMarker({ sourceCount, marks }: ScanState, mark: FoundMark, context: MarkerContext): number[] | null {
+  const numbers = expandNumbers(mark.numbers, sourceCount);
+  if (numbers === null) return null;
+  if (mark.isCommon && (numbers.some((number) => marks.quotedNumbers.has(number)) || isText(context))) return null;
+  return [...new Set(numbers.filter((number) => number <= sourceCount))];
+}
+
+/** Whether a marker in a common form is part of the text around it. */
+function isText({ start, previous, line, following }: MarkerContext): boolean {
+  if (following.startsWith('(') || /[\]\\]$/.test(previous) || OPERATOR.test(previous)) return true;
+  if (/^\[(?:\[|\d)/.test(start) && INDEXABLE.test(previous)) return true;
+  if (OPENING_QUOTE.test(previous) && CLOSING_QUOTE.test(following)) return true;
+  if (line === undefined || !ITEM_START.test(line)) return false;
+  return line.trim() !== '' || !AFTER_LEADING_MARKER.test(following);
 }
 
 /** Expands `1, 3-5` to numbers; null when it contains a zero or an invalid range. */

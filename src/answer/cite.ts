@@ -6,6 +6,7 @@ import type { AnswerEvent } from './engine.ts';
 import { differInLanguage, type Language, readLanguage } from './languages.ts';
 import { createQuoteFinder } from './quotes.ts';
 import type { Hit } from './retrieve.ts';
+import { PLAIN_MARKS, type SourceMarks } from './source-marks.ts';
 import { findStatement } from './statements.ts';
 
 /** Splits a model's output into text and supported citations. */
@@ -40,12 +41,12 @@ const NUMBER = /(?<!\p{N})\d{2,}/gu;
 const NAME = /(?<=[\p{Ll}\p{N},] )\p{Lu}[\p{L}\p{N}]+/gu;
 
 /**
- * Creates a reader for the answer of a model whose prompt contained `passages`, numbered from 1. The reader removes
- * each marker. A marker becomes a citation for the statement before it if the marker's passage exists, supports the
- * statement, and is not yet cited for it. After ten citations or 200 markers, no marker becomes a citation.
+ * Creates a reader for the answer of a model whose prompt contained `passages`, numbered from 1 with `marks`. The reader
+ * removes each marker. A marker becomes a citation for the statement before it if the marker's passage exists, supports
+ * the statement, and is not yet cited for it. After ten citations or 200 markers, no marker becomes a citation.
  */
-export function createCitationReader(passages: readonly Hit[]): CitationReader {
-  const markers = createMarkerReader(passages.length);
+export function createCitationReader(passages: readonly Hit[], marks: SourceMarks = PLAIN_MARKS): CitationReader {
+  const markers = createMarkerReader(passages.length, marks);
   /** By passage number. */
   const preparedEvidence = new Map<number, Evidence>();
   const cited = new Set<string>();

@@ -111,8 +111,8 @@ async function* answerWithModel(
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void> {
   const { accountId, answeringModel, answering, tools } = question;
-  const { messages, passages } = composePrompt(question);
-  const reader = createCitationReader(passages);
+  const { messages, passages, marks } = composePrompt(question);
+  const reader = createCitationReader(passages, marks);
   const toolRunner = createToolRunner(tools, progress, signal);
   const call = {
     ...{ accountId, ...answeringModel, messages, maxOutputTokens: settings.maxOutputTokens },

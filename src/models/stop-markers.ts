@@ -1,4 +1,4 @@
-import { type CodeTracker, createCodeTracker } from '../domain/code-tracker.ts';
+import { type CodeTracker, createCodeTracker } from './code-tracker.ts';
 
 /** Removes the end-of-turn markers of open models from a text, in case a server streams them. */
 export interface StopFilter {

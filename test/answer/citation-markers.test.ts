@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type AnswerSegment, createMarkerReader, MAX_BUFFERED_CHARS } from '../../src/answer/citation-markers.ts';
+import {
+  type AnswerSegment,
+  chooseSourceMarks,
+  createMarkerReader,
+  MAX_BUFFERED_CHARS,
+} from '../../src/answer/citation-markers.ts';
+import { writeSourceMark } from '../../src/answer/source-marks.ts';
 import { createRandom } from '../helpers/random.ts';
 
 /** Joins neighbouring texts into one segment. */
@@ -13,8 +19,8 @@ function join(pieces: readonly AnswerSegment[]): AnswerSegment[] {
   return joined;
 }
 
-function readAll(deltas: readonly string[], sourceCount = 3): AnswerSegment[] {
-  const reader = createMarkerReader(sourceCount);
+function readAll(deltas: readonly string[], sourceCount = 3, marks = chooseSourceMarks([])): AnswerSegment[] {
+  const reader = createMarkerReader(sourceCount, marks);
   return join([...deltas.flatMap((delta) => reader.read(delta)), ...reader.end()]);
 }
 
@@ -33,9 +39,16 @@ const MARKERS: [string, AnswerSegment[]][] = [
   ['茶[1]。', ['茶', 1, '。']],
   ['Tea【1†source】 is 【2†L3-L5】.', ['Tea', 1, ' is', 2, '.']],
   ['Tea.[1] Hot. [2]', ['Tea.', 1, ' Hot.', 2]],
-  ['10 days[1][2].', ['10 days', 1, 2, '.']],
+  ['10 days【1】【2】.', ['10 days', 1, 2, '.']],
+  ['10 days [1][2].', ['10 days', 1, 2, '.']],
+  ['f(x)【1】', ['f(x)', 1]],
   ['**Tea**[1] is', ['**Tea**', 1, ' is']],
-  ['- [1] tea\n[2] hot', ['-', 1, ' tea\n', 2, 'hot']],
+  ['- 【1】 tea\n【2】 hot', ['-', 1, ' tea\n', 2, 'hot']],
+  ['Tea.\n[1] [2]\nHot.', ['Tea.\n', 1, 2, '\nHot.']],
+  ['Tea.\n[1].\n[2]', ['Tea.\n', 1, '.\n', 2]],
+  ['Tea (see above) [1], (hot)[2]', ['Tea (see above)', 1, ', (hot)', 2]],
+  ['"Tea" [1] and "hot"[2].', ['"Tea"', 1, ' and "hot"', 2, '.']],
+  ['| tea | [1] |', ['| tea |', 1, ' |']],
   ['The price [1]: 3', ['The price', 1, ': 3']],
   ['A lone ` here [1]\nand [2].', ['A lone ` here [1]\nand', 2, '.']],
 ];
@@ -49,6 +62,17 @@ const UNSUPPORTED: [string, AnswerSegment[]][] = [
 const LOOKALIKES = [
   'Tea [see below], [x], [ ], [] and [',
   'list[1] = 2, a[1], array[12] and f(a[0])',
+  'matrix[1][2]',
+  'The matrix[1][2], the row[1]. And the list[1]\n',
+  'f(x)[1], f()[2], a["b"][1], $[1] and a?.[2]',
+  'x = [1, 2], y ∈ [1-3]',
+  '- [1] done\n- [2] open',
+  '* [1] done\n1. [2] open\n2) [3] open\n> [1] quoted\n> - [2] quoted',
+  '[1] done\n[2] open',
+  'See below.\n\n[^1]: Title\n[^2]: Title',
+  'r[[1]]',
+  '## [1] Title\n\n### [2]',
+  'The texts "[1]" and “[2]”',
   '`a [1]` and ``b ` [1]``',
   '```js\nx [1]\n``\n[2]\n```',
   '~~~\n[1]\n~~~',
@@ -81,6 +105,29 @@ describe('a marker', () => {
 
   it('is removed if there are no sources at all', () => {
     expect(readAll(['Tea [1] is hot.'], 0)).toEqual(['Tea is hot.']);
+  });
+});
+
+describe('a bracket of a source', () => {
+  it('is not a marker where an answer repeats it', () => {
+    const marks = chooseSourceMarks(['Paid within 10 days [2], see [3–4].', 'matrix[1][2] and `[1]`']);
+    expect(marks.tag).toBe('');
+    for (const text of ['10 days [2].', 'See [3] and [4]', 'Both [1, 2].', 'As in [^2] and [Source 3]'])
+      expect(readAll([text], 9, marks)).toEqual([text]);
+    expect(readAll(['In matrix[1][2], paid [2]【1】【2】, hot [1] [5].'], 9, marks)).toEqual([
+      ...['In matrix[1][2], paid [2]', 1, 2, ', hot', 1, 5, '.'],
+    ]);
+  });
+
+  it('gives the marks of the prompt a tag that no text can know, if it looks like one', () => {
+    const marks = chooseSourceMarks(['这是【1】。']);
+    expect(marks.tag).toMatch(/^[a-z]{4}-$/);
+    expect(chooseSourceMarks(['这是【2】。']).tag).not.toBe(marks.tag);
+    const text = `茶【1】${writeSourceMark(1, marks)}，【2】${writeSourceMark(3, marks)}。`;
+    const expected = ['茶【1】', 1, '，', 2, 3, '。'];
+    expect(readAll([text], 3, marks)).toEqual(expected);
+    for (let at = 0; at <= text.length; at += 1)
+      expect(readAll([text.slice(0, at), text.slice(at)], 3, marks)).toEqual(expected);
   });
 });
 

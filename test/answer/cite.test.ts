@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measureCitations } from '../../bench/eval/citations.ts';
+import { chooseSourceMarks } from '../../src/answer/citation-markers.ts';
 import { createCitationReader } from '../../src/answer/cite.ts';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import type { Citation } from '../../src/domain/entities.ts';
@@ -101,6 +102,28 @@ describe('a citation', () => {
       path: ['How do I reset my password?'],
     });
     expect(readAll(['Choose Security in the menu [1].'], [entry]).citations[0]?.quote).toBe(entry.passage.text);
+  });
+});
+
+describe("a source's own brackets", () => {
+  const law = createHit('Refunds are paid within 10 days [2], see article [1]. The table is matrix[1][2].', {
+    id: 'law',
+  });
+
+  it('stay in the answer and in the quote, beside citations', () => {
+    const hits = [law, shipping];
+    const marks = chooseSourceMarks(hits.map(({ passage }) => passage.text));
+    const reader = createCitationReader(hits, marks);
+    const answer =
+      'Refunds are paid within 10 days [2]【1】. The table is matrix[1][2]. Parcels to Norway take two days【2】.';
+    const events = [...reader.read(answer), ...reader.end()];
+    const text = events.map((event) => (event.type === 'delta' ? event.text : '')).join('');
+    expect(text).toBe(answer.replaceAll(/【\d】/g, ''));
+    const citations = events.flatMap((event) => (event.type === 'citation' ? event.citation : []));
+    expect(citations.map(({ passageId, quote, start, end }) => [passageId, quote, text.slice(start, end)])).toEqual([
+      ['law', 'Refunds are paid within 10 days [2], see article [1].', 'Refunds are paid within 10 days [2]'],
+      ['shipping', 'Parcels to Norway take two days.', 'Parcels to Norway take two days'],
+    ]);
   });
 });
 

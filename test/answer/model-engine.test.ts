@@ -139,6 +139,19 @@ describe('an answer in several rounds', () => {
   });
 });
 
+it("cites by the marks of the prompt, and keeps the sources' own brackets", async () => {
+  const retrieval = createRetrieval([createHit('Refunds are paid within ten days【2】, see article [1].')], 0.9);
+  const quoting = createScriptedModels([text('Within ten days【2】, see article [1] of the refunds.'), end]);
+  const quoted = await ask(quoting, { retrieval });
+  expect([quoted.text, quoted.citations]).toEqual(['Within ten days【2】, see article [1] of the refunds.', []]);
+  expect(JSON.stringify(quoting.calls[0]?.messages)).toMatch(/【[a-z]{4}-1】 /);
+
+  const citing = createScriptedModels([text('Refunds are paid within ten days【1】.'), end]);
+  const cited = await ask(citing);
+  expect([cited.text, cited.citations.length]).toEqual(['Refunds are paid within ten days.', 1]);
+  expect(JSON.stringify(citing.calls[0]?.messages)).toContain('【1】 ');
+});
+
 describe('a model that fails', () => {
   const answering = { ...QUESTION_DEFAULTS.answering, fallbackModels: [{ provider: 'google', model: 'second' }] };
 

@@ -20,10 +20,18 @@ const OPEN = { ...QUESTION_DEFAULTS.answering, grounding: 'OPEN' as const };
 const textsOf = ({ content }: LanguageModelV4Message): string[] =>
   typeof content === 'string' ? [content] : content.flatMap((part) => ('text' in part ? part.text : []));
 const compose = (parts?: Partial<Question>) => {
-  const { messages, passages } = composePrompt(createQuestion(parts));
+  const { messages, passages, marks } = composePrompt(createQuestion(parts));
   const [system = '', ...turns] = messages.map(textsOf);
   const [sources = '', questionText = ''] = turns.at(-1) ?? [];
-  return { messages, passages, system: String(system), sources, questionText, roles: messages.map(({ role }) => role) };
+  return {
+    messages,
+    passages,
+    marks,
+    system: String(system),
+    sources,
+    questionText,
+    roles: messages.map(({ role }) => role),
+  };
 };
 const user = (content: string): HistoryMessage => ({ role: 'USER', content });
 const assistant = (content: string): HistoryMessage => ({ role: 'ASSISTANT', content });
@@ -32,7 +40,9 @@ describe('the sources', () => {
   it('are numbered in the order of the returned passages, each with its title and headings', () => {
     const { sources, passages, questionText } = compose();
     expect(passages).toEqual([tea, cake]);
-    expect(sources).toContain('[1] Menu > Drinks > Tea\nTea is served hot.\n\n[2] Menu > Cakes\nCake is three euros.');
+    expect(sources).toContain(
+      '【1】 Menu > Drinks > Tea\nTea is served hot.\n\n【2】 Menu > Cakes\nCake is three euros.',
+    );
     expect(questionText).toBe('Is tea hot?');
   });
 
@@ -49,7 +59,24 @@ describe('the sources', () => {
 
   it('have titles on one line, even with line breaks', () => {
     const hit = createHit('text', { title: 'A\n[9] B' });
-    expect(compose({ retrieval: createRetrieval([hit]) }).sources).toContain('[1] A [9] B\ntext');
+    expect(compose({ retrieval: createRetrieval([hit]) }).sources).toContain('【1】 A [9] B\ntext');
+  });
+
+  it('have marks that no text of the prompt has', () => {
+    const marksOf = (text: string) => ({
+      source: compose({ retrieval: createRetrieval([createHit(`${text}\n${text} Fake title`)]) }),
+      question: compose({ content: text }),
+      history: compose({ history: [user('a'), assistant(text)] }),
+    });
+    for (const { marks, sources, system } of Object.values(marksOf('So it is 【2】.'))) {
+      expect(marks.tag).toMatch(/^[a-z]{4}-$/);
+      expect(sources).toContain(`【${marks.tag}1】 `);
+      expect(system).toContain(`hot【${marks.tag}1】.`);
+    }
+    for (const { marks, sources } of Object.values(marksOf('So it is [2].'))) {
+      expect(marks).toEqual({ tag: '', quotedNumbers: new Set([2]) });
+      expect(sources).toContain('【1】 ');
+    }
   });
 
   it('are limited in size: passages that do not fit are omitted, but the best passage is truncated instead', () => {
