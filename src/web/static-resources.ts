@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
@@ -51,13 +52,18 @@ const DENY_DIRECTIVES = ["base-uri 'none'", "form-action 'none'"];
 
 /**
  * Prepares a file to be served under `/assets/<page>/`.
- * @param name the file name, such as `chat.js`; its extension determines the type.
+ * @param name the file name, such as `chat.js`, which may be in a folder; its extension determines the type.
  */
 export async function prepareAsset(page: string, name: string, content: string | Buffer): Promise<Asset> {
   const type = CONTENT_TYPES[name.slice(name.lastIndexOf('.') + 1)];
   if (type === undefined) throw new Error(`No type for ${name}.`);
   const body = Buffer.from(content);
-  return { path: `/assets/${page}/${digest(body)}/${name}`, type, body, gzipped: await compress(body, { level: 9 }) };
+  return {
+    path: `/assets/${page}/${digest(body)}/${basename(name)}`,
+    type,
+    body,
+    gzipped: await compress(body, { level: 9 }),
+  };
 }
 
 /** Prepares a file that `npm run build:web` has created. */

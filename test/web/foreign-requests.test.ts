@@ -148,18 +148,11 @@ describe.skipIf(browserPath === undefined)('pages (needs Chromium: CHROMIUM_PATH
     );
     const { host } = foreignHost;
     await page.goto(`${gateway.url}/docs?url=http://${host}/spec.json&configUrl=http://${host}/config.json`);
-    await page.locator('.authorize').first().click({ timeout: 30_000 });
-    await page.locator('.auth-container input').first().fill(key);
-    await page.locator('.auth-container .btn.authorize').first().click();
-    await page.locator('.btn-done').first().click();
-    await page
-      .locator('.opblock-get', { hasText: /chatbots(?!\/)/ })
-      .first()
-      .locator('.opblock-summary-control')
-      .click();
-    await page.locator('.try-out__btn').first().click();
-    await page.locator('.execute').first().click();
-    await page.locator('.live-responses-table', { hasText: foreignHost.host }).first().waitFor({ timeout: 30_000 });
+    await page.getByPlaceholder('Token').first().fill(key, { timeout: 30_000 });
+    await page.getByRole('button', { name: /^Test Request ?\(get \/chatbots\)$/ }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: /^Send/ }).last().click();
+    await dialog.getByText(foreignHost.host).first().waitFor({ timeout: 30_000 });
     expect(foreignHost.received).toEqual([]);
     expect(foreignRequests).toEqual([]);
   });

@@ -223,6 +223,23 @@ const DeletionEventModel = z
   })
   .openapi('DeletionEvent', { description: 'The deletion of the conversation; the last event.' });
 
+/** Two events as they are sent. */
+export const EVENTS_EXAMPLE = [
+  { text: 'On Sundays ', offset: 0 },
+  { text: 'we open at 10.', offset: 11 },
+]
+  .map(({ text, offset }, index) => {
+    const data = {
+      conversation_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c46',
+      at: '2026-03-15T10:30:00.123000+00:00',
+      message_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43',
+      offset,
+      text,
+    };
+    return `id: Yzow${index}\nevent: message.delta\ndata: ${JSON.stringify(data)}\n\n`;
+  })
+  .join('');
+
 /** The data of any event. */
 export const EventSchema = z.union([
   MessageEventModel,

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { ERRORS, type ErrorCode } from '../../domain/errors.ts';
-import { EventSchema } from './event-schemas.ts';
+import { EVENTS_EXAMPLE, EventSchema } from './event-schemas.ts';
 import {
   ChatbotDetailSchema,
   ChatbotPath,
@@ -144,7 +144,7 @@ export const conversationEventsRoute = createRoute({
       description:
         'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted`, `message.updated`, `branch.selected` and `follow_ups.suggested` have a `MessageEvent` as data, `message.deleted` a `MessageDeletionEvent`, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `conversation.changed` a `ConversationChangedEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, and `conversation.deleted`, the last event of a stream, a `DeletionEvent`.',
       content: {
-        'text/event-stream': { schema: EventSchema },
+        'text/event-stream': { schema: EventSchema, example: EVENTS_EXAMPLE },
       },
     },
     ...errorResponses('BAD_USER_INPUT', 'NOT_FOUND', ...COMMON_ERRORS),

@@ -1,5 +1,8 @@
 import { z } from '@hono/zod-openapi';
 
+/** The demo chatbot, which every installation has, so that the examples can be tried. */
+const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
+
 /** An id in a body. */
 export const id = z.uuid().openapi({ description: 'The id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
 /** An id in a path. */
@@ -10,8 +13,10 @@ export const time = z.string().openapi({
   description: 'The time of creation: ISO 8601 in UTC with six fraction digits.',
   example: '2026-03-15T10:30:00.123000+00:00',
 });
-const name = z.string().openapi({ description: 'The name shown to visitors.', example: 'Support' });
-const slug = z.string().openapi({ description: 'The name in URLs, unique within the account.', example: 'support' });
+/** The id of a chatbot in a body. */
+export const chatbotId = id.openapi({ example: DEMO_CHATBOT_ID });
+const name = z.string().openapi({ description: 'The name shown to visitors.', example: 'ChatGraph guide' });
+const slug = z.string().openapi({ description: 'The name in URLs, unique within the account.', example: 'demo' });
 const provider = z.string().openapi({
   description: 'The provider that writes the replies: `gemini`, `chatgpt`, `ollama`, or the name of another provider.',
   example: 'chatgpt',
@@ -20,23 +25,23 @@ const isActive = z.boolean().openapi({ description: 'False while the chatbot is 
 
 /** A chatbot in lists. */
 export const ChatbotSchema = z
-  .object({ id, name, slug, provider, is_active: isActive, created_at: time })
+  .object({ id: chatbotId, name, slug, provider, is_active: isActive, created_at: time })
   .openapi('Chatbot', { description: 'A chatbot.' });
 
 /** A chatbot with all its fields. */
 export const ChatbotDetailSchema = z
   .object({
-    id,
+    id: chatbotId,
     name,
     slug,
     provider,
     system_prompt: z.string().openapi({
       description: 'The instructions for the model; may be empty.',
-      example: 'You help the customers of a bicycle shop.',
+      example: 'Answer questions about ChatGraph from its documentation.',
     }),
     fallback_message: z.string().openapi({
       description: 'The reply to a question that the sources of the chatbot do not cover.',
-      example: 'I do not know. Please ask us by mail.',
+      example: 'My sources, the documentation of ChatGraph, say nothing about that.',
     }),
     is_active: isActive,
     created_at: time,
@@ -69,7 +74,7 @@ export const ChatRequestSchema = z
     {
       message: textField.openapi({
         description: 'The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming.',
-        example: 'When do you open on Sundays?',
+        example: 'How do I follow an answer while it is written?',
       }),
       session_id: textField.nullish().openapi({
         description:
@@ -84,9 +89,10 @@ export const ChatRequestSchema = z
 /** The chatbot's reply. */
 export const ChatResponseSchema = z
   .object({
-    response: z
-      .string()
-      .openapi({ description: 'The complete text of the reply.', example: 'On Sundays we open at 10.' }),
+    response: z.string().openapi({
+      description: 'The complete text of the reply.',
+      example: 'To follow an answer while it is written, subscribe to `messageStream` with that id.',
+    }),
   })
   .openapi('ChatResponse', { description: 'The reply of a chatbot.' });
 
@@ -138,7 +144,7 @@ export type PageQuery = z.output<typeof PageQuery>;
 
 /** The chatbot in a path. */
 export const ChatbotPath = z.object({
-  chatbot_id: pathId('chatbot_id', 'The id of the chatbot.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43'),
+  chatbot_id: pathId('chatbot_id', 'The id of the chatbot.', DEMO_CHATBOT_ID),
 });
 
 /** The idempotency key of a chat request. */
@@ -149,8 +155,7 @@ export const ChatHeaders = z.object({
     .openapi({
       param: { name: 'Idempotency-Key', in: 'header' },
       description:
-        'An idempotency key of 1 to 255 characters, bare or in quotes. A repeated request with the same key within 24 hours sends no message: it returns the first reply, or waits for it.',
-      example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
+        'An idempotency key of 1 to 255 characters, bare or in quotes: use a new one, such as a UUID, for each new request. A repeated request with the same key within 24 hours sends no message: it returns the first reply, or waits for it.',
     }),
 });
 

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { CHANNELS } from '../../domain/entities.ts';
 import { DELIVERY_STATUSES, WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEventName } from '../../domain/webhooks.ts';
 import { toLower } from './mappers.ts';
-import { id, PageQuery, pathId, time } from './schemas.ts';
+import { chatbotId, id, PageQuery, pathId, time } from './schemas.ts';
 
 /** The GraphQL names of events, by their names in REST and webhook bodies. */
 export const EVENTS_BY_WIRE_NAME: Readonly<Record<string, WebhookEventName>> = Object.fromEntries(
@@ -37,7 +37,7 @@ const isActive = z
 
 const webhook = {
   id,
-  chatbot_id: id
+  chatbot_id: chatbotId
     .nullable()
     .openapi({ description: 'The id of the chatbot whose events are sent; null means all chatbots.' }),
   ...{ url, description, events, channels, schedule },
@@ -85,7 +85,7 @@ export const CreateWebhookSchema = z
   .object(
     {
       ...{ url, events },
-      chatbot_id: id
+      chatbot_id: chatbotId
         .nullish()
         .openapi({ description: 'The id of the chatbot whose events are sent; absent or null means all chatbots.' }),
       ...{

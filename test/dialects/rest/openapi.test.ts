@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { createChatbot } from '../../../src/chatbots/chatbots.ts';
+import { DEMO_CHATBOT_ID } from '../../../src/demo.ts';
 import { openGateway } from './support.ts';
 
 interface Operation {
   readonly description?: string;
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: { readonly example?: unknown };
+  }[];
+  readonly requestBody?: { readonly content: { 'application/json': { readonly schema: { readonly $ref: string } } } };
   readonly responses: Record<string, { description?: string; headers?: object; content?: Record<string, object> }>;
 }
 
@@ -11,7 +19,10 @@ interface Document {
   readonly servers: { url: string }[];
   readonly security: object[];
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: { schemas: Record<string, { properties: Record<string, object> }>; securitySchemes: object };
+  readonly components: {
+    schemas: Record<string, { properties: Record<string, { example?: unknown }> }>;
+    securitySchemes: object;
+  };
 }
 
 async function readDocument(path = '/v1/openapi.json'): Promise<Document> {
@@ -76,6 +87,43 @@ describe('the OpenAPI document', () => {
     expect(paths['/chatbots/{chatbot_id}/chat']?.post?.responses[200]).toMatchObject({
       headers: { 'Idempotency-Replayed': { schema: { type: 'string', enum: ['true'] } } },
     });
+  });
+
+  it('has examples of requests that name the demo chatbot, and can be sent twice', async () => {
+    const { paths, components } = await readDocument();
+    const gateway = await openGateway();
+    await createChatbot(gateway.deps, gateway, { name: 'Demo' }, DEMO_CHATBOT_ID);
+    const exampleOf = (schema: string) =>
+      Object.fromEntries(
+        Object.entries(components.schemas[schema]?.properties ?? {}).map(([name, property]) => [
+          name,
+          property.example,
+        ]),
+      );
+    expect(exampleOf('CreateWebhook').chatbot_id).toBe(DEMO_CHATBOT_ID);
+    expect(exampleOf('ChatbotDetail').id).toBe(DEMO_CHATBOT_ID);
+    for (const [template, methods] of Object.entries(paths)) {
+      for (const [method, { parameters = [], requestBody }] of Object.entries(methods)) {
+        // The examples of these paths name objects that do not exist.
+        if (/\{(webhook|conversation)_id\}/.test(template)) continue;
+        const examples = new Map(parameters.map(({ name, schema }) => [name, schema.example]));
+        const path = template.replace(/\{(\w+)\}/g, (_, name) => String(examples.get(name)));
+        const headers = Object.fromEntries(
+          parameters
+            .filter(({ name, in: place }) => place === 'header' && examples.get(name) !== undefined)
+            .map(({ name }) => [name, String(examples.get(name))]),
+        );
+        const schema = requestBody?.content['application/json'].schema.$ref.split('/').at(-1);
+        for (const _ of [1, 2]) {
+          const { status } = await gateway.send(`/v1${path}`, {
+            method: method.toUpperCase(),
+            headers: { 'Content-Type': 'application/json', ...headers },
+            ...(schema && { body: JSON.stringify(exampleOf(schema)) }),
+          });
+          expect([method, path, status]).toEqual([method, path, 200]);
+        }
+      }
+    }
   });
 
   it('rejects other methods with 405', async () => {
