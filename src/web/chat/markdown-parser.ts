@@ -13,9 +13,16 @@ const CJK_PUNCTUATION_AFTER_OPENER = new RegExp(`^(?:\\*+|~~)${CJK_PUNCTUATION}`
 const RUN_BEFORE_CJK = new RegExp(`((?![*_~])${OTHER_PUNCTUATION}(?:\\*+|~~))(${CJK})`, 'gu');
 const CJK_PUNCTUATION_AT_RUN = new RegExp(`([*~])${CJK_PUNCTUATION}|${CJK_PUNCTUATION}(?=[*~])`, 'gu');
 
-/** Punctuation beyond ASCII, or a citation mark, ends a bare address in a sentence; but not the dot that names contain. */
-const ADDRESS_END = /(?![\0-\x7F・])[\p{Po}\p{Ps}\p{Pe}\p{Pi}\p{Pf}｜\uFFFC]/u;
-const HOST_BEFORE_CJK = new RegExp(`^(?:https?://|www\\.)[a-z\\d.-]+(?::\\d+)?(?=${CJK_CHARACTER})`, 'iu');
+/** Punctuation beyond ASCII, except for the dot that names contain; or a citation mark. */
+const ADDRESS_END = String.raw`(?![\0-\x7F・])[\p{Po}\p{Ps}\p{Pe}\p{Pi}\p{Pf}｜\uFFFC]`;
+/**
+ * A bare address that ends before `ADDRESS_END`, or before a character of Chinese, Japanese or Korean that follows its
+ * host or other punctuation. From such punctuation at its end, marked keeps only what belongs to the address.
+ */
+const BARE_ADDRESS = new RegExp(
+  `^(?:(?:https?://|www\\.)[a-z\\d.-]+(?::\\d+)?(?=${CJK})|.+?(?:[)\\]"',;](?=${CJK})|(?=${ADDRESS_END})))`,
+  'iu',
+);
 const CJK_BEFORE_WWW = new RegExp(`${CJK}(?=www\\.)`, 'iu');
 
 /** The methods of marked that the methods below refine. */
@@ -55,9 +62,8 @@ const marked = new Marked({
     },
     url(src) {
       const token = url.call(this, src);
-      if (token === undefined) return undefined;
-      const end = HOST_BEFORE_CJK.exec(token.raw)?.[0].length ?? token.raw.search(ADDRESS_END);
-      return end > 0 ? url.call(this, src.slice(0, end)) : token;
+      const address = BARE_ADDRESS.exec(token?.raw ?? '')?.[0];
+      return address === undefined ? token : url.call(this, address);
     },
     inlineText(src) {
       const token = inlineText.call(this, src);

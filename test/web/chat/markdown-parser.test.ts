@@ -59,6 +59,8 @@ describe('chat Markdown', () => {
     ['「https://example.com/?a=b」', ['https://example.com/?a=b']],
     ['“https://example.com/a”，', ['https://example.com/a']],
     ['http://example.com:8080/a！https://example.com？', ['http://example.com:8080/a', 'https://example.com']],
+    ['링크(https://example.com)를, 「"https://example.com/a"です」', ['https://example.com', 'https://example.com/a']],
+    ['https://ja.wikipedia.org/wiki/東京_(日本)の', ['https://ja.wikipedia.org/wiki/東京_(日本)']],
     ['https://example.com에서', ['https://example.com']],
     ['شاهد https://example.com/a، ثم', ['https://example.com/a']],
     ['网址：www.example.com。', ['www.example.com']],
