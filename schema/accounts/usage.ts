@@ -217,7 +217,7 @@ builder.objectField(AccountRef, 'usage', (t) =>
         period: readPeriod(args, context.deps.clock.now()),
         chatbotId: readId('chatbot', args.chatbotId),
         apiKeyId: readId('apiKey', args.apiKeyId),
-        visitor: args.visitor ?? undefined,
+        visitor: args.visitor?.trim(),
       };
       if (filter.visitor !== undefined) requireChatbot(filter);
       return readUsage(context, account, filter);

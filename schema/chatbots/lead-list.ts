@@ -109,7 +109,7 @@ function toFilter(input: FilterInput): LeadFilter {
   const { chatbotIds, query, email, createdAt, customData } = input;
   checkFilter({ lists: { chatbotIds }, entries: { customData }, texts: [query, email] });
   return omitNull({
-    ...{ query, email, customData },
+    ...{ query, email: email?.trim(), customData },
     chatbotIds: distinct(chatbotIds?.flatMap((id) => parseId('chatbot', id) ?? [])),
     createdAt: toTimeRange(createdAt),
   });

@@ -80,7 +80,11 @@ export function toFilter(input: FilterInput, viewer: Viewer): ConversationFilter
   });
   return omitNull({
     ...others,
-    ...{ assignee, sessionId, labels, metadata },
+    metadata,
+    // As names are stored.
+    assignee: assignee?.trim(),
+    sessionId: sessionId?.trim(),
+    labels: labels?.map((label) => label.trim()),
     chatbotIds: distinct(chatbotIds?.flatMap((id) => parseId('chatbot', id) ?? [])),
     statuses: distinct(statuses),
     lastMessageAt: toTimeRange(lastMessageAt),

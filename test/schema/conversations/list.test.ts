@@ -102,6 +102,7 @@ describe('conversations', () => {
       [{ answeredBy: 'AGENT', chatbotIds: [two] }, ''],
       [{ answeredBy: 'ASSISTANT' }, 'a e d c a'],
       [{ assignee: 'Ada' }, 'b'],
+      [{ assignee: ' Ada\t' }, 'b'],
       [{ isUnassigned: true }, 'e d c a'],
       [{ isUnassigned: false, statuses: ['OPEN'] }, 'a b'],
       [{ hasUnread: true }, 'c a'],
@@ -109,8 +110,8 @@ describe('conversations', () => {
       [{ hasUnread: false }, 'a e d b'],
       [{ channels: ['GRAPHQL', 'CHAT_PAGE'] }, 'd'],
       [{ sessionId: 'a' }, 'a a'],
-      [{ sessionId: 'a', chatbotIds: [two] }, 'a'],
-      [{ labels: ['vip', 'a"b'] }, 'e d'],
+      [{ sessionId: ' a ', chatbotIds: [two] }, 'a'],
+      [{ labels: [' vip', 'a"b'] }, 'e d'],
       [{ labels: ['b'] }, ''],
       [{ priority: 'URGENT' }, 'e'],
       [
