@@ -90,7 +90,7 @@ export function routeOf(path: string): Route {
 /** Creates the handlers of all routes. */
 export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Executor): Record<Route, RouteHandler> {
   const streams = createStreamCounts(deps.config);
-  const graphqlStreams = { streams, reservations: createReservations() };
+  const graphqlStreams = { streams, reservations: createReservations(deps.failures.log) };
   const countAnonymousRequest = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;

@@ -1,6 +1,7 @@
 import { createClient, type RequestParams } from 'graphql-sse';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Viewer } from '../../src/access/viewer.ts';
+import { createEventStream } from '../../src/http/event-streams/event-stream.ts';
 import { createReservations } from '../../src/http/event-streams/reservations.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { readEventStream, type ServerSentEvent } from '../helpers/event-stream.ts';
@@ -225,7 +226,7 @@ describe('the requests of a single connection', () => {
 it('a reservation that no client opens ends after a minute', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  const reservations = createReservations();
+  const reservations = createReservations(() => {});
   const viewer = { apiKeyId: 'k', revoked: new AbortController().signal } as Viewer;
   let claimed: AbortSignal | undefined;
   const token = reservations.create(viewer, (_viewer, signal) => {
@@ -237,4 +238,16 @@ it('a reservation that no client opens ends after a minute', () => {
   vi.advanceTimersByTime(2_000);
   expect(() => reservations.get(viewer, token)).toThrow('Reserve one with PUT');
   expect(claimed?.aborted).toBe(true);
+});
+
+it('a stream whose results fail ends, and the error is reported', async () => {
+  const onError = vi.fn();
+  const onClose = vi.fn();
+  const operation = createEventStream({ onClose, onError }).createOperation();
+  operation.start('o');
+  const bug = new Error('a bug');
+  operation.send({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(bug) }) });
+  await vi.waitFor(() => expect(onClose).toHaveBeenCalledTimes(1));
+  expect(onError.mock.calls).toEqual([[bug]]);
+  expect(operation.signal.aborted).toBe(true);
 });

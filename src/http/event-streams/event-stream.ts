@@ -46,8 +46,16 @@ interface RunningOperation {
 /** As many as on a WebSocket. */
 const MAX_OPERATIONS = 20;
 
-/** Creates a stream. `onClose` is called once, when it has ended. */
-export function createEventStream(onClose: () => void): EventStream {
+/** The observers of a stream. */
+export interface EventStreamObserver {
+  /** Called once, when the stream has ended. */
+  onClose(): void;
+  /** Called with an error of the gateway that prevents further results. The stream then ends, and its client reconnects. */
+  onError(error: unknown): void;
+}
+
+/** Creates a stream, which no client has opened yet. */
+export function createEventStream({ onClose, onError }: EventStreamObserver): EventStream {
   const operations = new Map<string, RunningOperation>();
   const opened = Promise.withResolvers<ServerResponse | undefined>();
   let response: ServerResponse | undefined;
@@ -61,17 +69,9 @@ export function createEventStream(onClose: () => void): EventStream {
   }
 
   async function sendAll(id: string, operation: RunningOperation, result: OperationResult): Promise<void> {
-    const sendOne = (payload: ExecutionResult) => write('next', { id, payload: toPublicResult(payload) });
-    try {
-      if (!(Symbol.asyncIterator in result)) return await sendOne(result);
-      const results = result[Symbol.asyncIterator]();
-      operation.results = results;
-      if (operation.controller.signal.aborted) return void (await results.return?.());
-      for (let next = await results.next(); !next.done; next = await results.next()) await sendOne(next.value);
-    } finally {
-      if (operations.get(id) === operation) operations.delete(id);
-      await write('complete', { id });
-    }
+    await consumeResults(operation, result, (payload) => write('next', { id, payload: toPublicResult(payload) }));
+    if (operations.get(id) === operation) operations.delete(id);
+    await write('complete', { id });
   }
 
   function stop(id: string): void {
@@ -90,6 +90,11 @@ export function createEventStream(onClose: () => void): EventStream {
     response?.end();
     onClose();
   }
+
+  const fail = (error: unknown) => {
+    onError(error);
+    close();
+  };
 
   return {
     get isOpen() {
@@ -118,7 +123,7 @@ export function createEventStream(onClose: () => void): EventStream {
           operations.set(id, operation);
         },
         send: (result) => {
-          if (operationId !== undefined) void sendAll(operationId, operation, result).catch(close);
+          if (operationId !== undefined) void sendAll(operationId, operation, result).catch(fail);
         },
       };
     },
@@ -126,6 +131,19 @@ export function createEventStream(onClose: () => void): EventStream {
     stop,
     close,
   };
+}
+
+/** Passes each result of an operation to `send`, and waits for it before the next one. */
+async function consumeResults(
+  operation: RunningOperation,
+  result: OperationResult,
+  send: (result: ExecutionResult) => Promise<void>,
+): Promise<void> {
+  if (!(Symbol.asyncIterator in result)) return send(result);
+  const results = result[Symbol.asyncIterator]();
+  operation.results = results;
+  if (operation.controller.signal.aborted) return void (await results.return?.());
+  for (let next = await results.next(); !next.done; next = await results.next()) await send(next.value);
 }
 
 /** Sends the head of a response, and then heartbeats until the response is closed. */

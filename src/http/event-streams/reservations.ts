@@ -26,8 +26,8 @@ interface Reservation {
 const TOKEN_BYTES = 24;
 const MAX_WAIT_MS = 60_000;
 
-/** Creates the reservations of one process. */
-export function createReservations(): Reservations {
+/** Creates the reservations of one process. `onError` receives the errors of the gateway that end a stream. */
+export function createReservations(onError: (error: unknown) => void): Reservations {
   const reservations = new Map<string, Reservation>();
 
   return {
@@ -35,12 +35,13 @@ export function createReservations(): Reservations {
       const ended = new AbortController();
       claim(viewer, ended.signal);
       const token = randomBytes(TOKEN_BYTES).toString('base64url');
-      const stream = createEventStream(() => {
+      const onClose = () => {
         reservations.delete(token);
         clearTimeout(expiry);
         viewer.revoked.removeEventListener('abort', stream.close);
         ended.abort();
-      });
+      };
+      const stream = createEventStream({ onClose, onError });
       const expiry = setTimeout(() => {
         if (!stream.isOpen) stream.close();
       }, MAX_WAIT_MS).unref();
