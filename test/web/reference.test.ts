@@ -1,16 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import axe, { type AxeResults } from 'axe-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { createChatbot } from '../../src/chatbots/chatbots.ts';
 import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
 import { browserPath, openBrowser } from '../helpers/browser.ts';
 import { startGateway } from '../helpers/gateway.ts';
-
-const AXE_PATH = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-interface AxeResults {
-  readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
-}
 
 it.skipIf(browserPath === undefined)(
   'the REST reference is accessible in light and dark, needs no internet access, and has examples that can be sent ' +
@@ -25,8 +18,7 @@ it.skipIf(browserPath === undefined)(
     const testChat = page.getByRole('button', { name: /^Test Request ?\(post .*\/chat\)$/ });
     await testChat.waitFor({ timeout: 30_000 });
 
-    const axe = await readFile(AXE_PATH, 'utf8');
-    await page.evaluate(axe);
+    await page.evaluate(axe.source);
     // Colours between two states would be measured.
     await page.addStyleTag({ content: '* { transition: none !important }' });
     for (const [colorScheme, width] of [
