@@ -6,6 +6,7 @@ import {
   getNamedType,
   isCompositeType,
   Kind,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 import type { CostPart } from '../../domain/errors.ts';
@@ -77,8 +78,9 @@ function listInnerCosts(measured: MeasuredDocument, { path, node, parent, times 
 }
 
 function listCosts(measured: MeasuredDocument, selections: SelectionSetNode, position: Position): FieldCost[] {
-  return listFields(measured, selections, position.parent).flatMap(({ node, parent }) => {
-    const { times, itemCount } = position;
+  return listFields(measured, selections, position.parent).flatMap(({ node, parent, copies }) => {
+    const { itemCount } = position;
+    const times = position.times * copies;
     const path = [...position.path, (node.alias ?? node.name).value];
     const field = fieldOf(parent, node.name.value);
     const type = field && getNamedType(field.type);
@@ -89,21 +91,42 @@ function listCosts(measured: MeasuredDocument, selections: SelectionSetNode, pos
   });
 }
 
+/** A field of a selection. `copies` is how often the selection contains it, by the spreads of fragments. */
+interface ListedField {
+  readonly node: FieldNode;
+  readonly parent: GraphQLCompositeType;
+  readonly copies: number;
+}
+
 /** The fields of a selection, fragments included. Each fragment is read once: nested ones take exponential time. */
 function listFields(
   { schema, document }: MeasuredDocument,
   selections: SelectionSetNode,
   root: GraphQLCompositeType,
-): Pick<FieldCost, 'node' | 'parent'>[] {
-  const visited = new Set<string>();
-  const list = ({ selections: nodes }: SelectionSetNode, parent: GraphQLCompositeType): ReturnType<typeof listFields> =>
-    nodes.flatMap((node) => {
-      if (node.kind === Kind.FIELD) return [{ node, parent }];
-      if (node.kind === Kind.FRAGMENT_SPREAD && visited.has(node.name.value)) return [];
-      if (node.kind === Kind.FRAGMENT_SPREAD) visited.add(node.name.value);
-      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : fragmentOf(document, node.name.value);
-      if (fragment === undefined) return [];
-      return list(fragment.selectionSet, findCompositeType(schema, fragment.typeCondition?.name.value) ?? parent);
-    });
+): readonly ListedField[] {
+  const fieldsByFragment = new Map<string, readonly ListedField[]>();
+  const listFragment = (name: string): readonly ListedField[] => {
+    const known = fieldsByFragment.get(name);
+    if (known !== undefined) return known;
+    const fragment = fragmentOf(document, name);
+    const type = findCompositeType(schema, fragment?.typeCondition.name.value);
+    const fields = fragment && type ? list(fragment.selectionSet, type) : [];
+    fieldsByFragment.set(name, fields);
+    return fields;
+  };
+  const list = ({ selections: nodes }: SelectionSetNode, parent: GraphQLCompositeType): readonly ListedField[] => {
+    const fields = new Map<FieldNode, ListedField>();
+    for (const node of nodes) {
+      for (const field of listSelection(node, parent)) {
+        fields.set(field.node, { ...field, copies: field.copies + (fields.get(field.node)?.copies ?? 0) });
+      }
+    }
+    return [...fields.values()];
+  };
+  const listSelection = (node: SelectionNode, parent: GraphQLCompositeType): readonly ListedField[] => {
+    if (node.kind === Kind.FIELD) return [{ node, parent, copies: 1 }];
+    if (node.kind === Kind.FRAGMENT_SPREAD) return listFragment(node.name.value);
+    return list(node.selectionSet, findCompositeType(schema, node.typeCondition?.name.value) ?? parent);
+  };
   return list(selections, root);
 }

@@ -190,6 +190,23 @@ describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transp
     },
   );
 
+  it('is divided among the paths as often as fragments select them', async () => {
+    const query = `{conversations(first:100){...F ...F nodes{...G ...H}}}
+      fragment F on ConversationConnection{nodes{lastMessage{id}}}
+      fragment G on Conversation{messages(first:60){nodes{id}} ...H}
+      fragment H on Conversation{messages(first:60){nodes{id}}}`;
+    const { errors } = await gateway.graphql(query);
+    const path = ['conversations', 'nodes'];
+    expect(extensionsOf(errors)).toMatchObject({
+      cost: 18_601,
+      parts: [
+        { path: [...path, 'messages'], cost: 3 * 6_100 },
+        { path: [...path, 'lastMessage'], cost: 2 * 100 },
+        { path: ['conversations'], cost: 101 },
+      ],
+    });
+  });
+
   it('is reported with parts within a second, whatever the fragments', async () => {
     const levels = repeatIndexed(
       7,
