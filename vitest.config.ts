@@ -23,7 +23,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/answer/{citation-markers,confidence,follow-ups,model-engine,prompt,sentences}.test.ts',
   'test/coordination/{live-bus,rate-limiter}.test.ts',
   'test/dialects/rest/mappers.test.ts',
-  'test/http/{graphiql/tabs,query-queue}.test.ts',
+  'test/http/{bodies/receive-time,graphiql/tabs,query-queue}.test.ts',
   'test/models/{chat-fetch,failure,models,open,pages,redact,steps,stop-markers}.test.ts',
   'test/schema/{consistency,descriptions,field-scopes}.test.ts',
   'test/schema/root-fields/table.test.ts',
@@ -73,7 +73,7 @@ export default defineConfig({
             'test/messages/{concurrent-requests,idempotent-branches}.test.ts',
             'test/replies/{cluster-nodes,other-node,stop-requests,stopping}.test.ts',
             // These tests cover behaviour before any execution or storage, or behaviour of remote servers.
-            'test/http/{bad-input,close-codes,cors,graphiql/session,media-types,schema-files,slow-sockets}.test.ts',
+            'test/http/{bad-input,bodies/large-bodies,close-codes,cors,graphiql/session,media-types,schema-files,slow-sockets}.test.ts',
             'test/replies/model-failures.test.ts',
           ],
         },

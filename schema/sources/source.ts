@@ -134,7 +134,10 @@ const SourceContentInput = builder.inputType('SourceContentInput', {
   description: 'The content of a source: exactly one field.',
   isOneOf: true,
   fields: (t) => ({
-    text: t.string({ description: 'A plain or Markdown text. Each passage keeps the headings above it.' }),
+    text: t.string({
+      description:
+        'A plain or Markdown text; 1 to 1,000,000 characters. Each passage keeps the headings above it. Send a text of more than 256 kB over HTTP, as a variable.',
+    }),
     qa: t.field({ type: QuestionAnswerInput, description: 'A question with its answer.' }),
   }),
 });

@@ -214,7 +214,13 @@ export class QueryTooComplexError extends RefusalError {
 }
 
 /** The body exceeds the limit of a request. */
-export class PayloadTooLargeError extends refusalOf('PAYLOAD_TOO_LARGE') {}
+export class PayloadTooLargeError extends RefusalError {
+  readonly code = 'PAYLOAD_TOO_LARGE';
+
+  constructor(message: string = ERRORS.PAYLOAD_TOO_LARGE.text) {
+    super(message);
+  }
+}
 
 /** The content type of the body is not JSON. */
 export class UnsupportedMediaTypeError extends refusalOf('UNSUPPORTED_MEDIA_TYPE') {}

@@ -1,7 +1,10 @@
 /** Limits that several modules share. A limit that operators can set is in `config.ts`; any other is in its module. */
 
-/** The maximum bytes of a request body or a socket message. */
+/** The maximum bytes of a request body or a socket message, unless a large body is allowed. */
 export const MAX_BODY_BYTES = 256 * 1_024;
+
+/** The maximum bytes of a large body: in JSON, the text of a source can have six bytes for each character. */
+export const MAX_LARGE_BODY_BYTES = 8 * 1_024 * 1_024;
 
 /** The maximum number of active API keys of an account. */
 export const MAX_ACTIVE_API_KEYS = 5;

@@ -13,6 +13,7 @@ import {
   type Viewer,
 } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
+import type { LargeBodyPermit } from '../dialects/rest/body.ts';
 import type { Channel } from '../domain/entities.ts';
 import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
@@ -41,6 +42,8 @@ export interface TransportContext extends AuthResult {
   readonly transport: 'http' | 'websocket';
   /** The media types of the response; absent on a WebSocket. */
   readonly accepted?: AcceptedTypes;
+  /** The permit to have a large body; absent on a WebSocket, and if the credential does not allow it. */
+  readonly largeBody?: LargeBodyPermit | undefined;
   /** Aborts when the client no longer waits for the response. */
   readonly signal: AbortSignal;
   /** Reports the rate limit status to the client, if the transport can; the last report replaces earlier ones. */

@@ -1,7 +1,8 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { readJson } from '../dialects/rest/body.ts';
-import { BadUserInputError, ERRORS, PersistedQueryNotSupportedError } from '../domain/errors.ts';
+import { BadUserInputError, ERRORS, PayloadTooLargeError, PersistedQueryNotSupportedError } from '../domain/errors.ts';
+import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
 
 /**
@@ -11,10 +12,10 @@ import type { TransportContext } from './auth.ts';
  */
 export function useRequestParameters(): Plugin<object, TransportContext> {
   return {
-    onRequestParse({ request, serverContext: { accepted }, setRequestParser }) {
+    onRequestParse({ request, serverContext: { accepted, largeBody }, setRequestParser }) {
       if (request.method !== 'GET' && request.method !== 'POST') return;
       setRequestParser(async () => {
-        const parameters = request.method === 'GET' ? parseUrl(request.url) : await readJson(request);
+        const parameters = request.method === 'GET' ? parseUrl(request.url) : await readJson(request, largeBody);
         try {
           return readParameters(parameters);
         } catch (error) {
@@ -54,6 +55,10 @@ function readParameters(parameters: unknown): GraphQLParams {
   }
   if (variables != null && !isObject(variables)) throw new BadUserInputError('`variables` must be an object.');
   if (extensions != null && !isObject(extensions)) throw new BadUserInputError('`extensions` must be an object.');
+  // A large body is for variables: everything else is parsed, cached or shown in errors.
+  if (Math.max(query.length, operationName?.length ?? 0) > MAX_BODY_BYTES) {
+    throw new PayloadTooLargeError(`Only variables may have more than ${MAX_BODY_BYTES / 1_024} kB.`);
+  }
   return {
     query,
     ...(operationName && { operationName }),

@@ -18,9 +18,11 @@ import {
   ForbiddenError,
   NotAcceptableError,
   OperationTimeoutError,
+  PayloadTooLargeError,
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
+import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import { countMutationFields, requireRequestsLeft, type TransportContext } from './auth.ts';
 import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
 import { findConditionalRoots, requireValues } from './document-rules.ts';
@@ -33,6 +35,8 @@ import { requireScopes } from './scopes.ts';
 import { requireSessionFields, requireSessionObjects } from './session-fields.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
+/** The characters of the error of a variable that are shown at its start and at its end. */
+const SHOWN_CHARS = 300;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
 
 /** Parses and validates within the limits. Yoga caches parsed documents, so each is parsed here only once. */
@@ -141,7 +145,10 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     const { schema, document } = args;
     const operation = getOperationAST(document, args.operationName);
     if (operation == null) throw new BadUserInputError('Name one of the operations in the document.');
-    const { viewer } = args.contextValue as TransportContext;
+    const { viewer, largeBody } = args.contextValue as TransportContext;
+    if (largeBody?.isUsed && operation.operation !== 'mutation') {
+      throw new PayloadTooLargeError(`Only mutations may have more than ${MAX_BODY_BYTES / 1_024} kB.`);
+    }
     requireRequestsLeft(deps, args, operation);
     const variables = coerceVariables(args, operation);
     requireValues(schema, document, variables);
@@ -232,8 +239,14 @@ function coerceVariables(
   const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {}, {
     maxErrors: MAX_VALIDATION_ERRORS,
   });
-  if (errors) throw new BadUserInputError(errors.map(({ message }) => message).join(' '));
+  if (errors) throw new BadUserInputError(errors.map(({ message }) => shorten(message)).join(' '));
   return coerced;
+}
+
+/** Leaves out the middle of a long text: the messages of the library repeat values, and end with what is wrong. */
+function shorten(message: string): string {
+  const { length } = message;
+  return length > 2 * SHOWN_CHARS ? `${message.slice(0, SHOWN_CHARS)}…${message.slice(-SHOWN_CHARS)}` : message;
 }
 
 function codeOf(error: unknown): string {

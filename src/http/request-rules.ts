@@ -25,7 +25,7 @@ function isValidHost(host: string): boolean {
   return host === '' || (HOST_CHARACTERS.test(host) && URL.canParse(`http://${host}`));
 }
 
-/** Whether a request announces a body that is larger than the limit. */
-export function announcesTooLargeBody({ headers }: IncomingMessage): boolean {
+/** Whether a request announces a body that only some credentials allow. */
+export function announcesLargeBody({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES;
 }

@@ -23,6 +23,8 @@ import {
   createReplayReporter,
   readCredential,
 } from './auth.ts';
+import { createLargeBodies, type LargeBodies } from './bodies/large-bodies.ts';
+import type { ReceiveTime } from './bodies/receive-time.ts';
 import { createChatRoute } from './chat.ts';
 import type { StreamedOperation } from './event-streams/event-stream.ts';
 import { createReservations, type Reservations } from './event-streams/reservations.ts';
@@ -43,10 +45,11 @@ import type { GraphQLServer } from './yoga.ts';
 /** Refusals of an operation before it starts are a response; its results are events of the stream. */
 const STREAMED_TYPES: AcceptedTypes = { result: 'application/graphql-response+json', stream: 'text/event-stream' };
 
-/** The streams of one process. */
-interface Streams {
+/** The streams and the large requests of one process. */
+interface GraphQLLimits {
   readonly streams: StreamCounts;
   readonly reservations: Reservations;
+  readonly largeBodies: LargeBodies;
 }
 
 /** The kinds of paths; also the labels in the metrics. */
@@ -65,6 +68,10 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** Aborts when the gateway starts to stop. */
   readonly drainSignal: AbortSignal;
+  /** The time for the request to arrive. */
+  readonly receiveTime: ReceiveTime;
+  /** Whether the client waits for `100 Continue`; only before a large body, it has not been sent yet. */
+  readonly waitsForContinue: boolean;
   /** Records the viewer, once the request is authenticated. */
   readonly onAuthenticated: (viewer: Viewer) => void;
 }
@@ -90,7 +97,11 @@ export function routeOf(path: string): Route {
 /** Creates the handlers of all routes. */
 export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Executor): Record<Route, RouteHandler> {
   const streams = createStreamCounts(deps.config);
-  const graphqlStreams = { streams, reservations: createReservations(deps.failures.log) };
+  const limits = {
+    streams,
+    reservations: createReservations(deps.failures.log),
+    largeBodies: createLargeBodies(),
+  };
   const countAnonymousRequest = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
@@ -115,7 +126,7 @@ export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Execu
   return {
     graphql: {
       async handle(exchange) {
-        if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, graphqlStreams);
+        if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, limits);
         // A browser cannot send a credential when it opens the page.
         await countAnonymousRequest(exchange);
         return graphiql.sendPage(exchange);
@@ -175,7 +186,7 @@ async function handleGraphQL(
   deps: Deps,
   graphql: GraphQLServer,
   exchange: Exchange,
-  { streams, reservations }: Streams,
+  { streams, reservations, largeBodies }: GraphQLLimits,
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
   const isSingle = usesSingleConnection(request);
@@ -203,6 +214,7 @@ async function handleGraphQL(
     signal: streamedOperation?.signal ?? signal,
     transport: 'http',
     accepted,
+    largeBody: largeBodies.createPermit(authResult.viewer, exchange),
     reportRateLimit: createRateLimitReporter(response),
     reportReplay: createReplayReporter(response),
     ...(streamedOperation ? { streamedOperation } : { countStream: (viewer) => claim(viewer, signal) }),

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { Viewer } from '../access/viewer.ts';
 import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
-import { PayloadTooLargeError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
+import { RefusalError, ShuttingDownError } from '../domain/errors.ts';
 import { clientFor } from './auth.ts';
+import { limitReceiveTime } from './bodies/receive-time.ts';
 import { isStreamType } from './event-streams/stream-counts.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect } from './graphql-errors.ts';
@@ -15,7 +16,7 @@ import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createPipeline } from './pipeline.ts';
 import { queueQueries } from './query-queue.ts';
 import { sendRefusal } from './refusals.ts';
-import { announcesTooLargeBody, isHttp1Request } from './request-rules.ts';
+import { announcesLargeBody, isHttp1Request } from './request-rules.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
@@ -50,6 +51,8 @@ interface InFlightExchange {
 const EXCHANGE_ENDED = new Error('The exchange is over.');
 
 const MAX_LOGGED_PATH = 200;
+/** The maximum time for a request to arrive, with all waits; `limitReceiveTime` ends most earlier. */
+const MAX_RECEIVE_MS = 240_000;
 /** The maximum time that `stopAccepting` waits for requests. */
 const MAX_REQUEST_WAIT_MS = 10_000;
 /** The time that streams stay open after all other work has ended, so that they can send the last events. */
@@ -142,6 +145,7 @@ async function handle(
   const path = pathOf(request);
   const requestId = readRequestId(request);
   const abortController = new AbortController();
+  const receiveTime = limitReceiveTime(request, response);
   let viewer: Viewer | undefined;
   const stopWatching = pendingBytes.watch({
     connection: request.socket,
@@ -164,19 +168,17 @@ async function handle(
   if (drainSignal.aborted) response.setHeader('Connection', 'close');
   const route = serverState.routes[routeOf(path)];
   if (handleOrigin(deps.config, request, response, () => route.listMethods(path))) return;
-  if (waitsForContinue && announcesTooLargeBody(request)) {
-    // The client has not sent its body, so the connection cannot be used again.
-    response.setHeader('Connection', 'close');
-    return sendRefusal(response, new PayloadTooLargeError(), routeOf(path));
-  }
-  if (waitsForContinue) response.writeContinue();
+  // The route refuses a large body, or asks for it. A client that has not sent its body cannot use the connection again.
+  if (waitsForContinue && announcesLargeBody(request)) response.setHeader('Connection', 'close');
+  else if (waitsForContinue) response.writeContinue();
   try {
     await serverState.whenOpen;
     const onAuthenticated = (authenticated: Viewer) => {
       viewer = authenticated;
     };
     const signals = { signal: abortController.signal, drainSignal };
-    await route.handle({ request, response, path, requestId, ...signals, onAuthenticated });
+    const body = { receiveTime, waitsForContinue };
+    await route.handle({ request, response, path, requestId, ...signals, ...body, onAuthenticated });
   } catch (error) {
     if (response.writableEnded) return;
     const isRefused = error instanceof RefusalError && error.cause === undefined;
@@ -235,7 +237,7 @@ function createNodeServer(
 ): Server {
   const server = createServer({
     headersTimeout: 10_000,
-    requestTimeout: 30_000,
+    requestTimeout: MAX_RECEIVE_MS,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: keepAliveMs,
   });

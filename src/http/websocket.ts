@@ -10,10 +10,10 @@ import {
   OperationTypeNode,
 } from 'graphql';
 import { handleProtocols, type SubscribePayload } from 'graphql-ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
-import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
+import { MAX_BODY_BYTES, MAX_LARGE_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
 import { createErrorMask, withoutHttpExtensions } from './graphql-errors.ts';
@@ -50,7 +50,16 @@ const MAX_OPERATIONS = 20;
 const INIT_TIMEOUT_MS = 3_000;
 const PING_INTERVAL_MS = 25_000;
 const CLOSE_TIMEOUT_MS = 1_000;
+const MESSAGE_TOO_LARGE = 1009;
 const RESTART = 1012;
+const TOO_LARGE_REASON = `At most ${MAX_BODY_BYTES / 1_024} kB; over HTTP, a key with MANAGE may send ${MAX_LARGE_BODY_BYTES / 1_048_576} MB`;
+
+/** A socket that says why it refuses a message that is too large; the library gives only the code. */
+class ExplainingSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === MESSAGE_TOO_LARGE ? TOO_LARGE_REASON : undefined));
+  }
+}
 
 /** The state that the operations of all sockets share. */
 interface Operations {
@@ -76,6 +85,7 @@ export function createSocketServer(
     noServer: true,
     maxPayload: MAX_BODY_BYTES,
     perMessageDeflate: false,
+    WebSocket: ExplainingSocket,
     handleProtocols,
   });
   const auth = createSocketAuth(deps);
