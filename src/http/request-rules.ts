@@ -25,6 +25,14 @@ function isValidHost(host: string): boolean {
   return host === '' || (HOST_CHARACTERS.test(host) && URL.canParse(`http://${host}`));
 }
 
+/**
+ * Whether a request asks for a WebSocket. An upgrade to another protocol is ignored, because clients such as Java's offer
+ * HTTP/2 (`h2c`) with every request. Source: RFC 9110, section 7.8.
+ */
+export function isSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
 /** Whether a request announces a body that only some credentials allow. */
 export function announcesLargeBody({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES;

@@ -16,7 +16,7 @@ import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createPipeline } from './pipeline.ts';
 import { queueQueries } from './query-queue.ts';
 import { sendRefusal } from './refusals.ts';
-import { announcesLargeBody, isHttp1Request } from './request-rules.ts';
+import { announcesLargeBody, isHttp1Request, isSocketUpgrade } from './request-rules.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
@@ -240,6 +240,7 @@ function createNodeServer(
     requestTimeout: MAX_RECEIVE_MS,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: keepAliveMs,
+    shouldUpgradeCallback: isSocketUpgrade,
   });
   const handleValid = (request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean) => {
     if (isHttp1Request(request)) handle(request, response, waitsForContinue);

@@ -356,6 +356,19 @@ describe('a connection', () => {
     expect(await sendBytes('GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
+  it.each(['h2c', 'h2c, websocket', 'TLS/1.0', 'x'])(
+    'that offers an upgrade to %s is answered without it',
+    async (upgrade) => {
+      const answer = await sendBytes(
+        `POST /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${gateway.key}\r\nContent-Type: application/json\r\n` +
+          `Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: ${upgrade}\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n` +
+          `Content-Length: ${QUERY.length}\r\n\r\n${QUERY}`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+      expect(answer).toContain(JSON.stringify(ANSWER));
+    },
+  );
+
   const expectContinue = (path: string, length: number) =>
     `POST ${path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${gateway.key}\r\nContent-Type: application/json\r\n` +
     `Accept: application/graphql-response+json\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n`;
