@@ -117,7 +117,7 @@ function toEvent(data: string, name: string): ChatEvent {
 /** Reads a chunk, or the message of a server that does not stream. Unknown fields of other forms are dropped. */
 function readChunk({ choices, usage }: Readonly<Record<string, unknown>>): ChatEvent {
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
-  const usageField = isRecord(usage) ? { usage } : {};
+  const usageField = isRecord(usage) ? { usage: readCounts(usage) } : {};
   if (!isRecord(choice)) return { type: 'chunk', chunk: { choices: [], ...usageField }, hasOutput: false };
   const { delta: streamed, message, text, finish_reason: reason } = choice;
   const { role: _, ...delta } = isRecord(streamed) ? streamed : readMessage(message, text);
@@ -126,6 +126,16 @@ function readChunk({ choices, usage }: Readonly<Record<string, unknown>>): ChatE
     chunk: { choices: [{ index: 0, delta, finish_reason: readFinishReason(reason) }], ...usageField },
     hasOutput: [delta.content, delta.refusal, delta.tool_calls].some(isFilled),
   };
+}
+
+/** Reads the numbers of a usage, also in its details. The packages refuse a chunk with other values. */
+function readCounts(usage: Record<string, unknown>): Record<string, unknown> {
+  const isCount = ([, value]: [string, unknown]) => typeof value === 'number';
+  const entries = Object.entries(usage).map(([name, value]): [string, unknown] => [
+    name,
+    isRecord(value) ? Object.fromEntries(Object.entries(value).filter(isCount)) : value,
+  ]);
+  return Object.fromEntries(entries.filter((entry) => isCount(entry) || isRecord(entry[1])));
 }
 
 function readMessage(message: unknown, text: unknown): Record<string, unknown> {
@@ -144,7 +154,8 @@ function readFinishReason(reason: unknown): string | null {
 function findServerError(value: unknown, name: string): ServerError | undefined {
   if (!isRecord(value)) return undefined;
   const { error, object, type, choices } = value;
-  if (isRecord(error) || (typeof error === 'string' && error !== '')) return toServerError(error, value);
+  if ((isRecord(error) && Object.keys(error).length > 0) || (typeof error === 'string' && error !== ''))
+    return toServerError(error, value);
   const isError = name === 'error' || object === 'error' || type === 'error';
   return isError || (choices === undefined && isFilled(value.message ?? value.detail))
     ? toServerError(value)

@@ -86,6 +86,7 @@ describe('an answer is whole', () => {
           'event: ping\n\n',
           ...HELLO,
           data({ choices: [{ index: 0, finish_reason: 'stop' }], usage: null, error: null }),
+          data({ choices: null, usage: { prompt_tokens: 'many' }, error: {} }),
         ],
       },
     ],
