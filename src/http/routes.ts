@@ -106,7 +106,6 @@ export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Execu
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
   const chat = createChatRoute(deps);
-  const schemaFiles = new Map(SCHEMA_FILES.map(({ path, prepare }) => [path, createDocumentRoute(prepare)]));
   const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
   const pageOf = (path: string) => pages.get(path.split('/')[2] ?? '');
   const isReference = (path: string) => /^\/docs\/?$/.test(path);
@@ -133,23 +132,7 @@ export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Execu
       },
       listMethods: () => GRAPHQL_METHODS,
     },
-    schema: {
-      async handle(exchange) {
-        if (exchange.path === GRAPHIQL_SESSION_PATH) {
-          await countAnonymousRequest(exchange);
-          return openGraphiqlSession(deps, exchange);
-        }
-        const { viewer } = await authenticateExchange(deps, exchange);
-        // These files reveal as much as introspection: see `useCredentialCheck`.
-        if (viewer === undefined && deps.config.isProduction) throw new UnauthenticatedError();
-        const send = schemaFiles.get(exchange.path);
-        return send === undefined ? sendRestError(exchange.response, 'NOT_FOUND') : send(exchange);
-      },
-      listMethods(path) {
-        if (path === GRAPHIQL_SESSION_PATH) return ['POST'];
-        return schemaFiles.has(path) ? READ_METHODS : [];
-      },
-    },
+    schema: createSchemaRoute(deps, countAnonymousRequest),
     rest: createRestRoute(deps, executor, streams, countAnonymousRequest),
     docs: createPublicRoute(isReference, reference.sendPage),
     chat: {
@@ -175,6 +158,28 @@ export function createRoutes(deps: Deps, graphql: GraphQLServer, executor: Execu
       (path) => path === '/' && deps.config.hasGraphiql,
       ({ response }) => response.writeHead(302, { Location: '/graphql' }).end(),
     ),
+  };
+}
+
+/** Creates the handler of the files of the schema, and of the path that opens a session of GraphiQL. */
+function createSchemaRoute(deps: Deps, countAnonymousRequest: (exchange: Exchange) => Promise<void>): RouteHandler {
+  const files = new Map(SCHEMA_FILES.map(({ path, prepare }) => [path, createDocumentRoute(prepare)]));
+  return {
+    async handle(exchange) {
+      if (exchange.path === GRAPHIQL_SESSION_PATH) {
+        await countAnonymousRequest(exchange);
+        return openGraphiqlSession(deps, exchange);
+      }
+      const { viewer } = await authenticateExchange(deps, exchange);
+      // These files reveal as much as introspection: see `useCredentialCheck`.
+      if (viewer === undefined && deps.config.isProduction) throw new UnauthenticatedError();
+      const send = files.get(exchange.path);
+      return send === undefined ? sendRestError(exchange.response, 'NOT_FOUND') : send(exchange);
+    },
+    listMethods(path) {
+      if (path === GRAPHIQL_SESSION_PATH) return ['POST'];
+      return files.has(path) ? READ_METHODS : [];
+    },
   };
 }
 
