@@ -115,7 +115,11 @@ describe('a chat request with an Idempotency-Key', () => {
     const gateway = await openGateway({ env: { ALLOWED_ORIGINS: 'https://shop.example' } });
     const { headers } = await gateway.fetch(`/v1/chatbots/${gateway.chatbotId}/chat`, {
       method: 'OPTIONS',
-      headers: { origin: 'https://shop.example', 'access-control-request-method': 'POST' },
+      headers: {
+        origin: 'https://shop.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type,idempotency-key',
+      },
     });
     expect(headers.get('access-control-allow-headers')).toContain('idempotency-key');
   });
