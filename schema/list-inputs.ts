@@ -11,7 +11,7 @@ const MAX_CHARS = 255;
 
 /** The rules of filters, for their descriptions. */
 export const FILTER_RULES =
-  'An object meets a list of values if it has any of them, so it never meets an empty list; an absent or null condition is no condition.';
+  'A list of values selects the objects that have any of them, so an empty list selects nothing. A condition that is absent or null selects everything.';
 
 /** A range of time. */
 export const TimeRangeInput = builder.inputType('TimeRange', {

@@ -8,7 +8,7 @@ import { createCursorError, decodeId, encodeId, type PageArgs, readArgs, toConne
 const LIMIT = MAX_COUNTED.toLocaleString('en');
 
 /** The rules of lists with a filter, for their descriptions. */
-export const LIST_RULES = `A page of a filtered list may end before it is full, even without any item, while \`hasNextPage\` is true (\`hasPreviousPage\` with \`last\`): \`endCursor\` (\`startCursor\`) continues the search. \`totalCount\` of a filtered list counts among its first ${LIMIT} candidates.`;
+export const LIST_RULES = `A page of a filtered list may end before it is full, or have no items, while \`hasNextPage\` is true (\`hasPreviousPage\` with \`last\`): \`endCursor\` (\`startCursor\`) continues the search. \`totalCount\` of a filtered list counts among its first ${LIMIT} candidates.`;
 
 /** The rules of lists of the whole account, for their descriptions. */
 export const ACCOUNT_LIST_RULES = `${LIST_RULES} It is at most ${LIMIT}.`;
@@ -40,7 +40,7 @@ export function defineOrder<Field extends string>(
     ),
   }) as EnumRef<SchemaTypes, string>;
   const input = builder.inputType(`${type}Order`, {
-    description: `An order of lists of the type \`${type}\`. Cursors belong to one order: another order refuses them with \`BAD_USER_INPUT\`.`,
+    description: `The order of a list of the type \`${type}\`. A cursor is valid for one order only: with any other, it is refused with \`BAD_USER_INPUT\`.`,
     fields: (t) => ({
       field: t.field({ type: field, defaultValue: defaults.field, description: 'The field that orders the list.' }),
       direction: t.field({

@@ -40,7 +40,7 @@ export const ConversationFilterInput = builder.inputType('ConversationFilter', {
     rating: t.field({ type: Rating, description: 'The rating of at least one message on the selected branch.' }),
     query: t.string({
       description:
-        'A text whose words one message on the selected branch has, in any order; the last word may be incomplete. Case, accents and punctuation make no difference. Finds replies when they have ended, and private notes only with `MANAGE`. A text without a letter or digit, or with more than 255 characters, is refused with `BAD_USER_INPUT`.',
+        'A text: one message on the selected branch contains all its words, in any order; the last word may be incomplete. Case, accents and punctuation make no difference. Finds replies only when they have ended, and private notes only with `MANAGE`. A text without a letter or digit, or with more than 255 characters, is refused with `BAD_USER_INPUT`.',
     }),
     labels: t.stringList({ description: `The labels; at most ${MAX_VALUES}.` }),
     priority: t.field({ type: ConversationPriority, description: 'The priority.' }),

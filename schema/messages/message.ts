@@ -54,7 +54,7 @@ const MessageStatus = builder.enumType('MessageStatus', {
 
 /** The rating of a message. */
 export const Rating = builder.enumType('Rating', {
-  description: "The visitor's rating of a reply.",
+  description: "The visitor's rating of a reply or a person's message.",
   values: {
     UP: { description: 'A helpful reply.' },
     DOWN: { description: 'An unhelpful reply.' },

@@ -35,7 +35,7 @@ builder.relayMutationField(
   },
   {
     description:
-      "Stores the visitor's rating of a reply or of a message of a person, in place of an earlier one, or takes it back. Subscribers receive `MessageUpdated`; webhooks receive `message.rated`, except for a rating taken back. Needs `CHAT`.",
+      "Stores the visitor's rating of a reply or a person's message, in place of an earlier one, or removes it. Subscribers receive `MessageUpdated`; webhooks receive `message.rated`, unless the rating is removed. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),

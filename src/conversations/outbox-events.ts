@@ -117,7 +117,7 @@ export function messageFailed(
   };
 }
 
-/** A visitor rated a reply. */
+/** A visitor rated a reply or a person's message. */
 export function messageRated(conversation: Conversation, messageId: string, rating: Rating): OutboxEvent {
   const data = { ...conversationFields(conversation), message_id: messageId, rating: rating.toLowerCase() };
   return { name: 'MESSAGE_RATED', buildPayload: () => ({ ...originOf(conversation), messageId, data }) };

@@ -1,4 +1,4 @@
-/** Limits that several modules share. A limit that operators can set is in `config.ts`; any other is in its module. */
+/** Limits that several modules share. A limit that operators can set is in `settings.ts`; any other is in its module. */
 
 /** The maximum bytes of a request body or a socket message, unless a large body is allowed. */
 export const MAX_BODY_BYTES = 256 * 1_024;

@@ -70,7 +70,7 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
     },
   },
   MESSAGE_RATED: {
-    description: 'A visitor has rated a reply.',
+    description: "A visitor has rated a reply or a person's message.",
     data: { ...CONVERSATION, message_id: MESSAGE_ID, rating: 'up' },
   },
   CONVERSATION_ASSIGNED: {

@@ -20,7 +20,7 @@ export type Channel =
   /** The GraphQL API. */
   | 'GRAPHQL';
 
-/** Conditions on conversations. An object meets a list of values if it has any of them, so it never meets an empty list; an absent or null condition is no condition. */
+/** Conditions on conversations. A list of values selects the objects that have any of them, so an empty list selects nothing. A condition that is absent or null selects everything. */
 export type ConversationFilter = {
   /** The party that answers the next message of the visitor. */
   answeredBy?: Answerer | null | undefined;
@@ -44,7 +44,7 @@ export type ConversationFilter = {
   metadata?: Array<JsonEntry> | null | undefined;
   /** The priority. */
   priority?: ConversationPriority | null | undefined;
-  /** A text whose words one message on the selected branch has, in any order; the last word may be incomplete. Case, accents and punctuation make no difference. Finds replies when they have ended, and private notes only with `MANAGE`. A text without a letter or digit, or with more than 255 characters, is refused with `BAD_USER_INPUT`. */
+  /** A text: one message on the selected branch contains all its words, in any order; the last word may be incomplete. Case, accents and punctuation make no difference. Finds replies only when they have ended, and private notes only with `MANAGE`. A text without a letter or digit, or with more than 255 characters, is refused with `BAD_USER_INPUT`. */
   query?: string | null | undefined;
   /** The rating of at least one message on the selected branch. */
   rating?: Rating | null | undefined;
@@ -93,7 +93,7 @@ export type MessageRole =
   /** A visitor. */
   | 'USER';
 
-/** The visitor's rating of a reply. */
+/** The visitor's rating of a reply or a person's message. */
 export type Rating =
   /** An unhelpful reply. */
   | 'DOWN'

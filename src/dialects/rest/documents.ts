@@ -245,7 +245,7 @@ export type UpdateWebhookSubscriptionInput = {
   url?: string | null | undefined;
 };
 
-/** Conditions on deliveries. An object meets a list of values if it has any of them, so it never meets an empty list; an absent or null condition is no condition. */
+/** Conditions on deliveries. A list of values selects the objects that have any of them, so an empty list selects nothing. A condition that is absent or null selects everything. */
 export type WebhookDeliveryFilter = {
   /** The range of `createdAt`. */
   createdAt?: TimeRange | null | undefined;
@@ -275,7 +275,7 @@ export type WebhookEventType =
   | 'MESSAGE_COMPLETED'
   /** A reply of the chatbot has failed. */
   | 'MESSAGE_FAILED'
-  /** A visitor has rated a reply. */
+  /** A visitor has rated a reply or a person's message. */
   | 'MESSAGE_RATED'
   /** A visitor has sent a message. For a first message, `conversation.started` precedes it. */
   | 'MESSAGE_RECEIVED'

@@ -107,7 +107,7 @@ export const testWebhookRoute = createRoute({
   tags,
   summary: 'Send a test',
   description:
-    'Sends a sample event, signed and retried like any other, even if the webhook does not subscribe to such events. A webhook that is switched off (`is_active: false`) gets no test: the answer is 400, and nothing is sent. Needs the scope `manage`.',
+    'Sends a sample event, signed and retried like any other, even if the webhook does not subscribe to such events. A webhook that is switched off (`is_active: false`) gets no test: the response is 400, and nothing is sent. Needs the scope `manage`.',
   request: { params: WebhookPath, body: jsonBody(TestWebhookSchema) },
   responses: {
     200: jsonResponse('The new delivery, which the gateway attempts at once.', DeliverySchema),

@@ -79,7 +79,7 @@ export type MessageStatus =
   /** A reply that is being written now. */
   | 'STREAMING';
 
-/** The visitor's rating of a reply. */
+/** The visitor's rating of a reply or a person's message. */
 export type Rating =
   /** An unhelpful reply. */
   | 'DOWN'
