@@ -24,7 +24,7 @@ function createLog() {
 const WARNING = { level: 40, msg: 'the storage is unavailable; refusing what needs it' };
 const END = { level: 30, msg: 'the storage is available again' };
 
-it('logs one warning per outage, and its refusals when the storage works again', async () => {
+it('logs one warning per outage, and the number of refusals when the storage works again', async () => {
   const { storage, refuse, linesOf } = createLog();
   for (let n = 0; n < 100; n++) refuse();
   await vi.advanceTimersByTimeAsync(60_000);
@@ -47,7 +47,7 @@ it('counts refusals a few seconds apart to the same outage, even if the storage 
   expect(linesOf()).toEqual([WARNING]);
 });
 
-it('logs the refusals of an outage at the stop of the gateway', () => {
+it('logs the number of refusals when the gateway stops during an outage', () => {
   const { failures, refuse, linesOf } = createLog();
   refuse();
   refuse();

@@ -154,7 +154,7 @@ describe('a session', () => {
     },
   );
 
-  it.each(TRANSPORTS)('may contain what does not run, over %s', async (name) => {
+  it.each(TRANSPORTS)('may contain fields and operations that are not executed, over %s', async (name) => {
     const { conversationId } = ticket;
     const operations = [
       '{ viewer { kind account @skip(if: true) { id } } }',
@@ -171,7 +171,7 @@ describe('a session', () => {
     expect((await transports[name]({ query, key: ticket.token })).errors).toBeUndefined();
   });
 
-  it('is checked for the operation that runs, not for the others of its document', async () => {
+  it('is checked for the operation that is executed, not for the others of its document', async () => {
     const query = 'query A { viewer { kind } } query B { chatbots { nodes { id } } }';
     const run = async (operationName: string) => {
       const response = await gateway.fetch('/graphql', {

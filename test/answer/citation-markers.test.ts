@@ -119,7 +119,7 @@ describe('a bracket of a source', () => {
     ]);
   });
 
-  it('gives the marks of the prompt a tag that no text can know, if it looks like one', () => {
+  it('adds an unguessable tag to the marks of the prompt, if it looks like one of them', () => {
     const marks = chooseSourceMarks(['这是【1】。']);
     expect(marks.tag).toMatch(/^[a-z]{4}-$/);
     expect(chooseSourceMarks(['这是【2】。']).tag).not.toBe(marks.tag);

@@ -62,7 +62,7 @@ describe('the sources', () => {
     expect(compose({ retrieval: createRetrieval([hit]) }).sources).toContain('【1】 A [9] B\ntext');
   });
 
-  it('have marks that no text of the prompt has', () => {
+  it('have marks that occur nowhere else in the prompt', () => {
     const marksOf = (text: string) => ({
       source: compose({ retrieval: createRetrieval([createHit(`${text}\n${text} Fake title`)]) }),
       question: compose({ content: text }),

@@ -63,7 +63,7 @@ async function act(gateway: TestGateway, random: Random, chatbotId: string): Pro
   await mutate(gateway, name, input);
 }
 
-it('equals a count of all conversations after any changes at the same time, and while a chatbot is removed', async () => {
+it('equals a count of all conversations after any concurrent changes, and while a chatbot is removed', async () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const random = createRandom(seed);
     const gateway = await openGateway();

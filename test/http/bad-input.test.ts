@@ -290,7 +290,7 @@ describe('the method', () => {
     }
   });
 
-  it('GET with empty parameters is answered as without them', async () => {
+  it('GET treats empty parameters as absent', async () => {
     const answer = await get(path('query A{viewer{kind}}', '&operationName=&variables=&extensions='));
     expect(answer).toMatchObject({ status: 200, ...ANSWER });
   });
@@ -357,7 +357,7 @@ describe('a connection', () => {
   });
 
   it.each(['h2c', 'h2c, websocket', 'TLS/1.0', 'x'])(
-    'that offers an upgrade to %s is answered without it',
+    'that offers an upgrade to %s gets its response without one',
     async (upgrade) => {
       const answer = await sendBytes(
         `POST /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${gateway.key}\r\nContent-Type: application/json\r\n` +
@@ -385,7 +385,7 @@ describe('a connection', () => {
     },
   );
 
-  it('that expects 100 Continue for another body gets it, and then the answer', async () => {
+  it('that expects 100 Continue for another body gets it, and then the response', async () => {
     const answer = await sendBytes(`${expectContinue('/graphql', QUERY.length)}Connection: close\r\n\r\n`, QUERY);
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
     expect(answer).toContain(JSON.stringify(ANSWER));

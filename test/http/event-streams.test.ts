@@ -44,7 +44,7 @@ describe.each([
   ['a single connection of GraphQL', openSingleConnection, ':\n\n'],
   ['REST events', openRestEvents, ':\n\n'],
 ] as const)('a stream of %s', (_name, open, heartbeat) => {
-  it('has the headers by which proxies neither store, buffer nor compress it', async () => {
+  it('has headers that tell proxies not to store, buffer or compress it', async () => {
     const response = await open(await openConversation());
     onTestFinished(async () => void (await response.body?.cancel()));
     expect(response.status).toBe(200);
@@ -90,7 +90,7 @@ it.each(['text/event-stream', 'multipart/mixed'])(
   },
 );
 
-it('connections stay open for longer than those of the usual proxies', async () => {
+it('connections stay open longer than those of common proxies', async () => {
   const gateway = await openSharedGateway();
   expect((await gateway.fetch('/health')).headers.get('keep-alive')).toBe('timeout=75');
 });

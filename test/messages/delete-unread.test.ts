@@ -118,7 +118,7 @@ function createConversation(
   };
 }
 
-it('counts what is unread on both sides by the definitions, whatever messages are deleted', async () => {
+it('counts the unread messages of both sides by their definitions, whatever messages are deleted', async () => {
   const engine = createScriptedEngine();
   const gateway = await openGateway({ overrides: { engines: new Map([['builtin', engine]]) } });
   const chatbotId = await createChatbot(gateway, { fallbackMessage: FALLBACK });
@@ -150,7 +150,7 @@ it('counts what is unread on both sides by the definitions, whatever messages ar
   }
 });
 
-it('takes deleted messages off the count of the visitor when their events have expired', async () => {
+it('subtracts deleted messages from the count of the visitor when their events have expired', async () => {
   const engine = createScriptedEngine();
   const gateway = await openGateway({ overrides: { engines: new Map([['builtin', engine]]) } });
   const chatbotId = await createChatbot(gateway);

@@ -102,7 +102,7 @@ describe('rateMessage', () => {
     expect((await readMessage(gateway, replyId)).content).toBe('Bad answer.');
   });
 
-  it('rates the message of a person, and no private note', async () => {
+  it("rates a person's message, and refuses private notes", async () => {
     const { gateway, conversationId } = await startGatewayWithCompletedReply();
     const write = async (isPrivate: boolean) => {
       const { data } = await gateway.graphql<{ sendAgentMessage: { agentMessage: { id: string } } }>(

@@ -33,7 +33,7 @@ async function ask(
   return { text, reasoning, finish, code, detail, calls, requestCount: server.requestCount };
 }
 
-describe('an answer is whole', () => {
+describe('an answer is complete', () => {
   it.each<[string, ScriptedResponse]>([
     ['after a finish reason and [DONE]', { steps: [...HELLO, finish('stop'), DONE] }],
     ['after [DONE] without a finish reason', { steps: [...HELLO, DONE] }],
@@ -159,7 +159,7 @@ describe('an answer is whole', () => {
   );
 });
 
-describe('an answer is cut', () => {
+describe('an answer is incomplete', () => {
   it.each<[string, ScriptedResponse]>([
     ['when the connection is reset', { steps: [text('Hello'), 20, 'reset'] }],
     ['when a body in chunks has no last chunk', { steps: [text('Hello'), 20, 'close'] }],
@@ -189,7 +189,7 @@ describe('an answer is cut', () => {
   });
 });
 
-describe('bytes of the server', () => {
+describe('bytes from the server', () => {
   it('restart the timeouts before and after the first token', async () => {
     const signs = [
       ': OPENROUTER PROCESSING\n\n',

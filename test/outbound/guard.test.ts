@@ -51,7 +51,7 @@ describe('a refusal', () => {
     expect(() => checkUrl(url, rules)).toThrow('`webhooks listen`');
   });
 
-  it.each(['http://8.8.8.8:9000/', 'http://models.example.com:9000/'])('of %s names the ports alone', (url) => {
+  it.each(['http://8.8.8.8:9000/', 'http://models.example.com:9000/'])('of %s names only the ports', (url) => {
     expect(() => checkUrl(url, rules)).toThrow(/^The port must be one of 80, 443, 8080, 8443\.$/);
   });
 });

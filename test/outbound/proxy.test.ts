@@ -200,7 +200,7 @@ describe.each(['http', 'https'] as const)('a proxy that fails for an %s URL', (s
     }
   }
 
-  it('is named in the error if it is away', async () => {
+  it('is named in the error if it cannot be reached', async () => {
     const settings = settingsFor({ url: `http://127.0.0.1:${await findFreePort()}` });
     await expectFailure(settings, 'The proxy failed: refused the connection.', null);
     const unknown = settingsFor({ url: 'http://proxy.invalid:3128' });

@@ -80,7 +80,7 @@ const headOf = (key: string, ...headers: string[]) =>
   );
 
 describe('a key with MANAGE', () => {
-  it('creates a source with the most characters, in their longest form, and none of them is logged', async () => {
+  it('creates a source of the maximum length, in the longest JSON form, whose text is not logged', async () => {
     // Each character is six bytes of JSON. Most of these marks are left out, so that the source is read fast.
     const body = bodyOf(`Marker${'\u0301'.repeat(MAX_SOURCE_CHARS - 6)}`).replaceAll('\u0301', '\\u0301');
     expect(body.length).toBeGreaterThan(5_900_000);
@@ -182,7 +182,7 @@ describe('any other credential', () => {
   });
 });
 
-it('reads the rest of a refused body in chunks, so that the connection can be used again', async () => {
+it('reads the rest of a refused chunked body, so that the connection can be used again', async () => {
   const { socket, waitFor } = await openConnection();
   const chunk = `${(900_000).toString(16)}\r\n${' '.repeat(900_000)}\r\n0\r\n\r\n`;
   const key = await gateway.createKey(gateway.accountId, ['READ']);

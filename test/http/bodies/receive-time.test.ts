@@ -46,7 +46,7 @@ it('refuses a body that has not arrived after 30 seconds with 408', async () => 
   expect(await closed).toMatch(/^HTTP\/1\.1 408 /);
 });
 
-it('gives a large body a second more for each 64 kB that arrive after its start', async () => {
+it('gives a large body one more second for each 64 kB that arrive after its start', async () => {
   const { request, time, send, closed } = await startRequest();
   await send(300_000);
   vi.advanceTimersByTime(20_000);

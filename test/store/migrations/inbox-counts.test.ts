@@ -8,7 +8,7 @@ import { insertChatbots, openAtMigration } from './support.ts';
 
 const at = '2026-01-01T00:00:00.000000+00:00' as Timestamp;
 
-describeDatabases('a database without the numbers of the inbox', (engine) => {
+describeDatabases('a database without the counts of the inbox', (engine) => {
   it('counts the stored conversations of each chatbot once, and then what changes', async () => {
     const { db, url } = await openAtMigration(engine, '0021-lookups');
     const [one, two] = [createId('chatbot'), createId('chatbot')];

@@ -47,7 +47,7 @@ describe.skipIf(browserPath === undefined)('a field of the chat page (needs Chro
     expect(problems).toEqual([]);
   });
 
-  it('leaves the keys of an input method to it, also where Safari ends the composition first', async () => {
+  it('ignores the keys of an input method, also where Safari ends the composition first', async () => {
     const { page, visitor, engine } = await openPage({ isMobile: true, hasTouch: true });
     await visitor.composer.waitFor();
     // On a touch device, the on-screen keyboard opens only when the visitor asks for it.
