@@ -23,7 +23,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/answer/{citation-markers,confidence,follow-ups,model-engine,prompt,sentences}.test.ts',
   'test/coordination/{live-bus,rate-limiter}.test.ts',
   'test/dialects/rest/mappers.test.ts',
-  'test/http/{bodies/receive-time,graphiql/tabs,query-queue}.test.ts',
+  'test/http/{bodies/receive-time,graphiql/tabs,query-queue,send-results}.test.ts',
   'test/models/{chat-fetch,failure,models,open,pages,redact,steps,stop-markers}.test.ts',
   'test/schema/{consistency,descriptions,field-scopes}.test.ts',
   'test/schema/root-fields/table.test.ts',

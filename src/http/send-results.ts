@@ -27,13 +27,23 @@ export function sendResults(
   );
 }
 
-/** Resolves when a connection has sent its buffer, or is closed. */
+const drains = new WeakMap<Writable, Promise<void>>();
+
+/**
+ * Resolves when a connection has sent its buffer, or is closed. The operations of a connection share one listener: Node
+ * reports more than ten as a leak.
+ */
 export function waitForDrain(connection: Writable): Promise<void> {
-  return new Promise((resolve) => {
+  const waiting = drains.get(connection);
+  if (waiting !== undefined) return waiting;
+  const drained = new Promise<void>((resolve) => {
     const done = () => {
       connection.off('drain', done).off('close', done);
+      drains.delete(connection);
       resolve();
     };
     connection.on('drain', done).on('close', done);
   });
+  drains.set(connection, drained);
+  return drained;
 }
