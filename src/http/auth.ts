@@ -18,7 +18,7 @@ import type { Channel } from '../domain/entities.ts';
 import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { rootFieldNamesOf } from './cost/query-limits.ts';
-import type { StreamedOperation } from './event-streams/event-stream.ts';
+import type { StreamedOperation } from './event-streams/result-stream.ts';
 import type { AcceptedTypes } from './media-types.ts';
 import type { Client } from './pending-bytes.ts';
 
@@ -92,7 +92,7 @@ export async function authenticateRequest(
 type CountDeps = Pick<Deps, 'limiter' | 'config' | 'metrics'>;
 type CountedArgs = Pick<ExecutionArgs, 'document' | 'contextValue'>;
 
-/** The fields that have a limit of their own, because clients send them every few seconds. */
+/** The field that has a limit of its own, because clients select it every few seconds. */
 const TYPING_FIELD = 'setTyping';
 
 /**
@@ -141,7 +141,7 @@ function setsOnlyTyping({ document }: CountedArgs, operation: OperationDefinitio
   return rootFieldNamesOf(document, operation).every((name) => name === TYPING_FIELD);
 }
 
-/** What the context of resolvers contains of a request. */
+/** The data about a request that the context of resolvers contains. */
 type ContextSource = Pick<TransportContext, 'requestId' | 'rateLimit' | 'signal' | 'reportReplay'>;
 
 /**

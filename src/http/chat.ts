@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import proxyAddr from 'proxy-addr';
 import { type DemoChatbot, findDemoChatbot } from '../demo.ts';
 import type { Deps } from '../deps.ts';
 import { prepareChatPage } from '../web/chat-page.ts';
 import { addressOf } from './auth.ts';
-import { sendJson, sendRestError } from './operator.ts';
+import { isLoopback, sendJson, sendRestError } from './operator.ts';
 import { createPageRoute, type PageRoute, READ_METHODS } from './pages.ts';
 
 /** The parts of an exchange that the route uses. */
@@ -29,8 +28,6 @@ const EXAMPLES = [
   'What happens to an answer when the gateway is killed?',
   'How do I back up the database?',
 ];
-
-const isLoopback = proxyAddr.compile('loopback');
 
 /**
  * Creates the route of the chat page. `GET /chat/<name>` serves the same page for every name. `POST
@@ -85,7 +82,7 @@ function parsePath(path: string): { name: string; isSession: boolean } | undefin
 /** Whether a request may open a demo session: only outside production, and only from this machine. */
 function isDemoAllowed(deps: ChatDeps, request: IncomingMessage): boolean {
   const addresses = [request.socket.remoteAddress ?? '', addressOf(deps, request)];
-  return !deps.config.isProduction && addresses.every((address) => isLoopback(address, 0));
+  return !deps.config.isProduction && addresses.every(isLoopback);
 }
 
 function isNamed({ id, slug }: DemoChatbot, name: string): boolean {

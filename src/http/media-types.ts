@@ -38,9 +38,9 @@ export function typeOfRefusal({ result }: AcceptedTypes): MediaType {
   return result ?? 'application/graphql-response+json';
 }
 
-/** Whether a media type is that of a stream. */
-export function isStreamMediaType(type: MediaType | undefined): boolean {
-  return STREAM_TYPES.some((streamType) => streamType === type);
+/** Returns whether a media type or the value of `Content-Type` is that of a stream. */
+export function isStreamType(type: unknown): boolean {
+  return STREAM_TYPES.some((streamType) => streamType === String(type).split(';', 1)[0]?.trim());
 }
 
 /**
@@ -51,7 +51,7 @@ function choose(types: readonly MediaType[], ranges: readonly Accept[]): MediaTy
   const candidates = types.map((type) => {
     const range = findRange(ranges, type);
     const index = range ? ranges.indexOf(range) : 0;
-    return { type, quality: range?.q ?? 0, rank: isStreamMediaType(type) ? ranges.length + index : index };
+    return { type, quality: range?.q ?? 0, rank: isStreamType(type) ? ranges.length + index : index };
   });
   const acceptable = candidates.filter(({ quality }) => quality > 0);
   return acceptable.sort((a, b) => b.quality - a.quality || a.rank - b.rank)[0]?.type;
@@ -63,7 +63,7 @@ function findRange(ranges: readonly Accept[], type: MediaType): Accept | undefin
   return find(type) ?? find(`${type.split('/', 1)[0]}/*`) ?? find('*/*');
 }
 
-/** Whether a range includes UTF-8, the only encoding that the gateway writes. */
+/** Returns whether a range includes UTF-8, the only encoding that the gateway writes. */
 function includesUtf8({ params: { charset } }: Accept): boolean {
   return charset === undefined || /^utf-?8$/i.test(charset);
 }

@@ -55,7 +55,10 @@ export function sendRestError(
   sendJson(response, ERRORS[code].status, { detail });
 }
 
-const isLoopback = proxyAddr.compile('loopback');
+const isInLoopback = proxyAddr.compile('loopback');
+
+/** Returns whether an address is one of this machine. */
+export const isLoopback = (address: string): boolean => isInLoopback(address, 0);
 
 function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): boolean {
   const { metricsToken } = deps.config;
@@ -67,12 +70,12 @@ function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): b
   return isFromThisMachine(request);
 }
 
-/** Whether a client on this machine has sent the request to this machine, not through a proxy. */
+/** Returns whether a client on this machine has sent the request to this machine, not through a proxy. */
 export function isFromThisMachine({ headers, socket }: IncomingMessage): boolean {
   // Behind a proxy, every client appears to be on this machine. So does a web page whose host name resolves to this
   // machine.
   if (Object.keys(headers).some((name) => FORWARDING_HEADER.test(name))) return false;
-  return isLoopback(socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(headers.host ?? '');
+  return isLoopback(socket.remoteAddress ?? '') && LOCAL_HOST.test(headers.host ?? '');
 }
 
 const FORWARDING_HEADER =

@@ -11,7 +11,7 @@ const EXPOSED_HEADERS = [
   'Retry-After',
   'X-Request-Id',
 ].join(', ');
-/** How long browsers may keep the response to a preflight; most keep it for less. */
+/** The time for which browsers may cache the response to a preflight; most cache it for less. */
 const MAX_AGE_SECONDS = 86_400;
 
 /** Whether the origin of a request is allowed: absent (requests of servers), the gateway's own, or in the settings. */

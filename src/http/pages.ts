@@ -80,7 +80,7 @@ export function createDocumentRoute(prepare: () => Promise<StaticDocument>): (ex
  * Responds with 405 to all methods except GET and HEAD.
  * @returns whether it did.
  */
-export function refuseMethod({ request, response }: PageExchange): boolean {
+function refuseMethod({ request, response }: PageExchange): boolean {
   if (READ_METHODS.includes(request.method ?? '')) return false;
   response.setHeader('Allow', READ_METHODS.join(', '));
   sendRestError(response, 'METHOD_NOT_ALLOWED');

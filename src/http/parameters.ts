@@ -2,8 +2,10 @@ import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { readJson } from '../dialects/rest/body.ts';
 import { BadUserInputError, ERRORS, PayloadTooLargeError, PersistedQueryNotSupportedError } from '../domain/errors.ts';
+import { isJsonObject } from '../domain/json.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
+import { searchParamsOf } from './request-rules.ts';
 
 /**
  * Reads the parameters of a GraphQL request: of a POST from a body, with the rules of REST (only JSON, bounded, in valid
@@ -36,7 +38,7 @@ export function useRequestParameters(): Plugin<object, TransportContext> {
  */
 export function requireDocument({ query, documentId, extensions }: Readonly<Record<string, unknown>>): void {
   if (query) return;
-  if (documentId != null || (isObject(extensions) && extensions.persistedQuery != null)) {
+  if (documentId != null || (isJsonObject(extensions) && extensions.persistedQuery != null)) {
     throw new PersistedQueryNotSupportedError();
   }
 }
@@ -46,15 +48,15 @@ function readParameters(parameters: unknown): GraphQLParams {
   if (Array.isArray(parameters)) {
     throw new BadUserInputError('Batching is not offered: send one operation per request.');
   }
-  if (!isObject(parameters)) throw new BadUserInputError('The request body must be a JSON object.');
+  if (!isJsonObject(parameters)) throw new BadUserInputError('The request body must be a JSON object.');
   requireDocument(parameters);
   const { query, operationName, variables, extensions } = parameters;
   if (typeof query !== 'string') throw new BadUserInputError('`query` must be a string.');
   if (operationName != null && typeof operationName !== 'string') {
     throw new BadUserInputError('`operationName` must be a string.');
   }
-  if (variables != null && !isObject(variables)) throw new BadUserInputError('`variables` must be an object.');
-  if (extensions != null && !isObject(extensions)) throw new BadUserInputError('`extensions` must be an object.');
+  if (variables != null && !isJsonObject(variables)) throw new BadUserInputError('`variables` must be an object.');
+  if (extensions != null && !isJsonObject(extensions)) throw new BadUserInputError('`extensions` must be an object.');
   // A large body is for variables: everything else is parsed, cached or shown in errors.
   if (Math.max(query.length, operationName?.length ?? 0) > MAX_BODY_BYTES) {
     throw new PayloadTooLargeError(`Only variables may have more than ${MAX_BODY_BYTES / 1_024} kB.`);
@@ -68,7 +70,7 @@ function readParameters(parameters: unknown): GraphQLParams {
 }
 
 function parseUrl(url: string): unknown {
-  const parameters = new URLSearchParams(/\?.*/s.exec(url)?.[0]);
+  const parameters = searchParamsOf(url);
   const textOf = (name: string) => parameters.get(name) || undefined;
   return {
     query: textOf('query'),
@@ -90,8 +92,4 @@ function parseJson(name: string, text: string | undefined): unknown {
 
 function createError(message: string, status: number): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status } } });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -28,7 +28,7 @@ import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
 import { findConditionalRoots, requireValues } from './document-rules.ts';
 import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
-import { isStreamMediaType } from './media-types.ts';
+import { isStreamType } from './media-types.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
@@ -227,7 +227,7 @@ function toResult(args: ExecutionArgs, error: unknown): ExecutionResult {
   // A subscription that lacks a scope is refused by an event: without an HTTP status the stream opens and sends the
   // error, which a client of an event stream can read.
   const isSentAsEvent =
-    kindOf(args) === 'subscription' && error instanceof ForbiddenError && isStreamMediaType(accepted?.result);
+    kindOf(args) === 'subscription' && error instanceof ForbiddenError && isStreamType(accepted?.result);
   return { errors: [new GraphQLError(message, { extensions: isSentAsEvent ? visible : extensions })] };
 }
 

@@ -2,9 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { ERRORS, RateLimitedError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 import { STREAM_HEADERS } from '../domain/event-stream.ts';
-import { isStreamType } from './event-streams/stream-counts.ts';
 import { toPublicError } from './graphql-errors.ts';
-import { type MediaType, negotiateTypes, typeOfRefusal } from './media-types.ts';
+import { isStreamType, type MediaType, negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { sendRestError } from './operator.ts';
 
 /** Writes a single result in each media type. Sources: the protocols of graphql-sse and of Apollo's multipart responses. */

@@ -26,8 +26,8 @@ import {
 import { createLargeBodies, type LargeBodies } from './bodies/large-bodies.ts';
 import type { ReceiveTime } from './bodies/receive-time.ts';
 import { createChatRoute } from './chat.ts';
-import type { StreamedOperation } from './event-streams/event-stream.ts';
 import { createReservations, type Reservations } from './event-streams/reservations.ts';
+import type { StreamedOperation } from './event-streams/result-stream.ts';
 import { handleSingleConnection, usesSingleConnection } from './event-streams/single-connection.ts';
 import { createStreamCounts, type StreamCounts } from './event-streams/stream-counts.ts';
 import type { Executor } from './executor.ts';

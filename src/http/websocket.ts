@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import {
   type ExecutionArgs,
   type ExecutionResult,
-  type FormattedExecutionResult,
   type GraphQLError,
   getOperationAST,
   OperationTypeNode,
@@ -16,7 +15,7 @@ import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES, MAX_LARGE_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
-import { createErrorMask, withoutHttpExtensions } from './graphql-errors.ts';
+import { createErrorMask, toPublicResult, withoutHttpExtensions } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { requireDocument } from './parameters.ts';
 import type { PendingBytes } from './pending-bytes.ts';
@@ -125,12 +124,10 @@ export function createSocketServer(
 function createOperationProtocol(operations: Operations) {
   const { deps, auth, pipeline } = operations;
   const maskError = createErrorMask(deps);
-  const toPublicError = (error: unknown) => withoutHttpExtensions(maskError(error));
-  const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
-    ...(data === undefined ? {} : { data }),
-    ...(errors && { errors: errors.map(toPublicError) }),
-  });
-  const serialize = createResultSerializer((result) => JSON.stringify(toPublicResult(result)));
+  // Results bypass the plugins that mask errors for HTTP.
+  const maskResult = ({ data, errors }: ExecutionResult) =>
+    toPublicResult({ ...(data === undefined ? {} : { data }), ...(errors && { errors: errors.map(maskError) }) });
+  const serialize = createResultSerializer((result) => JSON.stringify(maskResult(result)));
   return createProtocol<SocketState>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
@@ -142,15 +139,14 @@ function createOperationProtocol(operations: Operations) {
           return [maskError(error)];
         }
       },
-      // Results bypass the plugins that mask errors for HTTP, so `toPublicError` masks their errors.
       execute: pipeline.run,
       subscribe: pipeline.run,
       onOperation: ({ extra }, id, _payload, _args, results) =>
         Symbol.asyncIterator in results
           ? sendResults(extra.socket, extra.request.socket, id, { results: results as SubscriptionResults, serialize })
           : undefined,
-      onError: (_context, _id, _payload, errors) => errors.map(toPublicError),
-      onNext: (_context, _id, _payload, _args, result) => toPublicResult(result as ExecutionResult),
+      onError: (_context, _id, _payload, errors) => errors.map((error) => withoutHttpExtensions(maskError(error))),
+      onNext: (_context, _id, _payload, _args, result) => maskResult(result as ExecutionResult),
       onComplete: (context, id) => endOperation(operations, context, id),
       onClose: (context) => {
         for (const id of [...(context.extra.operations?.keys() ?? [])]) endOperation(operations, context, id);

@@ -7,8 +7,8 @@ import { STREAM_HEADERS } from '../domain/event-stream.ts';
 import { createContext, type TransportContext } from './auth.ts';
 import { useMultipartHeartbeat } from './event-streams/multipart-heartbeat.ts';
 import { useSingleConnection } from './event-streams/single-connection.ts';
-import { isStreamType } from './event-streams/stream-counts.ts';
 import { createErrorMask } from './graphql-errors.ts';
+import { isStreamType } from './media-types.ts';
 import { useRequestParameters } from './parameters.ts';
 import { type Pipeline, useCredentialCheck, useParser, usePipeline } from './pipeline.ts';
 

@@ -1,8 +1,8 @@
 import { createClient, type RequestParams } from 'graphql-sse';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Viewer } from '../../src/access/viewer.ts';
-import { createEventStream } from '../../src/http/event-streams/event-stream.ts';
 import { createReservations } from '../../src/http/event-streams/reservations.ts';
+import { createResultStream } from '../../src/http/event-streams/result-stream.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { readEventStream, type ServerSentEvent } from '../helpers/event-stream.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
@@ -243,7 +243,7 @@ it('a reservation that no client opens ends after a minute', () => {
 it('a stream whose results fail ends, and the error is reported', async () => {
   const onError = vi.fn();
   const onClose = vi.fn();
-  const operation = createEventStream({ onClose, onError }).createOperation();
+  const operation = createResultStream({ onClose, onError }).createOperation();
   operation.start('o');
   const bug = new Error('a bug');
   operation.send({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(bug) }) });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Viewer } from '../../access/viewer.ts';
 import { EventStreamConflictError } from '../../domain/errors.ts';
-import { createEventStream, type EventStream } from './event-stream.ts';
+import { createResultStream, type ResultStream } from './result-stream.ts';
 
 /** The event streams that clients have reserved at this process, by their tokens. */
 export interface Reservations {
@@ -15,12 +15,12 @@ export interface Reservations {
    * Finds the stream of a token.
    * @throws EventStreamConflictError if the viewer has no such stream at this process.
    */
-  get(viewer: Viewer, token: string): EventStream;
+  get(viewer: Viewer, token: string): ResultStream;
 }
 
 interface Reservation {
   readonly owner: string;
-  readonly stream: EventStream;
+  readonly stream: ResultStream;
 }
 
 const TOKEN_BYTES = 24;
@@ -41,7 +41,7 @@ export function createReservations(onError: (error: unknown) => void): Reservati
         viewer.revoked.removeEventListener('abort', stream.close);
         ended.abort();
       };
-      const stream = createEventStream({ onClose, onError });
+      const stream = createResultStream({ onClose, onError });
       const expiry = setTimeout(() => {
         if (!stream.isOpen) stream.close();
       }, MAX_WAIT_MS).unref();

@@ -24,7 +24,7 @@ export interface StreamedOperation {
 }
 
 /** A stream of events that carries the results of several operations. */
-export interface EventStream {
+export interface ResultStream {
   /**
    * Sends the stream as a response, until the client disconnects or `close` is called. Results wait for this.
    * @throws EventStreamConflictError if it is already sent to a client.
@@ -47,7 +47,7 @@ interface RunningOperation {
 const MAX_OPERATIONS = 20;
 
 /** The observers of a stream. */
-export interface EventStreamObserver {
+export interface ResultStreamObserver {
   /** Called once, when the stream has ended. */
   onClose(): void;
   /** Called with an error of the gateway that prevents further results. The stream then ends, and its client reconnects. */
@@ -55,7 +55,7 @@ export interface EventStreamObserver {
 }
 
 /** Creates a stream, which no client has opened yet. */
-export function createEventStream({ onClose, onError }: EventStreamObserver): EventStream {
+export function createResultStream({ onClose, onError }: ResultStreamObserver): ResultStream {
   const operations = new Map<string, RunningOperation>();
   const opened = Promise.withResolvers<ServerResponse | undefined>();
   let response: ServerResponse | undefined;

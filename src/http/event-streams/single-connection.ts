@@ -3,12 +3,13 @@ import type { Plugin } from 'graphql-yoga';
 import type { Viewer } from '../../access/viewer.ts';
 import { BadUserInputError, UnauthenticatedError } from '../../domain/errors.ts';
 import type { TransportContext } from '../auth.ts';
-import type { StreamedOperation } from './event-stream.ts';
+import { searchParamsOf } from '../request-rules.ts';
 import type { Reservations } from './reservations.ts';
+import type { StreamedOperation } from './result-stream.ts';
 
 const TOKEN_HEADER = 'x-graphql-event-stream-token';
 
-/** Whether a request reserves a stream or names one. Source: the PROTOCOL.md of graphql-sse. */
+/** Returns whether a request reserves a stream or names one. Source: the PROTOCOL.md of graphql-sse. */
 export function usesSingleConnection(request: IncomingMessage): boolean {
   const { method = '' } = request;
   return method === 'PUT' || (['GET', 'POST', 'DELETE'].includes(method) && tokenOf(request) !== '');
@@ -65,5 +66,5 @@ function tokenOf(request: IncomingMessage): string {
 }
 
 function parameterOf({ url = '' }: IncomingMessage, name: string): string {
-  return new URLSearchParams(/\?.*/s.exec(url)?.[0]).get(name) ?? '';
+  return searchParamsOf(url).get(name) ?? '';
 }

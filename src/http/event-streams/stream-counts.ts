@@ -12,11 +12,6 @@ export interface StreamCounts {
 
 const RETRY_MS = 10_000;
 
-/** Whether a response of a content type is a stream. */
-export function isStreamType(contentType: unknown): boolean {
-  return /^(text\/event-stream|multipart\/mixed)\b/.test(String(contentType));
-}
-
 /** Creates the counts of one process. */
 export function createStreamCounts({ maxStreamsPerKey }: Pick<Config, 'maxStreamsPerKey'>): StreamCounts {
   const counts = new Map<string, number>();

@@ -45,7 +45,7 @@ function isOffered(config: Deps['config']): boolean {
   return hasGraphiql && !isProduction && LOOPBACK_NAME.test(host) && !isProxy(config, '127.0.0.1');
 }
 
-/** Whether a trusted proxy may have the address, which then may send the requests of others. */
+/** Returns whether an address is that of a trusted proxy, which sends the requests of others. */
 function isProxy({ isTrustedProxy }: Deps['config'], address = ''): boolean {
   return isTrustedProxy?.(address, 0) ?? false;
 }
