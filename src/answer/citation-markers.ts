@@ -1,4 +1,12 @@
-import { createTag, type FoundMark, findMark, MARK_PREFIX, PLAIN_MARKS, type SourceMarks } from './source-marks.ts';
+import { applyRun, LINE_START, type OpenCode } from '../models/code-tracker.ts';
+import {
+  createTag,
+  type FoundMarker,
+  findMarker,
+  MARKER_PREFIX,
+  PLAIN_MARKS,
+  type SourceMarks,
+} from './source-marks.ts';
 
 /** Text to show, or the number of the source that is cited at this position. */
 export type AnswerSegment = string | number;
@@ -34,7 +42,7 @@ const OPENING_QUOTE = /["'“„‘«‹「]$/;
 const CLOSING_QUOTE = /^["'”“’»›」]/;
 /** A line before a bracket that starts a list item, heading or block quote, in which the bracket belongs to the text. */
 const ITEM_START = /^[^\S\n]*(?:>[^\S\n]*)*(?:(?:[-*+]|#{1,6}|\d{1,9}[.)])[^\S\n]+)*$/;
-/** What may follow a marker that starts a line: another marker, punctuation or the end of the line. */
+/** The text that may follow a marker at the start of a line: another marker, punctuation or the end of the line. */
 const AFTER_LEADING_MARKER = /^(?: ?(?:[[［【]|\n|$)|[.,;!?)])/;
 /** The length of the text before a marker that is checked, in UTF-16 units. */
 const LOOKBACK = 32;
@@ -42,26 +50,18 @@ const LOOKBACK = 32;
 /** The largest number in a marker. */
 const MAX_NUMBER = 99;
 
-/** Text that may precede a code block's fence on its line. */
-const LINE_START = /^[\s>*+\d.)-]*$/;
 /** A run of fence characters; a run of more than 32 counts as several. */
 const FENCE_RUN = /`{1,32}|~{1,32}/y;
 const MAX_FENCE_RUN = 32;
 
-/** An open code span or block, and the fence that opened it. */
-interface Code {
-  readonly fence: string;
-  readonly isBlock: boolean;
-}
-
 /**
  * Creates a reader for the markers of `sourceCount` sources. It removes a marker with the spaces before it. The
  * marker's numbers up to `sourceCount` become segments; the reader drops larger numbers. Besides the marks of the
- * prompt, it reads the forms that models are used to, but only where they can be nothing else. It leaves unchanged: code
- * in backticks or between fences; links (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); brackets with zero, a
+ * prompt, it reads the common forms of markers, but only where they can be nothing else. It leaves unchanged: code in
+ * backticks or between fences; links (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); brackets with zero, a
  * number above 99, or a number that `marks` says is quoted; brackets right after a word (`list[1]`) or `=`; brackets in
- * quotation marks; brackets that start a line with text (`- [1] done`). It buffers at most `MAX_BUFFERED_CHARS` units. Text without brackets, backticks
- * and tildes costs only the search for these characters.
+ * quotation marks; brackets that start a line with text (`- [1] done`). It buffers at most `MAX_BUFFERED_CHARS` units.
+ * Text without brackets, backticks and tildes costs only the search for these characters.
  */
 export function createMarkerReader(sourceCount: number, marks: SourceMarks = PLAIN_MARKS): MarkerReader {
   const scan: ScanState = {
@@ -82,7 +82,7 @@ export function createMarkerReader(sourceCount: number, marks: SourceMarks = PLA
 
 /**
  * Chooses the marks for a prompt with these texts of sources, visitors and earlier answers, so that no bracket in them
- * is taken for a mark where an answer repeats it.
+ * is taken for a marker where an answer repeats it.
  */
 export function chooseSourceMarks(texts: readonly string[]): SourceMarks {
   const quotedNumbers = new Set<number>();
@@ -106,7 +106,7 @@ interface ScanState {
   isLineStart: boolean;
   /** Whether a marker was removed, and no text was emitted after it. */
   isAfterMarker: boolean;
-  code: Code | undefined;
+  code: OpenCode | undefined;
 }
 
 function scanText(scan: ScanState, text: string, isEnd: boolean): AnswerSegment[] {
@@ -151,7 +151,7 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
     emit(scan, text.slice(at, delimiter));
     return scanFence(scan, text, delimiter, isEnd);
   }
-  const marker = findMark(text, delimiter, scan.marks);
+  const marker = findMarker(text, delimiter, scan.marks);
   const end = delimiter + (marker?.length ?? 1);
   const previous = (scan.emittedTail + text.slice(at, delimiter)).slice(-LOOKBACK);
   const context: MarkerContext = {
@@ -160,7 +160,7 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
     line: isGap ? undefined : readLine(previous),
     following: text.slice(end, end + 2),
   };
-  if (!isEnd && (marker === undefined ? matchAt(MARK_PREFIX, text, delimiter) !== null : needsMore(context))) {
+  if (!isEnd && (marker === undefined ? matchAt(MARKER_PREFIX, text, delimiter) !== null : needsMore(context))) {
     emit(scan, text.slice(at, start));
     return bufferRemaining(scan, text.slice(start));
   }
@@ -189,13 +189,7 @@ function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): n
   const run = matchAt(FENCE_RUN, text, at)?.[0] ?? '';
   const end = at + run.length;
   if (end === text.length && run.length < MAX_FENCE_RUN && !isEnd) return bufferRemaining(scan, run);
-  const isFence = run.length >= 3 && scan.isLineStart;
-  const { code } = scan;
-  if (code === undefined) {
-    if (isFence || run[0] === '`') scan.code = { fence: run, isBlock: isFence };
-  } else if (code.isBlock ? isFence && run.startsWith(code.fence) : run === code.fence) {
-    scan.code = undefined;
-  }
+  scan.code = applyRun(scan.code, run, scan.isLineStart);
   emit(scan, run);
   return end;
 }
@@ -218,20 +212,23 @@ function readLine(text: string): string | undefined {
   return start > 0 || text.length < LOOKBACK ? text.slice(start) : undefined;
 }
 
-/** Whether the text after a marker decides its meaning, and has not arrived. */
+/** Returns whether the text after a marker decides its meaning, and has not arrived. */
 function needsMore({ line, following }: MarkerContext): boolean {
   return following === '' || (following === ' ' && line?.trim() === '');
 }
 
-/** Returns the source numbers of a marker; null when the text is not a marker. The prompt's own form needs no context. */
-function readMarker({ sourceCount, marks }: ScanState, mark: FoundMark, context: MarkerContext): number[] | null {
-  const numbers = expandNumbers(mark.numbers, sourceCount);
+/**
+ * Returns the source numbers of a marker; null when the text is not a marker. One in the form of the prompt's marks
+ * needs no context.
+ */
+function readMarker({ sourceCount, marks }: ScanState, marker: FoundMarker, context: MarkerContext): number[] | null {
+  const numbers = expandNumbers(marker.numbers, sourceCount);
   if (numbers === null) return null;
-  if (mark.isCommon && (numbers.some((number) => marks.quotedNumbers.has(number)) || isText(context))) return null;
+  if (marker.isCommon && (numbers.some((number) => marks.quotedNumbers.has(number)) || isText(context))) return null;
   return [...new Set(numbers.filter((number) => number <= sourceCount))];
 }
 
-/** Whether a marker in a common form is part of the text around it. */
+/** Returns whether a marker in a common form is part of the text around it. */
 function isText({ start, previous, line, following }: MarkerContext): boolean {
   if (following.startsWith('(') || /[\]\\]$/.test(previous) || OPERATOR.test(previous)) return true;
   if (/^\[(?:\[|\d)/.test(start) && INDEXABLE.test(previous)) return true;

@@ -1,4 +1,6 @@
-/** One event of a chat completion, whatever form its server gave it. */
+import { isJsonObject } from '../domain/json.ts';
+
+/** One event of a chat completion, independent of the form that its server has sent. */
 export type ChatEvent =
   | { readonly type: 'chunk'; readonly chunk: ChatChunk; readonly hasOutput: boolean }
   | { readonly type: 'error'; readonly error: ServerError }
@@ -6,7 +8,7 @@ export type ChatEvent =
   | { readonly type: 'unreadable' }
   | { readonly type: 'done' };
 
-/** The parts of a chunk that the packages read. */
+/** The parts of a chunk that the packages of the AI SDK read. */
 export interface ChatChunk {
   readonly choices: readonly [] | readonly [ChatChoice];
   readonly usage?: unknown;
@@ -15,7 +17,7 @@ export interface ChatChunk {
 interface ChatChoice {
   readonly index: 0;
   readonly delta: Readonly<Record<string, unknown>>;
-  /** The server's name for the reason; null until the end. */
+  /** The finish reason as the server names it; null until the end. */
   readonly finish_reason: string | null;
 }
 
@@ -111,16 +113,16 @@ function toEvent(data: string, name: string): ChatEvent {
   const body = Array.isArray(value) ? value[0] : value;
   const error = findServerError(body, name) ?? (name === 'error' ? toServerError({ message: data }) : undefined);
   if (error !== undefined) return { type: 'error', error };
-  return isRecord(body) ? readChunk(body) : { type: 'unreadable' };
+  return isJsonObject(body) ? readChunk(body) : { type: 'unreadable' };
 }
 
 /** Reads a chunk, or the message of a server that does not stream. Unknown fields of other forms are dropped. */
 function readChunk({ choices, usage }: Readonly<Record<string, unknown>>): ChatEvent {
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
-  const usageField = isRecord(usage) ? { usage: readCounts(usage) } : {};
-  if (!isRecord(choice)) return { type: 'chunk', chunk: { choices: [], ...usageField }, hasOutput: false };
+  const usageField = isJsonObject(usage) ? { usage: readCounts(usage) } : {};
+  if (!isJsonObject(choice)) return { type: 'chunk', chunk: { choices: [], ...usageField }, hasOutput: false };
   const { delta: streamed, message, text, finish_reason: reason } = choice;
-  const { role: _, ...delta } = isRecord(streamed) ? streamed : readMessage(message, text);
+  const { role: _, ...delta } = isJsonObject(streamed) ? streamed : readMessage(message, text);
   return {
     type: 'chunk',
     chunk: { choices: [{ index: 0, delta, finish_reason: readFinishReason(reason) }], ...usageField },
@@ -133,13 +135,13 @@ function readCounts(usage: Record<string, unknown>): Record<string, unknown> {
   const isCount = ([, value]: [string, unknown]) => typeof value === 'number';
   const entries = Object.entries(usage).map(([name, value]): [string, unknown] => [
     name,
-    isRecord(value) ? Object.fromEntries(Object.entries(value).filter(isCount)) : value,
+    isJsonObject(value) ? Object.fromEntries(Object.entries(value).filter(isCount)) : value,
   ]);
-  return Object.fromEntries(entries.filter((entry) => isCount(entry) || isRecord(entry[1])));
+  return Object.fromEntries(entries.filter((entry) => isCount(entry) || isJsonObject(entry[1])));
 }
 
 function readMessage(message: unknown, text: unknown): Record<string, unknown> {
-  if (!isRecord(message)) return typeof text === 'string' ? { content: text } : {};
+  if (!isJsonObject(message)) return typeof text === 'string' ? { content: text } : {};
   const { tool_calls: calls } = message;
   // Only calls in a stream have an index.
   return Array.isArray(calls) ? { ...message, tool_calls: calls.map((call, index) => ({ index, ...call })) } : message;
@@ -152,9 +154,9 @@ function readFinishReason(reason: unknown): string | null {
 
 /** Finds the error that a value reports, in the forms of OpenAI, Ollama, vLLM, TGI, LM Studio and FastAPI. */
 function findServerError(value: unknown, name: string): ServerError | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { error, object, type, choices } = value;
-  if ((isRecord(error) && Object.keys(error).length > 0) || (typeof error === 'string' && error !== ''))
+  if ((isJsonObject(error) && Object.keys(error).length > 0) || (typeof error === 'string' && error !== ''))
     return toServerError(error, value);
   const isError = name === 'error' || object === 'error' || type === 'error';
   return isError || (choices === undefined && isFilled(value.message ?? value.detail))
@@ -163,25 +165,25 @@ function findServerError(value: unknown, name: string): ServerError | undefined 
 }
 
 function toServerError(error: string | Record<string, unknown>, body: Record<string, unknown> = {}): ServerError {
-  const record = typeof error === 'string' ? { message: error, ...pick(body) } : error;
+  const record = typeof error === 'string' ? { message: error, ...readCodes(body) } : error;
   const { message, detail = record.error, type, code } = record;
-  const words = [message, detail, record].find(isFilled);
+  const text = [message, detail, record].find(isFilled);
   return {
-    message: typeof words === 'string' ? words : JSON.stringify(words),
+    message: typeof text === 'string' ? text : JSON.stringify(text),
     type: typeof type === 'string' ? type : null,
     code: typeof code === 'string' || typeof code === 'number' ? code : null,
     param: null,
   };
 }
 
-/** The names of an error that stand beside it. */
-function pick({ type, error_type = type, code, status_code = code }: Record<string, unknown>) {
+/** Reads the type and code that some servers put beside the text of an error. */
+function readCodes({ type, error_type = type, code, status_code = code }: Record<string, unknown>) {
   return { type: error_type, code: status_code };
 }
 
 function isFilled(value: unknown): boolean {
   if (typeof value === 'string' || Array.isArray(value)) return value.length > 0;
-  return isRecord(value);
+  return isJsonObject(value);
 }
 
 function parse(text: string): unknown {
@@ -190,8 +192,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

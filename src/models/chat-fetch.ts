@@ -1,7 +1,7 @@
 import { type ChatEvent, type ChatEventReader, createChatEventReader } from './chat-events.ts';
 import { isFailureReason } from './finish.ts';
 
-/** How long to wait for the usage and the end of a response after a finish reason, and for its end after `[DONE]`. */
+/** The wait for the usage and the end of a response after a finish reason, and for its end after `[DONE]`. */
 const END_WAIT_MS = 1_000;
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
@@ -16,8 +16,8 @@ interface ChatBody {
   hasOutput: boolean;
   hasFinishReason: boolean;
   /**
-   * When the reader stops to wait for the end, on the clock of `performance`; set by a finish reason that names no
-   * failure. What follows can no longer harm the answer.
+   * The time at which the reader stops waiting for the end, on the clock of `performance`; set by a finish reason that
+   * names no failure. Nothing that follows makes the answer fail.
    */
   deadline: number | undefined;
   isDone: boolean;

@@ -1,7 +1,10 @@
 /** Follows the code in a Markdown text that is read piece by piece. */
 export interface CodeTracker {
   read(text: string): void;
-  /** The code that the text so far has opened, unless the next character continues its last backticks or tildes. */
+  /**
+   * The code that the text so far has opened. Reading this property ends a run of backticks or tildes: the next text
+   * does not continue it.
+   */
   readonly openCode: OpenCode | undefined;
 }
 
@@ -11,9 +14,20 @@ export interface OpenCode {
   readonly isBlock: boolean;
 }
 
-/** The start of a line before a fence. */
-const LINE_START = /^[\s>*+\d.)-]*$/;
+/** The text that may precede a fence on its line. */
+export const LINE_START = /^[\s>*+\d.)-]*$/;
 const TOKEN = /`+|~+|\n|[^`~\n]+/g;
+
+/**
+ * Returns the code that is open after a run of backticks or tildes.
+ * @param isAtLineStart whether only text such as `LINE_START` precedes the run on its line.
+ */
+export function applyRun(openCode: OpenCode | undefined, run: string, isAtLineStart: boolean): OpenCode | undefined {
+  const isFence = run.length >= 3 && isAtLineStart;
+  if (openCode === undefined) return isFence || run[0] === '`' ? { fence: run, isBlock: isFence } : undefined;
+  const isEnd = openCode.isBlock ? isFence && run.startsWith(openCode.fence) : run === openCode.fence;
+  return isEnd ? undefined : openCode;
+}
 
 /** Creates the tracker of one text. Reading takes linear time. */
 export function createCodeTracker(): CodeTracker {
@@ -25,12 +39,7 @@ export function createCodeTracker(): CodeTracker {
 
   function endRun(): void {
     if (run === '') return;
-    const isFence = run.length >= 3 && isRunAtLineStart;
-    if (openCode === undefined) {
-      if (isFence || run[0] === '`') openCode = { fence: run, isBlock: isFence };
-    } else if (openCode.isBlock ? isFence && run.startsWith(openCode.fence) : run === openCode.fence) {
-      openCode = undefined;
-    }
+    openCode = applyRun(openCode, run, isRunAtLineStart);
     run = '';
   }
 

@@ -9,7 +9,7 @@ const LENGTH_REASON = /length|max_(?:\w{1,20}_)?tokens|token_limit|context_windo
 const FILTER_REASON = /filter|safety|sensitive|moderat|block|prohibited|recitation|refus/i;
 const FAILURE_REASON = /error|fail|abort|cancel|time_?d?_?out|interrupt|insufficient|unavailable/i;
 
-/** Whether a server's finish reason says that the answer has failed. */
+/** Returns whether a server's finish reason says that the answer has failed. */
 export function isFailureReason(reason: string): boolean {
   return FAILURE_REASON.test(reason);
 }

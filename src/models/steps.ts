@@ -10,7 +10,7 @@ import {
   parsePart,
 } from './stream-parts.ts';
 
-/** How long the reader waits for the end of the response after the end of the answer before it disconnects. */
+/** The time that the reader waits, after the end of an answer, for the end of the response before it disconnects. */
 const DRAIN_MS = 1_000;
 
 /** Reads the steps of one answer. */

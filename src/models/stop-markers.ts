@@ -32,7 +32,9 @@ const QUOTES = new Map(
   ['""', "''", '“”', '„“', '‘’', '«»', '‹›', '「」', '『』'].map(([open, close]) => [open, close]),
 );
 
-/** Whether a marker is text that the answer is about, or ends the answer; undefined until more text arrives. */
+/**
+ * The meaning of a marker: text that the answer is about, or the end of the answer; undefined until more text arrives.
+ */
 type Meaning = 'text' | 'end' | undefined;
 
 /** Creates the filter of one answer. A marker in code or in quotation marks is text. */
@@ -77,7 +79,7 @@ export function createStopFilter(): StopFilter {
   };
 }
 
-/** Whether the text may end within a marker that starts at an offset. */
+/** Returns whether the text may end within a marker that starts at an offset. */
 function isMarkerPrefix(text: string, at: number): boolean {
   const tail = text.slice(at, at + MAX_MARKER_LENGTH);
   return at + tail.length === text.length && ALL_MARKERS.some((marker) => marker.startsWith(tail));
