@@ -8,7 +8,7 @@ export interface AddressRules {
   mayReach(address: string, port: number): boolean;
   /** Whether the operator allows an address, public or not. */
   isAllowed(address: string): boolean;
-  /** Whether the operator allows any addresses; if so, no URL is refused for its port or an inner name alone. */
+  /** Whether the operator allows any addresses; if so, no URL is refused for its port or an internal name alone. */
   readonly hasAllowed: boolean;
 }
 

@@ -1,6 +1,9 @@
+/** The time in which a connection to a server or a proxy must open; a proxy has as much to connect to a server. */
+export const CONNECT_MS = 5_000;
+
 /** Reasons by the error codes of Node and undici; the first match applies. */
 const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
-  [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'took longer than 5 seconds to connect'],
+  [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, `took longer than ${CONNECT_MS / 1_000} seconds to connect`],
   [/^ECONNREFUSED$/, 'refused the connection'],
   [/^E(HOST|NET)UNREACH$/, 'cannot be reached'],
   [/CERT|^ERR_TLS_|^UNABLE_TO_|SELF_SIGNED/, 'its certificate is not valid'],

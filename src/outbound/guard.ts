@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { hostOf, portOf } from '../domain/network.ts';
 import { type AddressRules, isPublic, USUAL_PORTS } from './addresses.ts';
-import { isInnerName, isLoopbackName, LOOPBACK_ADDRESSES } from './names.ts';
+import { isInternalName, isLoopbackName, LOOPBACK_ADDRESSES } from './names.ts';
 
 /** The gateway refuses to connect to an address that a client specified. The message tells the client why. */
 export class AddressRefusedError extends Error {}
@@ -50,7 +50,7 @@ export function checkUrl(text: string, rules: AddressRules): URL {
     if (!rules.mayReach(host, port)) throw new AddressRefusedError(isPublic(host) ? PORT_RULE : NOT_PUBLIC);
   } else if (!HOST_NAME.test(host)) {
     throw new AddressRefusedError('Must name a server by a host name or an IP address.');
-  } else if (isInnerName(host) && !mayBeAllowed(host, rules)) {
+  } else if (isInternalName(host) && !mayBeAllowed(host, rules)) {
     throw new AddressRefusedError(NOT_PUBLIC);
   } else if (!USUAL_PORTS.includes(port) && !rules.hasAllowed) {
     throw new AddressRefusedError(PORT_RULE);
@@ -58,7 +58,7 @@ export function checkUrl(text: string, rules: AddressRules): URL {
   return url;
 }
 
-/** Whether an inner name may resolve to an allowed address. */
+/** Returns whether an internal name may resolve to an allowed address. */
 function mayBeAllowed(name: string, rules: AddressRules): boolean {
   return isLoopbackName(name) ? LOOPBACK_ADDRESSES.some(rules.isAllowed) : rules.hasAllowed;
 }

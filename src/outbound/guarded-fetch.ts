@@ -3,6 +3,7 @@ import { Client, type Dispatcher, fetch, type RequestInit, type Response } from 
 import { hostOf, portOf } from '../domain/network.ts';
 import { findProxy, type ProxyServer, type ProxySettings } from '../domain/proxies.ts';
 import { type AddressRules, USUAL_PORTS } from './addresses.ts';
+import { CONNECT_MS } from './connection-failure.ts';
 import {
   AddressRefusedError,
   checkUrl,
@@ -11,12 +12,11 @@ import {
   RedirectRefusedError,
   selectAddresses,
 } from './guard.ts';
-import { isInnerName } from './names.ts';
+import { isInternalName } from './names.ts';
 import { findProxyError, openProxyAgent } from './proxy.ts';
 import { createResolve, type Resolve } from './resolve.ts';
 
-const CONNECT_MS = 5_000;
-/** How long a connection to one of several addresses may take before the next is tried. */
+/** The time for a connection to one of several addresses before the next one is tried. */
 const ATTEMPT_MS = 1_000;
 /** The number of a name's addresses to which a proxy is asked to connect. */
 const MAX_PROXY_ATTEMPTS = 3;
@@ -30,7 +30,8 @@ const MAX_PROXY_ATTEMPTS = 3;
  * refused.
  *
  * A proxy receives a checked address in place of the name, by `CONNECT` or in absolute form. With `resolvesNames` it
- * receives a public name, and nothing checks the address to which the proxy connects; inner names are checked as ever.
+ * receives a public name, and nothing checks the address to which the proxy connects; internal names are always
+ * checked.
  *
  * The calls take a URL, not a `Request`, and a body that can be sent again, such as a text. They reject with an
  * `AddressRefusedError`, a `ProxyError`, or an error of `fetch`. A name that does not resolve gives the same error as a
@@ -70,7 +71,7 @@ export function createGuardedFetch(
 }
 
 function isPublicName(host: string): boolean {
-  return isIP(host) === 0 && !isInnerName(host);
+  return isIP(host) === 0 && !isInternalName(host);
 }
 
 /** Sends one request, and closes the dispatcher at the end of the response. */

@@ -1,11 +1,14 @@
 const INTERNAL_NAME = /\.(?:localhost|local|internal|intranet|lan|home|corp)$/;
 
-/** Whether a host name is one of private networks only: without a dot, or with a top-level domain for such names. */
-export function isInnerName(name: string): boolean {
+/**
+ * Returns whether a host name is one of private networks only: without a dot, or with a top-level domain for such
+ * names.
+ */
+export function isInternalName(name: string): boolean {
   return !name.includes('.') || INTERNAL_NAME.test(name);
 }
 
-/** Whether a host name is this machine's own. Source: RFC 6761. */
+/** Returns whether a host name is this machine's own. Source: RFC 6761. */
 export function isLoopbackName(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
 }

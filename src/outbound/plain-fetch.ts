@@ -1,8 +1,7 @@
 import { Agent, type Dispatcher, fetch, type RequestInit } from 'undici';
 import { findProxy, type ProxyServer, type ProxySettings } from '../domain/proxies.ts';
+import { CONNECT_MS } from './connection-failure.ts';
 import { findProxyError, openProxyAgent } from './proxy.ts';
-
-const CONNECT_MS = 5_000;
 
 /** A `fetch` with its own pool of connections. */
 export interface PlainFetch {

@@ -1,14 +1,11 @@
 import { type buildConnector, Pool, ProxyAgent } from 'undici';
 import type { ProxyServer } from '../domain/proxies.ts';
-import { describeConnectionFailure, listCauses } from './connection-failure.ts';
-
-/** How long a connection to a proxy, and the proxy's connection to a server, may take. */
-const CONNECT_MS = 5_000;
+import { CONNECT_MS, describeConnectionFailure, listCauses } from './connection-failure.ts';
 
 /** The proxy cannot be reached, or refuses a connection. The message names neither its address nor its password. */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError';
-  /** The proxy's answer; null when it gave none. */
+  /** The status of the proxy's response; null without a response. */
   readonly statusCode: number | null;
 
   constructor(message: string, statusCode: number | null, options?: ErrorOptions) {
@@ -23,7 +20,7 @@ type Connector = buildConnector.connector;
  * Opens a dispatcher that sends requests through a proxy: by `CONNECT` to https servers, in absolute form to others.
  * `findProxyError` recognizes failures of the proxy.
  * @param serverName the name that an https server must have, if it is not that of the URL.
- * @param options of the connections to servers, except for limits of time: the caller limits the time of a response.
+ * @param options the options of connections to servers, except for timeouts: the caller limits the time of a response.
  */
 export function openProxyAgent(
   { origin, authorization }: ProxyServer,
@@ -57,14 +54,14 @@ export function findProxyError(error: unknown): ProxyError | undefined {
   return undefined;
 }
 
-/** Recognizes the errors of undici's `ProxyAgent` by code; only the message has the status of the proxy's answer. */
+/** Recognizes the errors of undici's `ProxyAgent` by code; only the message has the status of the proxy's response. */
 function readProxyFailure(cause: Error): ProxyError | undefined {
   const { code } = cause as { code?: unknown };
   if (code === 'UND_ERR_PRX_CONN')
     return new ProxyError('The proxy closed the connection before it answered.', null, { cause });
-  // Only the answer to CONNECT has a limit of time.
+  // Only the response to CONNECT has a time limit.
   if (code === 'UND_ERR_HEADERS_TIMEOUT')
-    return new ProxyError('The proxy took longer than 5 seconds to connect.', null, { cause });
+    return new ProxyError(`The proxy took longer than ${CONNECT_MS / 1_000} seconds to connect.`, null, { cause });
   const [, status = ''] = /^Proxy (?:response|Authentication Required) \((\d{3})\)/.exec(cause.message) ?? [];
   if (status === '') return undefined;
   const problem =

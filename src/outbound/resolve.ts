@@ -1,5 +1,5 @@
 import { lookup, Resolver } from 'node:dns/promises';
-import { isInnerName, isLoopbackName, LOOPBACK_ADDRESSES } from './names.ts';
+import { isInternalName, isLoopbackName, LOOPBACK_ADDRESSES } from './names.ts';
 
 /**
  * Resolves a name to all its IPv4 and IPv6 addresses, at least one.
@@ -9,16 +9,16 @@ export type Resolve = (name: string, signal: AbortSignal) => Promise<readonly st
 
 /**
  * Creates a `Resolve` that queries name servers for public names, without the hosts file, because the names in it are
- * internal. Inner names are resolved as the operating system does it: the hosts file and the search domains count.
+ * internal. Internal names are resolved as the operating system does it: the hosts file and the search domains count.
  * Loopback names are not looked up.
  * @param servers addresses with ports; absent: the name servers of this machine.
  */
 export function createResolve(servers?: readonly string[]): Resolve {
-  const lookUpInnerName = createInnerLookup();
+  const lookUpInternalName = createInternalLookup();
   return async (name, signal) => {
     signal.throwIfAborted();
     if (isLoopbackName(name)) return LOOPBACK_ADDRESSES;
-    return isInnerName(name) ? await lookUpInnerName(name, signal) : await queryServers(name, servers, signal);
+    return isInternalName(name) ? await lookUpInternalName(name, signal) : await queryServers(name, servers, signal);
   };
 }
 
@@ -48,7 +48,7 @@ async function queryServers(
  * Creates a `Resolve` that uses the operating system's resolver, for one name at a time: a look-up blocks one of the
  * few threads of the process until it ends, even if its caller no longer waits.
  */
-function createInnerLookup(): Resolve {
+function createInternalLookup(): Resolve {
   let previous: Promise<unknown> = Promise.resolve();
   return async (name, signal) => {
     const answer = previous.then(() => {

@@ -67,7 +67,7 @@ it('rejects immediately when the signal aborts, before or during the lookup', as
   expect(queryTypes.length).toBeGreaterThan(0);
 });
 
-it('finds the addresses of inner names without the name servers of public names', async () => {
+it('finds the addresses of internal names without the name servers of public names', async () => {
   const { resolve, queryTypes } = await startNameServer({ [A]: [V4], [AAAA]: [V6] });
   for (const name of ['localhost', 'db.localhost']) {
     expect(await resolve(name, neverAborted())).toEqual(['127.0.0.1', '::1']);
@@ -83,7 +83,7 @@ it('finds the addresses of inner names without the name servers of public names'
   expect(queryTypes).toEqual([]);
 });
 
-it('stops waiting for the address of an inner name when the signal aborts', async () => {
+it('stops waiting for the address of an internal name when the signal aborts', async () => {
   const caller = new AbortController();
   const answer = createResolve()('nowhere.internal', caller.signal);
   const reason = new Error('Enough.');
