@@ -64,7 +64,7 @@ builder.scalarType('JSON', {
     requireShallow(valueFromASTUntyped(node, variables))) satisfies GraphQLScalarLiteralParser<unknown>,
 });
 
-/** Whether a value is a day of the calendar, `YYYY-MM-DD`. `Date.parse` accepts the 30th of February. */
+/** Returns whether a value is a day of the calendar, `YYYY-MM-DD`. `Date.parse` accepts the 30th of February. */
 function isDay(value: unknown): value is string {
   const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) ? Date.parse(value) : Number.NaN;
   return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === value;

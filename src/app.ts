@@ -60,9 +60,9 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** How long replies and other background work have to finish at a stop; shorter than `HARD_STOP_MS` in `main.ts`. */
+/** The time for replies and other background work to finish at a stop; shorter than `HARD_STOP_MS` in `main.ts`. */
 const DRAIN_MS = 15_000;
-/** How long the tasks have that started after that. */
+/** The time for the tasks that start during the stop. */
 const LAST_DRAIN_MS = 500;
 
 /** Creates the components that the settings select; tests override some of them. */

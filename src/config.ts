@@ -23,11 +23,11 @@ export interface Config {
   readonly maxResponseBytes: number;
   /** The number of earlier turns that an engine receives; a turn is two messages. */
   readonly historyTurns: number;
-  /** How long a REST chat request waits for an answer. */
+  /** The time that a REST chat request waits for an answer. */
   readonly chatTimeoutMs: number;
-  /** How long events are stored; 0 keeps them for ever. */
+  /** The time for which events are stored; 0 stores them for ever. */
   readonly eventRetentionMs: number;
-  /** How long the chatbot stays silent after an agent's message. */
+  /** The time for which the chatbot stays silent after an agent's message. */
   readonly handoffMs: number;
   /** Requests with a well-formed but unknown key per minute and network (see `networkOf`); 0 means no limit. */
   readonly authFailuresPerMinute: number;
@@ -39,7 +39,7 @@ export interface Config {
   readonly maxPendingBytes: number;
   /** The maximum number of open HTTP streams per key. */
   readonly maxStreamsPerKey: number;
-  /** How long an idle connection stays open between two requests. */
+  /** The time for which an idle connection stays open between two requests. */
   readonly keepAliveMs: number;
   readonly allowedOrigins: readonly string[];
   /** Returns whether an address is that of a trusted proxy; absent when no proxy is trusted. */
@@ -71,11 +71,11 @@ export interface ModelSettings {
    * `open`, for which an address is enough.
    */
   readonly access: Readonly<Record<Provider, ModelAccess>>;
-  /** How long a model may take until its first byte. */
+  /** The maximum time until the first byte of a model's response. */
   readonly firstByteMs: number;
-  /** How long a model may pause between later bytes. */
+  /** The maximum pause between later bytes. */
   readonly silenceMs: number;
-  /** How long an answer may take, including retries and fallback models. */
+  /** The maximum time of an answer, including retries and fallback models. */
   readonly totalMs: number;
   readonly maxOutputTokens: number;
   /** Whether the built-in engine answers when all models fail. */

@@ -28,6 +28,8 @@ const list = z
   )
   .default([]);
 
+const addressRanges = list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8');
+
 const secret = z.string().min(1).optional();
 
 const address = z
@@ -117,10 +119,10 @@ export const SETTINGS = z.object({
   MAX_STREAMS_PER_KEY: integer(100, 1, 1_000_000),
   KEEP_ALIVE_SECONDS: integer(75, 1, 3_600),
   ALLOWED_ORIGINS: list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com'),
-  TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
+  TRUSTED_PROXIES: addressRanges,
   GRAPHIQL: flag(true),
   GRAPHQL_JIT: flag(true),
-  METRICS_TOKEN: z.string().min(1).optional(),
+  METRICS_TOKEN: secret,
   BOOTSTRAP_API_KEY: z.string().refine(hasKeyFormat, 'must be an API key with a valid checksum').optional(),
   SEED_DEMO: flag(true),
   BUILTIN_DELAY_MS: integer(10, 0, 10_000),
@@ -148,7 +150,7 @@ export const SETTINGS = z.object({
   MODEL_PRICES_FILE: z.string().optional(),
   SECRET_KEY: secretKey,
   SECRET_KEY_PREVIOUS: secretKey,
-  SSRF_ALLOW_CIDRS: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
+  SSRF_ALLOW_CIDRS: addressRanges,
   HTTP_PROXY: proxyServer,
   HTTPS_PROXY: proxyServer,
   NO_PROXY: noProxy,

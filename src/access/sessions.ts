@@ -26,7 +26,7 @@ export interface CachedSession {
 /** A secret that a page exchanges for a session. Only a link in the gateway's startup message shows it. */
 export interface LinkSecret {
   readonly text: string;
-  /** Whether a text is the secret; compares in constant time. */
+  /** Compares a text with the secret, in constant time. */
   matches(text: string): boolean;
 }
 

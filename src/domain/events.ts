@@ -175,7 +175,10 @@ export type LoggedEventType = (typeof LOGGED_EVENT_TYPES)[number];
 
 const loggedEventTypes: ReadonlySet<string> = new Set(LOGGED_EVENT_TYPES);
 
-/** Whether this gateway knows the type of a logged event, which a newer one on the same database may have written. */
+/**
+ * Returns whether this gateway knows the type of a logged event, which a newer one on the same database may have
+ * written.
+ */
 export const isKnownEventType = (type: string): boolean => loggedEventTypes.has(type);
 
 /** An event that has no position in a stream yet. */

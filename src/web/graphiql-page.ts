@@ -53,7 +53,7 @@ export async function prepareGraphiql(options: object): Promise<PageWithAssets> 
  * Disables the image preview in GraphiQL's script. The page's policy also forbids requests to other hosts.
  * @throws Error if the script does not contain the expected check.
  */
-export function removeImagePreview(script: string): string {
+function removeImagePreview(script: string): string {
   const parts = script.split(IMAGE_URL_CHECK);
   if (parts.length !== 2) throw new Error('GraphiQL does not contain the expected check for image URLs.');
   return parts.join('false');

@@ -2,8 +2,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /**
- * Whether JSON has more than `limit` bytes without the contents of its strings. A long string is parsed fast; eight
- * megabytes of brackets become millions of objects.
+ * Returns whether JSON has more than `limit` bytes without the contents of its strings. A long string is parsed fast;
+ * eight megabytes of brackets become millions of objects.
  */
 export function hasLargeStructure(json: Uint8Array, limit: number): boolean {
   let size = 0;

@@ -30,5 +30,5 @@ export function listMethods(app: OpenAPIHono<RestEnv>, path: string): readonly s
 
 const toRouted = (method: string): string => (method === 'HEAD' ? 'GET' : method);
 
-/** Whether a route is an endpoint, and neither a middleware nor a refusal. */
+/** Returns whether a route is an endpoint, and neither a middleware nor a refusal. */
 const isEndpoint = ({ method }: { method: string }): boolean => method !== 'ALL';

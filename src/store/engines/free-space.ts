@@ -5,8 +5,8 @@ import type { Handle } from './sqlite-driver.ts';
 const MIN_FREE_BYTES = 1024 * 1024;
 
 /**
- * Whether an SQLite file can grow: by its limit of pages, and by the free space of its disk. The write-ahead log still
- * takes small writes on a full disk, and refuses larger ones.
+ * Returns whether an SQLite file can grow: by its limit of pages, and by the free space of its disk. The write-ahead
+ * log still takes small writes on a full disk, and refuses larger ones.
  */
 export async function hasFreeSpace(handle: Handle, path: string): Promise<boolean> {
   const [maxPages, pages, freePages, pageSize] = ['max_page_count', 'page_count', 'freelist_count', 'page_size'].map(

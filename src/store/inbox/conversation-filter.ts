@@ -3,7 +3,7 @@ import type { ConversationFilter, ConversationOrder } from '../../domain/convers
 import type { Answerer } from '../../domain/entities.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
-import { hasEntry, isIn, isTrue, listTimeConditions, type OnEngine, readJson } from '../lists/conditions.ts';
+import { hasEntry, isIn, listTimeConditions, matchesFlag, type OnEngine, readJson } from '../lists/conditions.ts';
 import { type IndexRange, MAX_RANGES } from '../lists/filtered-list.ts';
 import type { Condition } from '../lists/keyset.ts';
 import { showsText } from './text-search.ts';
@@ -80,7 +80,7 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   );
 }
 
-/** Whether a filter names no value at all for a field. */
+/** Returns whether a filter has an empty list of values, which no conversation meets. */
 function selectsNone({ chatbotIds, statuses, channels, labels }: ConversationFilter): boolean {
   return [chatbotIds, statuses, channels, labels].some((values) => values?.length === 0);
 }
@@ -96,12 +96,12 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
     statuses: statuses && isIn('status', statuses),
     answeredBy: filter.answeredBy && answeredByCondition(filter.answeredBy, now),
     assignee: filter.assignee === undefined ? undefined : sql`assignee = ${filter.assignee}`,
-    isUnassigned: isTrue(filter.isUnassigned, sql`assignee is null`, sql`assignee is not null`),
+    isUnassigned: matchesFlag(filter.isUnassigned, sql`assignee is null`, sql`assignee is not null`),
     // Unlike `unread_count`, this is in the index of the unread.
-    hasUnread: isTrue(filter.hasUnread, sql`unread_since is not null`, sql`unread_since is null`),
+    hasUnread: matchesFlag(filter.hasUnread, sql`unread_since is not null`, sql`unread_since is null`),
     channels: channels && isIn('channel', channels),
     sessionId: filter.sessionId === undefined ? undefined : sql`session_id = ${filter.sessionId}`,
-    hasLead: isTrue(filter.hasLead, HAS_LEAD, sql`not ${HAS_LEAD}`),
+    hasLead: matchesFlag(filter.hasLead, HAS_LEAD, sql`not ${HAS_LEAD}`),
     rating: filter.rating && hasRating(filter.rating),
     labels: filter.labels && hasLabel(list, filter.labels),
     priority: filter.priority && sql`priority = ${filter.priority}`,
@@ -109,7 +109,7 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
   };
   for (const [index, entry] of metadata.entries()) conditions[`metadata ${index}`] = hasEntry(list, 'metadata', entry);
   // The most expensive check comes last.
-  conditions.text = filter.text && showsText(filter.text, list.isPostgres);
+  conditions.text = filter.text && showsText(list, filter.text);
   return Object.fromEntries(Object.entries(conditions).filter((entry): entry is [string, Condition] => !!entry[1]));
 }
 

@@ -22,10 +22,10 @@ const ORDER_COLUMNS = {
   WAITING_SINCE: 'waiting_since',
 };
 
-/** How much a page checks for a text. A check reads all messages of a conversation. */
+/** The check limits of a page with a text. A check reads all messages of a conversation. */
 const TEXT_LIMITS: CheckLimits = { steps: [200, 800, 1_500], maxMs: 100 };
 const FIRST_TEXT_LIMITS: CheckLimits = { steps: [200], maxMs: 100 };
-/** How many conversations `countConversations` checks at most for a text. */
+/** The maximum number of conversations that `countConversations` checks for a text. */
 export const MAX_COUNTED_WITH_TEXT = 5_000;
 
 /** Selects conversations of an account, at a moment. */
@@ -75,10 +75,10 @@ export async function listConversations(
   if (first.stoppedAt === undefined) return first;
   // If the first step has found a twentieth of a page, the others probably find most, and faster than the index.
   const isFrequent = first.items.length * 20 >= page.limit;
-  const walked = isFrequent ? await readFilteredPage(db, list, page, TEXT_LIMITS) : first;
-  if (walked.stoppedAt === undefined) return walked;
+  const checked = isFrequent ? await readFilteredPage(db, list, page, TEXT_LIMITS) : first;
+  if (checked.stoppedAt === undefined) return checked;
   const candidateIds = await findTextCandidates(db, accountId, text);
-  if (isFrequent && candidateIds === undefined) return walked;
+  if (isFrequent && candidateIds === undefined) return checked;
   return readFilteredPage(db, toFilteredList(db, accountId, selection, candidateIds), page, TEXT_LIMITS);
 }
 

@@ -109,6 +109,6 @@ async function countVisitorUnread(
   return hasVisitorMessage ? Number(count) : Math.min(visitorUnreadCount, Number(count));
 }
 
-/** Whether a message is one that the visitor reads: private notes and replies that were stopped before they began are not. */
+/** Returns whether the visitor reads a message: no private note, and no reply that was stopped before it began. */
 const isToVisitor = ({ role, status, content, isPrivate }: Message) =>
   role !== 'USER' && !isPrivate && (status !== 'STOPPED' || content !== '');

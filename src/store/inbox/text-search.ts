@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { TextFilter } from '../../domain/conversation-list.ts';
 import type { TextQuery } from '../../domain/message-words.ts';
 import { isPostgres } from '../engines/engine.ts';
+import type { OnEngine } from '../lists/conditions.ts';
 import type { Queryable } from '../tables.ts';
 
 /** A text that more messages contain has no list of candidates: enough of the first conversations contain it. */
@@ -13,20 +14,20 @@ const LAST_CHARACTER = '\u{10ffff}';
  * The condition that a conversation shows a message with the text. Reads the words of all messages of the conversation:
  * see `message_words_by_conversation`.
  */
-export function showsText(text: TextFilter, onPostgres: boolean): RawBuilder<unknown> {
+export function showsText(engine: OnEngine, text: TextFilter): RawBuilder<unknown> {
   // With `offset`, Postgres checks one conversation at a time, instead of reading the words of all. SQLite keeps the
   // order of a cross join.
   return sql`exists (
     select 1 from message_words as found cross join messages as shown
-    where found.conversation_id = scanned.id and ${containsText(text, onPostgres)}
+    where found.conversation_id = scanned.id and ${containsQuery(engine, text)}
       ${text.withNotes ? sql`` : sql`and found.is_private = 0`}
-      and shown.id = found.message_id and shown.is_shown = 1 ${onPostgres ? sql`offset 0` : sql``})`;
+      and shown.id = found.message_id and shown.is_shown = 1 ${engine.isPostgres ? sql`offset 0` : sql``})`;
 }
 
 /** The condition that the row `found` of `message_words`, where each word is between two spaces, contains a text. */
-function containsText({ words, prefixes }: TextQuery, onPostgres: boolean): RawBuilder<unknown> {
+function containsQuery({ isPostgres }: OnEngine, { words, prefixes }: TextQuery): RawBuilder<unknown> {
   const parts = [...words.map((word) => ` ${word} `), ...prefixes.map((prefix) => ` ${prefix}`)];
-  const find = sql.raw(onPostgres ? 'strpos' : 'instr');
+  const find = sql.raw(isPostgres ? 'strpos' : 'instr');
   return sql.join(
     parts.map((part) => sql`${find}(found.words, ${part}) > 0`),
     sql` and `,
@@ -91,7 +92,7 @@ async function matchOnSqlite(
       union all
       select id from message_words where id > (select indexed_id from message_index_state) and account_id = ${accountId}
     ) as matching cross join message_words as found on found.id = matching.id
-    where ${containsText(query, false)}`;
+    where ${containsQuery({ isPostgres: false }, query)}`;
 }
 
 /** Counts rows; more than `MAX_MATCHES` count as one more. */

@@ -13,7 +13,7 @@ export const isIn = (column: string, values: readonly string[]): Condition =>
   sql`${sql.ref(column)} in (${sql.join(values)})`;
 
 /** The condition for a flag: one for true, another for false, none if absent. */
-export function isTrue(flag: boolean | undefined, yes: Condition, no: Condition): Condition | undefined {
+export function matchesFlag(flag: boolean | undefined, yes: Condition, no: Condition): Condition | undefined {
   if (flag === undefined) return undefined;
   return flag ? yes : no;
 }

@@ -41,7 +41,7 @@ export interface FilteredPage<Item> {
   readonly stoppedAt: ListPosition | undefined;
 }
 
-/** How much a page checks at most, in steps that end when the page is full. */
+/** The limits of the rows that a page checks, in steps that end when the page is full. */
 export interface CheckLimits {
   /** The number of rows of each step. */
   readonly steps: readonly number[];
@@ -54,7 +54,7 @@ export interface CheckLimits {
  * 10 ms.
  */
 const CHECK_LIMITS: CheckLimits = { steps: [200, 9_800], maxMs: Number.POSITIVE_INFINITY };
-/** How many rows `countFiltered` checks at most by default. */
+/** The maximum number of rows that `countFiltered` checks by default. */
 export const MAX_COUNTED = 50_000;
 /** A list is read from this many ranges at most; if more are selected, rows of a larger range are checked instead. */
 export const MAX_RANGES = 8;
@@ -116,7 +116,7 @@ export async function countFiltered<Row, Item extends { readonly id: string }, F
 interface Scan {
   readonly table: string;
   readonly column: OrderColumn;
-  /** Against the order of the list for its last rows. */
+  /** The direction of the reading, which is against the order of the list if the page ends the list. */
   readonly isAscending: boolean;
   readonly start: ListPosition | undefined;
   readonly end: ListPosition | undefined;

@@ -4,7 +4,7 @@ import type { ListPosition } from '../../domain/ordered-list.ts';
 /** A condition on a row, or another part of a query. */
 export type Condition = RawBuilder<unknown>;
 
-/** What orders a list before the id: the name of a column, or an expression; null if only the id does. */
+/** The name of a column, or an expression, that orders a list before the id; null if only the id does. */
 export type OrderColumn = string | Condition | null;
 
 /** The condition that a row comes after a position in ascending order (`>`), or before it (`<`). */

@@ -63,7 +63,7 @@ function toFilteredList(db: Queryable, accountId: string, selection: SourceSelec
   return { table: 'sources', orders: SOURCE_ORDERS, order, column, ranges, toItem: toSource } as const;
 }
 
-/** What orders sources before their ids. */
+/** Returns the column or expression that orders sources before their ids. */
 function columnOf(field: SourceOrderField): OrderColumn {
   if (field === 'CREATED_AT') return null;
   return field === 'TITLE' ? folded('title') : 'updated_at';

@@ -14,7 +14,7 @@ declare const YogaGraphiQL: { renderYogaGraphiQL(root: HTMLElement, options: obj
 declare const MonacoEnvironment: object;
 declare const monaco: { readonly editor: Editor };
 
-/** Where GraphiQL stores the tabs of earlier visits. */
+/** The name under which GraphiQL stores the tabs of earlier visits. */
 const TABS_STORAGE_KEY = 'graphiql:tabState';
 
 const root = document.getElementById('root');

@@ -9,7 +9,7 @@ import { LengthNotice, useMessageText } from './message-text.tsx';
 const INPUT_ID = 'question';
 const NOTICE_ID = 'question-length';
 
-/** Whether this is not a touch device, where an on-screen keyboard would cover the page. */
+/** Returns whether this is not a touch device, where an on-screen keyboard would cover the page. */
 const hasKeyboard = () => matchMedia('(hover: hover) and (pointer: fine)').matches;
 
 /**
