@@ -7,7 +7,7 @@ import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '
 const DEMO = '01900000-0000-7000-8000-000000000003';
 const TEST_TIMEOUT = { timeout: 240_000 };
 const MAX_STARTS = 8;
-const WAIT = { timeout: 60_000, interval: 100 };
+const WAIT = { timeout: 60_000, interval: 500 };
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
   ... on SendMessagePayload { reply { id } }
 } }`;

@@ -8,7 +8,7 @@ import { mutation } from '../schema/support.ts';
 const DEMO = '01900000-0000-7000-8000-000000000003';
 const TEST_TIMEOUT = { timeout: 120_000 };
 /** Longer than the 16 seconds after which other gateways consider a gateway dead. */
-const WAIT = { timeout: 60_000, interval: 100 };
+const WAIT = { timeout: 60_000, interval: 300 };
 const SENT_FIELDS = 'conversation { id } userMessage { id } reply { id }';
 
 interface Sent {

@@ -8,7 +8,7 @@ import { serverSentEvents } from '../helpers/streams.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
 const TEST_TIMEOUT = { timeout: 240_000 };
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 30_000, interval: 300 };
 const QUESTION = 'How do I follow an answer while it is written?';
 
 const DATABASES = [

@@ -10,7 +10,7 @@ import { startFaultProxyFor } from '../helpers/network.ts';
 /** The number of replies during which connections are cut; `LOST_STEPS_SENDS=600` makes a long run. */
 const SENDS = Number(process.env.LOST_STEPS_SENDS ?? 30);
 const LIMIT = { timeout: 120_000 + 1_000 * SENDS };
-const SOON = { timeout: 60_000, interval: 50 };
+const SOON = { timeout: 60_000, interval: 200 };
 
 /** A gateway on Postgres whose connections a test can cut, and a fake provider. */
 async function startBehindProxy() {

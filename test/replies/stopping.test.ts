@@ -10,7 +10,7 @@ import { mutation } from '../schema/support.ts';
 
 /** The gateway waits 15 seconds for running replies. */
 const LIMIT = { timeout: 120_000 };
-const SOON = { timeout: 20_000, interval: 50 };
+const SOON = { timeout: 20_000, interval: 200 };
 
 interface ReplyResult {
   readonly reply: { id: string; status: string };
