@@ -22,8 +22,8 @@ import { addRatingCommentsAndLeadOrder } from './0021-lookups.ts';
 import { addMessageIndex } from './0022-message-index.ts';
 import { addListIndexes } from './0023-ordered-lists.ts';
 import { addInboxCounts } from './0024-inbox-counts.ts';
-import { addReadMarks } from './0024-read-marks.ts';
-import { addWaitingAssigned } from './0024-waiting-assigned.ts';
+import { addReadMarks } from './0025-read-marks.ts';
+import { addWaitingAssigned } from './0026-waiting-assigned.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -50,6 +50,6 @@ export const migrations: Record<string, Migration> = {
   '0022-message-index': { up: addMessageIndex },
   '0023-ordered-lists': { up: addListIndexes },
   '0024-inbox-counts': { up: addInboxCounts },
-  '0024-read-marks': { up: addReadMarks },
-  '0024-waiting-assigned': { up: addWaitingAssigned },
+  '0025-read-marks': { up: addReadMarks },
+  '0026-waiting-assigned': { up: addWaitingAssigned },
 };
