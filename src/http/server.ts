@@ -166,12 +166,12 @@ async function handle(
   recordExchange(deps, request, response, requestId);
   setHeaders(response, requestId);
   if (drainSignal.aborted) response.setHeader('Connection', 'close');
-  const route = serverState.routes[routeOf(path)];
-  if (handleOrigin(deps.config, request, response, () => route.listMethods(path))) return;
-  // The route refuses a large body, or asks for it. A client that has not sent its body cannot use the connection again.
-  if (waitsForContinue && announcesLargeBody(request)) response.setHeader('Connection', 'close');
-  else if (waitsForContinue) response.writeContinue();
   try {
+    const route = serverState.routes[routeOf(path)];
+    if (handleOrigin(deps.config, request, response, () => route.listMethods(path))) return;
+    // The route refuses a large body, or asks for it. A client that has not sent its body cannot use the connection again.
+    if (waitsForContinue && announcesLargeBody(request)) response.setHeader('Connection', 'close');
+    else if (waitsForContinue) response.writeContinue();
     await serverState.whenOpen;
     const onAuthenticated = (authenticated: Viewer) => {
       viewer = authenticated;
