@@ -12,7 +12,7 @@ const SourceFilterInput = builder.inputType('SourceFilter', {
   description: `Conditions on sources. ${FILTER_RULES}`,
   fields: (t) => ({
     types: t.field({ type: [SourceType], description: 'The origins.' }),
-    statuses: t.field({ type: [SourceStatus], description: 'The states.' }),
+    statuses: t.field({ type: [SourceStatus], description: 'The statuses.' }),
     title: t.string({ description: 'A text that the title contains. The case of the letters A to Z is ignored.' }),
     updatedAt: t.field({ type: TimeRangeInput, description: 'The range of `updatedAt`.' }),
   }),

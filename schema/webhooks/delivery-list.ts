@@ -13,7 +13,7 @@ import { WebhookSubscriptionRef } from './subscription.ts';
 const DeliveryFilterInput = builder.inputType('WebhookDeliveryFilter', {
   description: `Conditions on deliveries. ${FILTER_RULES}`,
   fields: (t) => ({
-    statuses: t.field({ type: [DeliveryStatus], description: 'The states.' }),
+    statuses: t.field({ type: [DeliveryStatus], description: 'The statuses.' }),
     events: t.field({ type: [WebhookEventType], description: 'The types of the events.' }),
     eventId: t.id({
       description:

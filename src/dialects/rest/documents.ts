@@ -253,7 +253,7 @@ export type WebhookDeliveryFilter = {
   eventId?: string | number | null | undefined;
   /** The types of the events. */
   events?: Array<WebhookEventType> | null | undefined;
-  /** The states. */
+  /** The statuses. */
   statuses?: Array<DeliveryStatus> | null | undefined;
 };
 
