@@ -175,6 +175,11 @@ export function readCredential(deps: Pick<Deps, 'config'>, request: IncomingMess
   };
 }
 
+/** The secret of a link that a page exchanges; empty if there is none. */
+export function secretIn({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
 /** The client's address; forwarding headers count only from trusted proxies. */
 export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMessage): string {
   const { isTrustedProxy } = config;

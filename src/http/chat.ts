@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type DemoChatbot, findDemoChatbot } from '../demo.ts';
 import type { Deps } from '../deps.ts';
 import { prepareChatPage } from '../web/chat-page.ts';
-import { addressOf } from './auth.ts';
+import { addressOf, secretIn } from './auth.ts';
 import { isLoopback, sendJson, sendRestError } from './operator.ts';
 import { createPageRoute, type PageRoute, READ_METHODS } from './pages.ts';
 
@@ -87,9 +87,4 @@ function isDemoAllowed(deps: ChatDeps, request: IncomingMessage): boolean {
 
 function isNamed({ id, slug }: DemoChatbot, name: string): boolean {
   return name === slug || name.toLowerCase() === id;
-}
-
-/** The secret of a link that a page exchanges; empty if there is none. */
-export function secretIn({ headers }: Pick<IncomingMessage, 'headers'>): string {
-  return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
 }

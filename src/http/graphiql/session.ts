@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Deps } from '../../deps.ts';
 import { findFirstAccount } from '../../store/accounts.ts';
-import { secretIn } from '../chat.ts';
+import { secretIn } from '../auth.ts';
 import { isFromThisMachine, sendJson, sendRestError } from '../operator.ts';
 
 type SessionDeps = Pick<Deps, 'config' | 'db' | 'keyring'>;
