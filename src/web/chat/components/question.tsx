@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Message } from '../conversation.ts';
 import { isForInputMethod, isSendKey } from '../keyboard.ts';
 import { useChat } from '../use-chat.ts';
@@ -55,7 +55,8 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const noticeId = `edit-length-${message.id}`;
 
-  useEffect(() => {
+  // Before the browser paints, so that what is typed at once is not inserted at another place.
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
   }, []);
