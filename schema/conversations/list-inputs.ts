@@ -4,7 +4,7 @@ import { canSeePrivateNotes } from '../../src/conversations/visibility.ts';
 import type { ConversationFilter, ConversationOrderField, TextFilter } from '../../src/domain/conversation-list.ts';
 import { BadUserInputError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
-import { parseTextQuery } from '../../src/domain/message-words.ts';
+import { parseTextQuery } from '../../src/domain/language/message-words.ts';
 import { builder } from '../builder.ts';
 import {
   checkFilter,

@@ -1,6 +1,6 @@
 import type { Citation } from '../domain/entities.ts';
+import { toContentTerms, toTerms } from '../domain/language/terms.ts';
 import { MAX_CITATIONS } from '../domain/shared-limits.ts';
-import { toContentTerms, toTerms } from '../domain/terms.ts';
 import { type AnswerSegment, createMarkerReader } from './citation-markers.ts';
 import type { AnswerEvent } from './engine.ts';
 import { differInLanguage, type Language, readLanguage } from './languages.ts';

@@ -1,6 +1,6 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
+import { toContentTerms, toTerms } from '../domain/language/terms.ts';
 import { MAX_FOLLOW_UPS } from '../domain/shared-limits.ts';
-import { toContentTerms, toTerms } from '../domain/terms.ts';
 import { dropNul } from '../domain/text.ts';
 import type { Question } from './engine.ts';
 import { composeSources } from './prompt.ts';

@@ -1,4 +1,4 @@
-import { STOP_WORD_LISTS } from '../domain/stop-words.ts';
+import { STOP_WORD_LISTS } from '../domain/language/stop-words.ts';
 import { normalizeText } from '../domain/text.ts';
 
 /** The features of a text that show its language. */

@@ -1,4 +1,4 @@
-import { toTerms } from '../domain/terms.ts';
+import { toTerms } from '../domain/language/terms.ts';
 import type { Hit, Retrieval } from './retrieve.ts';
 import { scoreTerms } from './score-passage.ts';
 import { splitSentences } from './sentences.ts';

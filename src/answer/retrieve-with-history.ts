@@ -1,4 +1,4 @@
-import { toContentTerms } from '../domain/terms.ts';
+import { toContentTerms } from '../domain/language/terms.ts';
 import type { Queryable } from '../store/tables.ts';
 import { toConfidenceBand } from './confidence.ts';
 import type { HistoryMessage } from './engine.ts';

@@ -1,5 +1,5 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
-import { toQueryTerms } from '../domain/terms.ts';
+import { toQueryTerms } from '../domain/language/terms.ts';
 import { findCandidates } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
 import { scoreTerms } from './score-passage.ts';

@@ -1,5 +1,5 @@
 import type { Answerer, Channel, Conversation, ConversationPriority, ConversationStatus, Rating } from './entities.ts';
-import type { TextQuery } from './message-words.ts';
+import type { TextQuery } from './language/message-words.ts';
 import type { ListOrder, ListOrders, TimeRange } from './ordered-list.ts';
 
 /** Selects conversations of an account: those that meet all given conditions. */

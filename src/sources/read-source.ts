@@ -1,4 +1,4 @@
-import { toTerms } from '../domain/terms.ts';
+import { toTerms } from '../domain/language/terms.ts';
 import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
 
 /** The content of a source: either a text, or a question with its answer. */

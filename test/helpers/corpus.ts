@@ -1,7 +1,7 @@
 import type { Passage, SourceType } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';
-import { toTerms } from '../../src/domain/terms.ts';
+import { toTerms } from '../../src/domain/language/terms.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertPassages } from '../../src/store/search/passages.ts';

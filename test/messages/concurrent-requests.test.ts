@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { toQueryTerms } from '../../src/domain/terms.ts';
+import { toQueryTerms } from '../../src/domain/language/terms.ts';
 import { findCandidates } from '../../src/store/search/search.ts';
 import { countReservedReplies } from '../../src/store/usage.ts';
 import { createChatbot } from '../helpers/chatbots.ts';

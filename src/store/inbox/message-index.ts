@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Message } from '../../domain/entities.ts';
-import { toMessageWords } from '../../domain/message-words.ts';
+import { toMessageWords } from '../../domain/language/message-words.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import { prepareQuery } from '../engines/prepared.ts';
 import { yieldBatches } from '../engines/yield-batches.ts';

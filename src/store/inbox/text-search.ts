@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TextFilter } from '../../domain/conversation-list.ts';
-import type { TextQuery } from '../../domain/message-words.ts';
+import type { TextQuery } from '../../domain/language/message-words.ts';
 import { isPostgres } from '../engines/engine.ts';
 import type { OnEngine } from '../lists/conditions.ts';
 import type { Queryable } from '../tables.ts';

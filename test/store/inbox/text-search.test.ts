@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../../src/domain/ids.ts';
-import { parseTextQuery } from '../../../src/domain/message-words.ts';
+import { parseTextQuery } from '../../../src/domain/language/message-words.ts';
 import type { ListPosition } from '../../../src/domain/ordered-list.ts';
 import { toTimestamp } from '../../../src/domain/time.ts';
 import { deleteMessages } from '../../../src/store/branches.ts';

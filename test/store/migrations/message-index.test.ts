@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { indexMessages } from '../../../src/conversations/index-messages.ts';
 import { createId } from '../../../src/domain/ids.ts';
-import { parseTextQuery } from '../../../src/domain/message-words.ts';
+import { parseTextQuery } from '../../../src/domain/language/message-words.ts';
 import { toTimestamp } from '../../../src/domain/time.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { listConversations } from '../../../src/store/inbox/conversation-list.ts';

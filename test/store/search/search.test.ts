@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { toQueryTerms, toTerms } from '../../../src/domain/terms.ts';
+import { toQueryTerms, toTerms } from '../../../src/domain/language/terms.ts';
 import { findCandidates, unindexChatbot, unindexSource } from '../../../src/store/search/search.ts';
 import { addChatbot, addSource } from '../../helpers/corpus.ts';
 import { describeDatabases, openTestDatabase } from '../../helpers/databases.ts';

@@ -1,6 +1,6 @@
 import { stemmer } from 'stemmer';
+import { normalizeText } from '../text.ts';
 import { STOP_WORDS } from './stop-words.ts';
-import { normalizeText } from './text.ts';
 
 /**
  * The maximum number of terms of a search; the search ignores further terms, so that a hostile question stays cheap.

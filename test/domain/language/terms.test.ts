@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_QUERY_TERMS, toQueryTerms, toTerms } from '../../src/domain/terms.ts';
+import { MAX_QUERY_TERMS, toQueryTerms, toTerms } from '../../../src/domain/language/terms.ts';
 
 describe('toTerms', () => {
   it.each([

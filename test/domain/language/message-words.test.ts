@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MAX_MESSAGE_WORDS, parseTextQuery, toMessageWords } from '../../src/domain/message-words.ts';
+import { MAX_MESSAGE_WORDS, parseTextQuery, toMessageWords } from '../../../src/domain/language/message-words.ts';
 
 /** Whether a message matches a query, by the rule that the index implements. */
 function matches(query: string, text: string): boolean {
