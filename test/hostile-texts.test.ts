@@ -13,7 +13,7 @@ import { findStatement } from '../src/answer/statements.ts';
 import { estimateTokens } from '../src/answer/tokens.ts';
 import { text as inputText } from '../src/domain/input.ts';
 import { parseTextQuery, toMessageWords } from '../src/domain/language/message-words.ts';
-import { toContentTerms, toQueryTerms, toTerms } from '../src/domain/language/terms.ts';
+import { toContentTerms, toQueryWords, toTerms } from '../src/domain/language/terms.ts';
 import { createRedact } from '../src/models/redact.ts';
 import { createStopFilter } from '../src/models/stop-markers.ts';
 import { readSource } from '../src/sources/read-source.ts';
@@ -95,13 +95,13 @@ function hitOf(text: string, sourceType: Hit['sourceType']): Hit {
 }
 
 function questionOf(content: string, text: string, sourceType: Hit['sourceType'] = 'TEXT'): Question {
-  const weights = new Map(toQueryTerms(text).map((term) => [term, 1]));
+  const words = toQueryWords(text).map((word) => ({ ...word, weight: 1 }));
   const history = [{ role: 'USER', content: text }] as const;
   return {
     ...QUESTION_DEFAULTS,
     content,
     history,
-    retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, weights },
+    retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, words },
   };
 }
 
@@ -119,7 +119,7 @@ const TEXT_FUNCTIONS: Readonly<Record<string, (text: string) => unknown>> = {
   inputText: (text) => inputText(1, 100_000).safeParse(text),
   toTerms,
   toContentTerms,
-  toQueryTerms,
+  toQueryWords,
   toMessageWords,
   parseTextQuery,
   estimateTokens,

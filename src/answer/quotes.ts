@@ -1,6 +1,6 @@
 import { toTerms } from '../domain/language/terms.ts';
 import type { Hit, Retrieval } from './retrieve.ts';
-import { scoreTerms } from './score-passage.ts';
+import { scoreTerms, type WeightedWord } from './score-passage.ts';
 import { splitSentences } from './sentences.ts';
 
 /** A span of a passage that answers the question or a part of it. */
@@ -12,10 +12,10 @@ export interface Quote {
   readonly text: string;
 }
 
-/** A possible quote, with the words by which it is scored and their weight. */
+/** A possible quote, with the text by which it is scored and its weight. */
 interface Candidate {
   readonly quote: Quote;
-  readonly words: string;
+  readonly text: string;
   readonly weight: number;
 }
 
@@ -82,14 +82,14 @@ const QUESTION_KINDS: readonly { questionPattern: RegExp; sentencePattern: RegEx
  * scores are near its score. The quotes of the best source come first, each source's in the order of its text. The
  * answer of a question-answer entry is one quote. Empty when there are no hits.
  */
-export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval, 'hits' | 'weights'>): Quote[] {
+export function chooseQuotes(question: string, { hits, words }: Pick<Retrieval, 'hits' | 'words'>): Quote[] {
   const bestHits = hits.slice(0, MAX_HITS);
   const lowerCaseQuestion = question.toLowerCase();
   const kind = QUESTION_KINDS.find(({ questionPattern }) => questionPattern.test(lowerCaseQuestion));
   const scored = uniqueByText(bestHits.flatMap(findCandidates))
     .map((candidate) => ({
       quote: candidate.quote,
-      score: scoreCandidate(candidate, toTerms(candidate.words), weights, kind),
+      score: scoreCandidate(candidate, toTerms(candidate.text), words, kind),
     }))
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_QUOTES);
@@ -111,20 +111,19 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
  * and returns undefined when nothing in the passage can be quoted.
  */
 export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote | undefined {
-  const candidates = findCandidates(hit).map((candidate) => ({ candidate, terms: toTerms(candidate.words) }));
+  const candidates = findCandidates(hit).map((candidate) => ({ candidate, terms: toTerms(candidate.text) }));
   const counts = new Map<string, number>();
   for (const { terms } of candidates) for (const term of new Set(terms)) counts.set(term, (counts.get(term) ?? 0) + 1);
   return (terms) => {
     // Words in many sentences of the passage weigh little.
-    const weights = new Map(
-      terms
-        .slice(0, MAX_COMPARED_TERMS)
-        .map((term) => [term, Math.log(1 + candidates.length / (1 + (counts.get(term) ?? 0)))]),
-    );
+    const words = terms.slice(0, MAX_COMPARED_TERMS).map((term) => ({
+      ...{ text: term, terms: [term] },
+      weight: Math.log(1 + candidates.length / (1 + (counts.get(term) ?? 0))),
+    }));
     let best: Quote | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
     for (const { candidate, terms } of candidates) {
-      const score = scoreCandidate(candidate, terms, weights, undefined);
+      const score = scoreCandidate(candidate, terms, words, undefined);
       if (score <= bestScore) continue;
       best = candidate.quote;
       bestScore = score;
@@ -138,7 +137,7 @@ function findCandidates(hit: Hit): Candidate[] {
   if (hit.sourceType === 'QA') {
     // The words of an entry's question count too, because its answer may not repeat them.
     const quote = { hit, start: 0, text: text.trim() };
-    return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
+    return [{ quote, text: [...headingPath, text].join('\n'), weight: 1 }];
   }
   const candidates: Candidate[] = [];
   let precedingQuestion = '';
@@ -153,7 +152,7 @@ function findCandidates(hit: Hit): Candidate[] {
     const sentenceText = isCode ? sentence : sentence + announcedText;
     candidates.push({
       quote: { hit, start, text: sentence + announcedText },
-      words: precedingQuestion === '' ? sentenceText : `${precedingQuestion}\n${sentenceText}`,
+      text: precedingQuestion === '' ? sentenceText : `${precedingQuestion}\n${sentenceText}`,
       weight: isCode && announcedText === '' ? CODE_WEIGHT : 1,
     });
     precedingQuestion = '';
@@ -170,10 +169,10 @@ function uniqueByText(candidates: readonly Candidate[]): Candidate[] {
 function scoreCandidate(
   { quote, weight }: Candidate,
   terms: readonly string[],
-  weights: Retrieval['weights'],
+  words: readonly WeightedWord[],
   kind: (typeof QUESTION_KINDS)[number] | undefined,
 ): number {
-  const wordScore = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE_TERMS));
+  const wordScore = weight * scoreTerms([...new Set(terms)], words, Math.max(1, terms.length / LONG_QUOTE_TERMS));
   const bonus = wordScore > 0 && kind?.sentencePattern.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
   return wordScore + bonus + PASSAGE_WEIGHT * quote.hit.score;
 }

@@ -72,6 +72,6 @@ function mergeRetrievals(ownResult: Retrieval, combinedResult: Retrieval, limit:
   return {
     hits: [...hits.values()].slice(0, limit),
     confidence: Math.max(ownResult.confidence, combinedResult.confidence),
-    weights: combinedResult.weights,
+    words: combinedResult.words,
   };
 }

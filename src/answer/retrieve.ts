@@ -1,8 +1,8 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
-import { toQueryTerms } from '../domain/language/terms.ts';
+import { toQueryWords } from '../domain/language/terms.ts';
 import { findCandidates } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
-import { scoreTerms } from './score-passage.ts';
+import { scoreTerms, type WeightedWord } from './score-passage.ts';
 
 /** A passage that matches a question. */
 export interface Hit {
@@ -25,11 +25,8 @@ export interface Retrieval {
    * passages.
    */
   readonly confidence: number;
-  /**
-   * The question's terms in order, each with its weight. A term that fewer of the chatbot's passages contain weighs
-   * more.
-   */
-  readonly weights: ReadonlyMap<string, number>;
+  /** The words that were searched for, in the order of the question. */
+  readonly words: readonly WeightedWord[];
 }
 
 /** The minimum number of passages to request from the index for scoring: it might not rank the best ones first. */
@@ -43,10 +40,10 @@ const MIN_CANDIDATES = 50;
 const MIN_CORPUS_SIZE = 100;
 
 /**
- * A question with at most this many terms ("What is ChatGraph?") probably asks for a definition. Many passages may
- * repeat the term more often, but the opening of a source usually defines it. `OPENING_BONUS` ranks the opening first.
+ * A question with at most this many words ("What is ChatGraph?") probably asks for a definition. Many passages may
+ * repeat the word more often, but the opening of a source usually defines it. `OPENING_BONUS` ranks the opening first.
  */
-const SHORT_QUESTION_TERMS = 2;
+const SHORT_QUESTION_WORDS = 2;
 const OPENING_BONUS = 0.1;
 
 /**
@@ -61,20 +58,25 @@ export async function retrieve(
   question: string,
   limit: number,
 ): Promise<Retrieval> {
-  const terms = toQueryTerms(question);
+  const queryWords = toQueryWords(question);
+  const terms = queryWords.flatMap(({ terms }) => terms);
   const matches = await findCandidates(db, accountId, chatbotId, terms, Math.max(MIN_CANDIDATES, limit));
   const corpusSize = Math.max(MIN_CORPUS_SIZE, matches.passageCount);
-  const weights = new Map(
-    terms.map((term) => [term, inverseDocumentFrequency(matches.matchCounts.get(term) ?? 0, corpusSize)]),
-  );
+  const words = queryWords.map((word) => ({
+    ...word,
+    weight: inverseDocumentFrequency(
+      Math.max(...word.terms.map((term) => matches.matchCounts.get(term) ?? 0)),
+      corpusSize,
+    ),
+  }));
   const scored = matches.candidates.map(({ terms, ...hit }) => ({
     ...hit,
-    score: scoreTerms(terms, weights, terms.length / matches.averageLength),
+    score: scoreTerms(terms, words, terms.length / matches.averageLength),
   }));
-  const hits = (terms.length <= SHORT_QUESTION_TERMS ? scored.map(boostOpening) : scored)
+  const hits = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored)
     .sort((a, b) => b.score - a.score || a.passage.position - b.passage.position)
     .slice(0, limit);
-  return { hits, confidence: Math.max(0, ...scored.map(({ score }) => score)), weights };
+  return { hits, confidence: Math.max(0, ...scored.map(({ score }) => score)), words };
 }
 
 function boostOpening(hit: Hit): Hit {

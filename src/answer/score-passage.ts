@@ -1,3 +1,10 @@
+import type { QueryWord } from '../domain/language/terms.ts';
+
+/** A word of a question with its weight: a word that fewer passages contain weighs more. */
+export interface WeightedWord extends QueryWord {
+  readonly weight: number;
+}
+
 /** BM25's usual constants. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009. */
 const K1 = 1.2;
 const B = 0.75;
@@ -11,21 +18,17 @@ const PAIR_WEIGHT = 0.3;
 const MAX_PAIR_DISTANCE = 2;
 
 /**
- * Scores how well a text matches a question: BM25 over the single terms, plus a bonus for pairs that stay together, as
- * a share of the highest possible score. 0 when no term occurs, always below 1. `weights` has the question's terms in
- * order. `relativeLength` is the text's length divided by the average length; 1 ignores the length.
+ * Scores how well a text matches a question: BM25 over the single words, plus a bonus for pairs that stay together, as
+ * a share of the highest possible score. 0 when no word occurs, always below 1. `words` are the question's, in order.
+ * `relativeLength` is the text's length divided by the average length; 1 ignores the length.
  */
-export function scoreTerms(
-  terms: readonly string[],
-  weights: ReadonlyMap<string, number>,
-  relativeLength: number,
-): number {
+export function scoreTerms(terms: readonly string[], words: readonly WeightedWord[], relativeLength: number): number {
   const saturation = K1 * (1 - B + B * relativeLength);
   let score = 0;
   let maxScore = 0;
   let previous: { weight: number; positions: readonly number[] } | undefined;
-  for (const [term, weight] of weights) {
-    const positions = findPositions(term, terms);
+  for (const { terms: alternatives, weight } of words) {
+    const positions = findPositions(alternatives, terms);
     score += (weight * positions.length) / (positions.length + saturation);
     maxScore += weight;
     if (previous !== undefined) {
@@ -38,11 +41,13 @@ export function scoreTerms(
   return maxScore > 0 ? score / maxScore : 0;
 }
 
-function findPositions(term: string, terms: readonly string[]): number[] {
+/** The positions at which any of the alternatives stands, in ascending order. */
+function findPositions(alternatives: readonly string[], terms: readonly string[]): number[] {
   const positions: number[] = [];
-  for (let position = terms.indexOf(term); position !== -1; position = terms.indexOf(term, position + 1))
-    positions.push(position);
-  return positions;
+  for (const term of alternatives)
+    for (let position = terms.indexOf(term); position !== -1; position = terms.indexOf(term, position + 1))
+      positions.push(position);
+  return alternatives.length > 1 ? positions.sort((a, b) => a - b) : positions;
 }
 
 /** Whether a position of `later` follows one of `earlier` within `MAX_PAIR_DISTANCE`; both lists ascend. */

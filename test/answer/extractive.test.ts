@@ -176,7 +176,7 @@ describe('an answer without a match', () => {
   });
 
   it('is empty but finished if there is no fallback message', async () => {
-    const retrieval = { hits: [], confidence: 0, weights: new Map() };
+    const retrieval = { hits: [], confidence: 0, words: [] };
     const { events } = await readAnswer(engine, { content: 'a', retrieval, fallbackMessage: '' });
     expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: estimate('a', '') }]);
   });

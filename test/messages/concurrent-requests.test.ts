@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { toQueryTerms } from '../../src/domain/language/terms.ts';
+import { toQueryWords } from '../../src/domain/language/terms.ts';
 import { findCandidates } from '../../src/store/search/search.ts';
 import { countReservedReplies } from '../../src/store/usage.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
@@ -137,7 +137,7 @@ describeDatabases('concurrent requests', (engine) => {
       db.read,
       gateway.accountId,
       chatbotId,
-      toQueryTerms('common word3 word13 word23'),
+      toQueryWords('common word3 word13 word23').flatMap(({ terms }) => terms),
     );
     expect(candidates).toMatchObject({ passageCount: 20, averageLength: 3 });
     expect([...candidates.matchCounts.values()]).toEqual([20, 0, 1, 1]);

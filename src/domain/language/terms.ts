@@ -2,10 +2,8 @@ import { stemmer } from 'stemmer';
 import { normalizeText } from '../text.ts';
 import { STOP_WORDS } from './stop-words.ts';
 
-/**
- * The maximum number of terms of a search; the search ignores further terms, so that a hostile question stays cheap.
- */
-export const MAX_QUERY_TERMS = 32;
+/** The maximum number of words of a search; it ignores further words, so that a hostile question stays cheap. */
+export const MAX_QUERY_WORDS = 32;
 
 /**
  * The maximum length of a term in UTF-16 units. Real words are shorter; longer words are truncated, in the index and in
@@ -47,14 +45,28 @@ export function toContentTerms(text: string): string[] {
   return [...new Set(toWords(text).filter(isContentWord).map(toTerm))];
 }
 
+/** A word of a question. A text contains the word if it contains one of its terms. */
+export interface QueryWord {
+  /** The word in lower case, without accents. */
+  readonly text: string;
+  /** The index terms of the word, the most likely one first; never empty. */
+  readonly terms: readonly string[];
+}
+
 /**
- * The search terms of a question: its distinct terms without stop words, at most `MAX_QUERY_TERMS`. If all words of the
- * question are stop words, the result contains them. Empty for a question without words.
+ * The words to search for: the question's distinct words without stop words, in order, at most `MAX_QUERY_WORDS`. If
+ * all words of the question are stop words, the result contains them. Empty for a question without words.
  */
-export function toQueryTerms(question: string): string[] {
+export function toQueryWords(question: string): QueryWord[] {
   const words = toWords(question);
   const content = words.filter(isContentWord);
-  return [...new Set((content.length > 0 ? content : words).map(toTerm))].slice(0, MAX_QUERY_TERMS);
+  const distinct = new Map<string, QueryWord>();
+  for (const text of content.length > 0 ? content : words) {
+    const term = toTerm(text);
+    if (!distinct.has(term)) distinct.set(term, { text, terms: [term] });
+    if (distinct.size === MAX_QUERY_WORDS) break;
+  }
+  return [...distinct.values()];
 }
 
 function isContentWord(word: string): boolean {

@@ -72,7 +72,7 @@ export async function unindexChatbot(trx: Queryable, accountId: string, chatbotI
 
 /**
  * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25. Ignores frequent terms
- * that would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
+ * that would make the search slow. `terms` must come from `toTerms` or `toQueryWords`.
  */
 export async function findCandidates(
   db: Queryable,

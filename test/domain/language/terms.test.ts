@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_QUERY_TERMS, toQueryTerms, toTerms } from '../../../src/domain/language/terms.ts';
+import { MAX_QUERY_WORDS, toQueryWords, toTerms } from '../../../src/domain/language/terms.ts';
 
 describe('toTerms', () => {
   it.each([
@@ -33,25 +33,29 @@ describe('toTerms', () => {
   });
 });
 
-describe('toQueryTerms', () => {
+describe('toQueryWords', () => {
   it('omits stop words', () => {
-    expect(toQueryTerms("What's the capital of the country?")).toEqual(['capit', 'countri']);
+    expect(firstTermsOf("What's the capital of the country?")).toEqual(['capit', 'countri']);
   });
 
   it('keeps all words when there are only stop words', () => {
-    expect(toQueryTerms('Who are you?')).toEqual(['who', 'ar', 'you']);
+    expect(firstTermsOf('Who are you?')).toEqual(['who', 'ar', 'you']);
   });
 
   it('returns each term once, in the order of the question', () => {
-    expect(toQueryTerms('cats, dogs and the cat')).toEqual(['cat', 'dog']);
+    expect(firstTermsOf('cats, dogs and the cat')).toEqual(['cat', 'dog']);
   });
 
   it('bounds the number of terms of a long question', () => {
     const question = Array.from({ length: 2_000 }, (_, index) => `w${index}`).join(' ');
-    expect(toQueryTerms(question)).toHaveLength(MAX_QUERY_TERMS);
+    expect(firstTermsOf(question)).toHaveLength(MAX_QUERY_WORDS);
   });
 
   it('is empty for a question without words', () => {
-    expect(toQueryTerms('?!')).toEqual([]);
+    expect(firstTermsOf('?!')).toEqual([]);
   });
 });
+
+function firstTermsOf(question: string): string[] {
+  return toQueryWords(question).flatMap(({ terms }) => terms);
+}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { toQueryTerms, toTerms } from '../../../src/domain/language/terms.ts';
+import { toQueryWords, toTerms } from '../../../src/domain/language/terms.ts';
 import { findCandidates, unindexChatbot, unindexSource } from '../../../src/store/search/search.ts';
 import { addChatbot, addSource } from '../../helpers/corpus.ts';
 import { describeDatabases, openTestDatabase } from '../../helpers/databases.ts';
@@ -19,7 +19,13 @@ describeDatabases('the search index', (engine) => {
   }
 
   function find(question: string, { accountId, chatbotId } = ours, limit?: number) {
-    return findCandidates(corpus.db.read, accountId, chatbotId, toQueryTerms(question), limit);
+    return findCandidates(
+      corpus.db.read,
+      accountId,
+      chatbotId,
+      toQueryWords(question).flatMap(({ terms }) => terms),
+      limit,
+    );
   }
 
   async function findTexts(question: string, chatbot = ours) {
