@@ -17,6 +17,8 @@ export interface Metrics {
   readonly priceUsd: Counter<'engine'>;
   /** Requests to hosted models that failed before an answer started, by provider and `FailureCode`. */
   readonly modelFailures: Counter<'provider' | 'code'>;
+  /** Time of a request for embeddings, by the kind of its texts and outcome (`ok`, or a `FailureCode`); in seconds. */
+  readonly embeddingSeconds: Histogram<'kind' | 'outcome'>;
   /** Time from the start of an answer to its first text, by engine; in seconds. */
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests refused by the rate limit. */
@@ -127,6 +129,13 @@ function createAnswerMetrics(registers: Registry[]) {
       name: 'chatgraph_model_failures_total',
       help: 'Requests to hosted models that failed before an answer started.',
       labelNames: ['provider', 'code'],
+      registers,
+    }),
+    embeddingSeconds: new Histogram({
+      name: 'chatgraph_embedding_seconds',
+      help: 'Duration of requests for embeddings.',
+      labelNames: ['kind', 'outcome'],
+      buckets: SECONDS,
       registers,
     }),
     firstDeltaSeconds: new Histogram({

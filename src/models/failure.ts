@@ -32,7 +32,7 @@ interface ProviderError {
 
 // Patterns of the providers' error texts in HTTP responses and streams. They match numeric codes as whole words.
 const TOO_LONG =
-  /context[ _](length|window|size|limit)|(context|prompt|model|input) length|exceed_context|prompt (is )?too long|input is too long|input token count|exceeds max length|exceeds the maximum size|request_too_large|longer than the maximum|overflows|\b1261\b/;
+  /context[ _](length|window|size|limit)|(context|prompt|model|input) length|exceed_context|prompt (is )?too long|input is too long|input token count|exceeds max length|exceeds the maximum size|request_too_large|longer than the maximum|too large to process|overflows|\b1261\b/;
 const FILTERED =
   /content[ _](policy|filter|management)|content violates|usage polic|data_?inspection|inappropriate content|content exists risk|unsafe or sensitive|敏感|safety_check|prohibited_content|\b1301\b/;
 const OUT_OF_CREDIT =
