@@ -2,10 +2,9 @@ import { toConfidenceBand } from '../../src/answer/confidence.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { chooseQuotes } from '../../src/answer/quotes.ts';
 import { type Retrieval, retrieve } from '../../src/answer/retrieve.ts';
-import type { Database } from '../../src/store/database.ts';
 import { readAnswer } from '../../test/helpers/models/answers.ts';
-import { type AnsweredQuestion, type Article, addArticles, type Corpus } from './articles.ts';
-import { areaUnderCurve, rankOf, recallAt, reciprocalRank, shareOf } from './figures.ts';
+import type { AnsweredQuestion, ArticleCorpus, Corpus } from './articles.ts';
+import { areaUnderCurve, falseShareAt, meanOf, rankOf, recallAt, reciprocalRank, shareOf } from './figures.ts';
 
 /** The quality of the built-in engine's answers to questions about articles. Shares are in percent. */
 export interface AnswerFigures {
@@ -13,10 +12,12 @@ export interface AnswerFigures {
   readonly first: number;
   readonly firstFive: number;
   readonly reciprocalRank: number;
-  /** The share of questions whose quotes contain a right answer, at any confidence. */
+  /** The shares of questions whose quotes, or first two quotes, contain a right answer, at any confidence. */
   readonly rightQuotes: number;
-  /** The maximum number of quotes for a question. */
+  readonly rightFirstTwoQuotes: number;
+  /** The maximum and the mean number of quotes for a question. */
   readonly maxQuotes: number;
+  readonly meanQuotes: number;
   /** The shares of answered questions, of answered off-topic questions, and of right answers among the answers. */
   readonly answered: number;
   readonly offTopicAnswered: number;
@@ -27,6 +28,17 @@ export interface AnswerFigures {
   readonly rightWhenSure: number;
   /** The separation of on-topic from off-topic questions by the confidence: 0.5 is chance, 1 is perfect. */
   readonly areaUnderCurve: number;
+  /** The share of off-topic questions at or above the confidence that 85 % of the others have. */
+  readonly offTopicAt85: number;
+  /** All questions, the off-topic ones included, by their confidence. */
+  readonly judgements: readonly Judgement[];
+}
+
+/** The confidence of an answer to a question, and whether the question is on topic and its quotes contain an answer. */
+export interface Judgement {
+  readonly confidence: number;
+  readonly isOnTopic: boolean;
+  readonly isRight: boolean;
 }
 
 interface Outcome {
@@ -35,42 +47,61 @@ interface Outcome {
   readonly quotes: readonly string[];
 }
 
-type OnTopicOutcome = Outcome & AnsweredQuestion;
+interface OnTopicOutcome extends Outcome, AnsweredQuestion {
+  /** The quotes that the engine chooses at any confidence. */
+  readonly chosenQuotes: readonly string[];
+}
 
 const engine = createExtractiveEngine({ delayMs: 0 });
 
-/** Asks all questions about the articles, and the off-topic questions. Each group of articles is a separate corpus. */
+/** Asks all questions of each corpus, and asks each corpus the off-topic questions. */
 export async function measureAnswers(
-  db: Database,
-  groups: readonly (readonly Article[])[],
+  corpora: readonly ArticleCorpus[],
   offTopic: readonly string[],
 ): Promise<AnswerFigures> {
   const onTopicOutcomes: OnTopicOutcome[] = [];
   const offTopicOutcomes: Outcome[] = [];
-  for (const articles of groups) {
-    const corpus = await addArticles(db, articles);
+  for (const corpus of corpora) {
     for (const question of corpus.questions) {
-      onTopicOutcomes.push({ ...question, ...(await answerQuestion(corpus, question.question)) });
+      const outcome = await answerQuestion(corpus, question.question);
+      onTopicOutcomes.push({ ...question, ...outcome, chosenQuotes: chooseQuotesOf(question.question, outcome) });
     }
     for (const question of offTopic) offTopicOutcomes.push(await answerQuestion(corpus, question));
   }
   const ranks = onTopicOutcomes.map(({ retrieval, passageId }) =>
     rankOf(retrieval.hits, ({ passage }) => passage.id === passageId),
   );
-  const withChosenQuotes = onTopicOutcomes.map((outcome) => ({ ...outcome, quotes: quotesOf(outcome) }));
+  const [onTopicConfidences, offTopicConfidences] = [
+    onTopicOutcomes.map(confidenceOf),
+    offTopicOutcomes.map(confidenceOf),
+  ];
+  const quoteCounts = onTopicOutcomes.map(({ chosenQuotes }) => chosenQuotes.length);
   return {
     first: recallAt(1, ranks),
     firstFive: recallAt(5, ranks),
     reciprocalRank: reciprocalRank(ranks),
-    rightQuotes: shareOf(withChosenQuotes, isRight),
-    maxQuotes: Math.max(...withChosenQuotes.map(({ quotes }) => quotes.length)),
+    rightQuotes: shareOf(onTopicOutcomes, ({ answers, chosenQuotes }) => isRight({ answers, quotes: chosenQuotes })),
+    rightFirstTwoQuotes: shareOf(onTopicOutcomes, ({ answers, chosenQuotes }) =>
+      isRight({ answers, quotes: chosenQuotes.slice(0, 2) }),
+    ),
+    maxQuotes: Math.max(...quoteCounts),
+    meanQuotes: meanOf(quoteCounts, (count) => count),
     answered: shareOf(onTopicOutcomes, isAnswered),
     offTopicAnswered: shareOf(offTopicOutcomes, isAnswered),
     rightAnswers: shareOf(onTopicOutcomes.filter(isAnswered), isRight),
     sure: shareOf(onTopicOutcomes, isSure),
     offTopicSure: shareOf(offTopicOutcomes, isSure),
     rightWhenSure: shareOf(onTopicOutcomes.filter(isSure), isRight),
-    areaUnderCurve: areaUnderCurve(onTopicOutcomes.map(confidenceOf), offTopicOutcomes.map(confidenceOf)),
+    areaUnderCurve: areaUnderCurve(onTopicConfidences, offTopicConfidences),
+    offTopicAt85: falseShareAt(85, onTopicConfidences, offTopicConfidences),
+    judgements: [
+      ...onTopicOutcomes.map(({ retrieval, answers, chosenQuotes }) => ({
+        confidence: retrieval.confidence,
+        isOnTopic: true,
+        isRight: isRight({ answers, quotes: chosenQuotes }),
+      })),
+      ...offTopicConfidences.map((confidence) => ({ confidence, isOnTopic: false, isRight: false })),
+    ],
   };
 }
 
@@ -80,7 +111,11 @@ async function answerQuestion({ db, accountId, chatbotId }: Corpus, question: st
   return { retrieval, quotes: citations.map(({ quote }) => quote) };
 }
 
-const quotesOf = ({ question, retrieval }: OnTopicOutcome) => chooseQuotes(question, retrieval).map(({ text }) => text);
+/** The quotes of an answer or, if the confidence is too low for one, those that it would have. */
+function chooseQuotesOf(question: string, { retrieval, quotes }: Outcome): readonly string[] {
+  return quotes.length > 0 ? quotes : chooseQuotes(question, retrieval).map(({ text }) => text);
+}
+
 const isAnswered = ({ quotes }: Outcome) => quotes.length > 0;
 const isSure = ({ retrieval }: Outcome) => toConfidenceBand(retrieval.confidence) === 'SURE';
 const confidenceOf = ({ retrieval }: Outcome) => retrieval.confidence;

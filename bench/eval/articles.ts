@@ -59,6 +59,13 @@ export async function addArticles(db: Database, articles: readonly Article[]): P
   return { db, ...chatbot, questions };
 }
 
+/** Creates a separate chatbot from each article. */
+export async function addEachArticle(db: Database, articles: readonly Article[]): Promise<ArticleCorpus[]> {
+  const corpora = [];
+  for (const article of articles) corpora.push(await addArticles(db, [article]));
+  return corpora;
+}
+
 /** Returns the text of an answer, which is a string or an object. */
 export const answerText = (answer: string | { text: string }): string =>
   typeof answer === 'string' ? answer : answer.text;

@@ -1,36 +1,39 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toConfidenceBand } from '../../src/answer/confidence.ts';
 import { retrieve } from '../../src/answer/retrieve.ts';
-import { addChatbot, addSource } from '../../test/helpers/corpus.ts';
-import { type DataSet, percent } from './data-set.ts';
+import type { DataSet } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
+import { createSourceCorpus } from './sources.ts';
 
-const SOURCES_PER_INTENT = 10;
+const ENTRIES_PER_INTENT = 10;
 
 /** Questions to a bank, each with its intent. Training questions become sources; test questions search for them. */
 export const banking77: DataSet = {
   path: 'banking77',
   async measure(path, db) {
     const [train, test] = await Promise.all(['train.csv', 'test.csv'].map((name) => readQuestions(join(path, name))));
-    const { accountId, chatbotId } = await addChatbot(db);
+    const corpus = await createSourceCorpus(db);
     const intents = new Map<string, string>();
     for (const [intent, questions] of Map.groupBy(train ?? [], (question) => question.intent))
-      for (const { text } of questions.slice(0, SOURCES_PER_INTENT)) {
+      for (const { text } of questions.slice(0, ENTRIES_PER_INTENT)) {
         // The answer has no words, so that only the question can match.
-        const source = { title: text, type: 'QA', passages: [{ headingPath: [text], text: '–' }] } as const;
-        const { sourceId } = await addSource(db, accountId, chatbotId, source);
-        intents.set(sourceId, intent);
+        intents.set(await corpus.add({ qa: { question: text, answer: '–' } }), intent);
       }
-    const ranks = [];
+    const outcomes = [];
     for (const { text, intent } of test ?? []) {
-      const { hits } = await retrieve(db.read, accountId, chatbotId, text, 10);
-      ranks.push(rankOf(hits, ({ passage }) => intents.get(passage.sourceId) === intent));
+      const { hits, confidence } = await retrieve(db.read, corpus.accountId, corpus.chatbotId, text, 10);
+      const rank = rankOf(hits, ({ passage }) => intents.get(passage.sourceId) === intent);
+      outcomes.push({ rank, isFallback: toConfidenceBand(confidence) === 'NONE' });
     }
-    const count = { questions: ranks.length };
+    const ranks = outcomes.map(({ rank }) => rank);
+    const fallback = shareOf(outcomes, ({ isFallback }) => isFallback);
+    const common = { unit: '%', questions: ranks.length } as const;
     return [
-      { measured: 'right intent first', result: percent(recallAt(1, ranks)), ...count },
-      { measured: 'right intent in the first five', result: percent(recallAt(5, ranks)), ...count },
-      { measured: 'right intent not in the first ten', result: percent(shareOf(ranks, (rank) => rank > 10)), ...count },
+      { measured: 'right intent first', value: recallAt(1, ranks), level: { atLeast: 72 }, ...common },
+      { measured: 'right intent in the first five', value: recallAt(5, ranks), ...common },
+      { measured: 'right intent not in the first ten', value: shareOf(ranks, (rank) => rank > 10), ...common },
+      { measured: 'fallback message', value: fallback, level: { atMost: 8 }, ...common },
     ];
   },
 };

@@ -2,16 +2,15 @@ import { existsSync, globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
-import { systemClock } from '../../src/domain/time.ts';
-import { createSourceReader } from '../../src/sources/source-reader.ts';
-import { createSource } from '../../src/sources/sources.ts';
 import type { Database } from '../../src/store/database.ts';
-import { addChatbot } from '../../test/helpers/corpus.ts';
 import { readAnswer } from '../../test/helpers/models/answers.ts';
 import type { Corpus } from './articles.ts';
-import { type DataSet, type Figure, percent } from './data-set.ts';
+import type { DataSet, Figure, Level } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
 import { retrieveAfter } from './follow-ups.ts';
+import { findRawMarkup } from './raw-markup.ts';
+import { createSourceCorpus } from './sources.ts';
+import { MISTAKES, makeTypingMistake } from './typing-mistakes.ts';
 
 /** A question about a project's documentation. */
 interface PageQuestion {
@@ -42,6 +41,16 @@ interface Outcome {
   readonly pageRank: number;
   readonly isAnswered: boolean;
   readonly hasFacts: boolean;
+  readonly hasRawMarkup: boolean;
+}
+
+/** The outcomes of the questions about one project, or of several together. */
+interface Outcomes {
+  readonly answerable: readonly Outcome[];
+  readonly unanswerable: readonly Outcome[];
+  readonly followUps: readonly Outcome[];
+  /** The answerable questions, each with one typing mistake of each kind. */
+  readonly misspelt: readonly Outcome[];
 }
 
 /** The number of passages retrieved, to find ten different pages among them. */
@@ -54,49 +63,53 @@ export const docs: DataSet = {
   path: 'docs',
   async measure(path, db) {
     const { questions, followUps }: QuestionFile = JSON.parse(await readFile(join(path, 'questions.json'), 'utf8'));
-    const figures = [];
+    const figures: Figure[] = [];
+    const allOutcomes: Outcomes[] = [];
     for (const [tree, treeQuestions] of Map.groupBy(questions, (question) => question.tree)) {
+      const folder = join(path, tree);
+      if (!existsSync(folder)) {
+        figures.push({ measured: tree, value: undefined, questions: treeQuestions.length });
+        continue;
+      }
       const pairs = followUps.filter((pair) => pair.tree === tree);
-      figures.push(...(await measureTree(db, path, tree, treeQuestions, pairs)));
+      const outcomes = await askQuestions(await addPages(db, folder), treeQuestions, pairs);
+      allOutcomes.push(outcomes);
+      figures.push(...listDetails(tree, outcomes));
     }
-    return figures;
+    return [...figures, ...listLevels(allOutcomes)];
   },
 };
 
-async function measureTree(
-  db: Database,
-  path: string,
-  tree: string,
-  questions: QuestionFile['questions'],
+async function askQuestions(
+  corpus: PageCorpus,
+  questions: readonly PageQuestion[],
   followUps: QuestionFile['followUps'],
-): Promise<Figure[]> {
-  const folder = join(path, tree);
-  if (!existsSync(folder)) return [{ measured: tree, result: 'no data', questions: questions.length }];
-  const corpus = await addPages(db, folder);
-  const answerable: Outcome[] = [];
-  const unanswerable: Outcome[] = [];
+): Promise<Outcomes> {
+  const outcomes = { answerable: [] as Outcome[], unanswerable: [] as Outcome[], misspelt: [] as Outcome[] };
   for (const question of questions) {
-    const outcomes = question.pages.length > 0 ? answerable : unanswerable;
-    outcomes.push(await answerQuestion(corpus, [], question));
+    const isAnswerable = question.pages.length > 0;
+    outcomes[isAnswerable ? 'answerable' : 'unanswerable'].push(await answerQuestion(corpus, [], question));
+    for (const mistake of isAnswerable ? MISTAKES : []) {
+      const misspelt = makeTypingMistake(question.question, mistake);
+      if (misspelt === undefined) continue;
+      outcomes.misspelt.push(await answerQuestion(corpus, [], { ...question, question: misspelt }));
+    }
   }
   const followUpOutcomes: Outcome[] = [];
   for (const { first, followUp } of followUps) {
     followUpOutcomes.push(await answerQuestion(corpus, [first.question], followUp));
   }
-  return listFigures(tree, answerable, unanswerable, followUpOutcomes);
+  return { ...outcomes, followUps: followUpOutcomes };
 }
 
 async function addPages(db: Database, folder: string): Promise<PageCorpus> {
-  const { accountId, chatbotId } = await addChatbot(db);
-  const deps = { db, clock: systemClock, sourceReader: createSourceReader() };
+  const corpus = await createSourceCorpus(db);
   const paths = new Map<string, string>();
   for (const path of globSync('**/*.{md,mdx}', { cwd: folder }).toSorted()) {
     const text = await readFile(join(folder, path), 'utf8');
-    if (text.trim() === '') continue;
-    const { id } = await createSource(deps, { accountId }, { chatbotId, content: { text } });
-    paths.set(id, path);
+    if (text.trim() !== '') paths.set(await corpus.add({ text }), path);
   }
-  return { db, accountId, chatbotId, paths };
+  return { ...corpus, paths };
 }
 
 async function answerQuestion(
@@ -111,34 +124,53 @@ async function answerQuestion(
     pageRank: rankOf([...foundPages], (page) => pages.includes(page)),
     isAnswered: citations.length > 0,
     hasFacts: mustContain.every((pattern) => new RegExp(pattern, 'i').test(text)),
+    hasRawMarkup: findRawMarkup(text) !== undefined,
   };
 }
 
-function listFigures(
-  tree: string,
-  answerable: readonly Outcome[],
-  unanswerable: readonly Outcome[],
-  followUps: readonly Outcome[],
-): Figure[] {
+function listDetails(tree: string, { answerable, unanswerable, followUps }: Outcomes): Figure[] {
   const row = (measured: string, value: number, { length }: readonly Outcome[]): Figure => ({
     measured: `${tree}: ${measured}`,
-    result: percent(value),
+    unit: '%',
+    value,
     questions: length,
   });
-  const [ranks = [], followUpRanks = []] = [answerable, followUps].map((outcomes) =>
-    outcomes.map(({ pageRank }) => pageRank),
-  );
   return [
-    row('right page first', recallAt(1, ranks), answerable),
-    row('right page in the first five', recallAt(5, ranks), answerable),
-    row('right page in the first ten', recallAt(10, ranks), answerable),
+    row('right page first', recallAt(1, ranksOf(answerable)), answerable),
+    row('right page in the first five', recallAt(5, ranksOf(answerable)), answerable),
+    row('right page in the first ten', recallAt(10, ranksOf(answerable)), answerable),
     row('answered', shareOf(answerable, isAnswered), answerable),
     row('all facts in the answer', shareOf(answerable, hasFacts), answerable),
     row('answered although no page has the answer', shareOf(unanswerable, isAnswered), unanswerable),
-    row('follow-up: right page first', recallAt(1, followUpRanks), followUps),
-    row('follow-up: right page in the first five', recallAt(5, followUpRanks), followUps),
+    row('follow-up: right page first', recallAt(1, ranksOf(followUps)), followUps),
+    row('follow-up: right page in the first five', recallAt(5, ranksOf(followUps)), followUps),
   ];
 }
 
+/** The figures of all projects together. Their levels are set above those of 2026-11-30, before a new retrieval. */
+function listLevels(allOutcomes: readonly Outcomes[]): Figure[] {
+  const [answerable, unanswerable, misspelt] = (['answerable', 'unanswerable', 'misspelt'] as const).map((kind) =>
+    allOutcomes.flatMap((outcomes) => outcomes[kind]),
+  ) as [Outcome[], Outcome[], Outcome[]];
+  const row = (measured: string, value: number, { length }: readonly Outcome[], level: Level): Figure => ({
+    ...{ measured, value, level },
+    unit: '%',
+    questions: length,
+  });
+  const answers = [...answerable, ...unanswerable].filter(isAnswered);
+  return [
+    row('right page first', recallAt(1, ranksOf(answerable)), answerable, { atLeast: 53.6 }),
+    row('right page in the first five', recallAt(5, ranksOf(answerable)), answerable, { atLeast: 73.6 }),
+    row('all facts in the answer', shareOf(answerable, hasFacts), answerable, { atLeast: 26.8 }),
+    row('refused, where no page has the answer', shareOf(unanswerable, isRefused), unanswerable, { atLeast: 83.3 }),
+    row('raw markup in the answer', shareOf(answers, hasRawMarkup), answers, { atMost: 0 }),
+    row('fallback message', shareOf(answerable, isRefused), answerable, { atMost: 5 }),
+    row('fallback message after one typing mistake', shareOf(misspelt, isRefused), misspelt, { atMost: 5 }),
+  ];
+}
+
+const ranksOf = (outcomes: readonly Outcome[]) => outcomes.map(({ pageRank }) => pageRank);
 const isAnswered = (outcome: Outcome) => outcome.isAnswered;
+const isRefused = (outcome: Outcome) => !outcome.isAnswered;
 const hasFacts = (outcome: Outcome) => outcome.hasFacts;
+const hasRawMarkup = (outcome: Outcome) => outcome.hasRawMarkup;

@@ -28,3 +28,20 @@ export function rankOf<T>(items: readonly T[], isRight: (item: T) => boolean): n
 export function areaUnderCurve(positives: readonly number[], negatives: readonly number[]): number {
   return meanOf(positives, (a) => meanOf(negatives, (b) => (a > b ? 1 : a === b ? 0.5 : 0)));
 }
+
+/** The middle of some values, or the mean of the two in the middle; NaN without values. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
+}
+
+/**
+ * The share of negatives whose value is at least that of `share` percent of the positives: how many off-topic questions
+ * are answered at the threshold at which that share of the others is.
+ */
+export function falseShareAt(share: number, positives: readonly number[], negatives: readonly number[]): number {
+  const descending = positives.toSorted((a, b) => b - a);
+  const threshold = descending[Math.max(0, Math.ceil((descending.length * share) / 100) - 1)] ?? 0;
+  return shareOf(negatives, (value) => value >= threshold);
+}

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AnswerFigures, measureAnswers } from '../../bench/eval/answers.ts';
-import { type ArticleSet, addArticles, readArticles } from '../../bench/eval/articles.ts';
+import { type ArticleSet, addArticles, addEachArticle, readArticles } from '../../bench/eval/articles.ts';
 import { measureCitations } from '../../bench/eval/citations.ts';
 import { measureFollowUps } from '../../bench/eval/follow-ups.ts';
 import { describeDatabases, openTestDatabase } from '../helpers/databases.ts';
@@ -33,7 +33,7 @@ describe.skipIf(!process.env.EVAL_DATA || !existsSync(sample))('ten articles of 
       let figures: AnswerFigures;
 
       beforeAll(async () => {
-        figures = await measureAnswers(database.db, [articles], offTopic);
+        figures = await measureAnswers([await addArticles(database.db, articles)], offTopic);
       }, TIMEOUT_MS);
 
       it('ranks the right passage first for at least 83 % of the questions', () => {
@@ -74,15 +74,16 @@ describe.skipIf(!process.env.EVAL_DATA || !existsSync(sample))('ten articles of 
     });
 
     it('answers at least 86 % of questions from a one-article corpus, at most 2 % of off-topic ones', async () => {
-      const groups = articles.map((article) => [article]);
-      const { answered, offTopicAnswered } = await measureAnswers(database.db, groups, offTopic);
+      const corpora = await addEachArticle(database.db, articles);
+      const { answered, offTopicAnswered } = await measureAnswers(corpora, offTopic);
       expect(answered).toBeGreaterThanOrEqual(86);
       expect(offTopicAnswered).toBeLessThanOrEqual(2);
     });
 
     it('answers at least 84 % of questions from a one-paragraph corpus, at most 1 % of off-topic ones', async () => {
-      const groups = articles.map((article) => [{ ...article, paragraphs: article.paragraphs.slice(0, 1) }]);
-      const { answered, offTopicAnswered } = await measureAnswers(database.db, groups, offTopic);
+      const openings = articles.map((article) => ({ ...article, paragraphs: article.paragraphs.slice(0, 1) }));
+      const corpora = await addEachArticle(database.db, openings);
+      const { answered, offTopicAnswered } = await measureAnswers(corpora, offTopic);
       expect(answered).toBeGreaterThanOrEqual(84);
       expect(offTopicAnswered).toBeLessThanOrEqual(1);
     });

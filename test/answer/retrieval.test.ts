@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AnswerFigures, measureAnswers } from '../../bench/eval/answers.ts';
+import { addArticles, addEachArticle } from '../../bench/eval/articles.ts';
 import { articles, offTopic } from '../helpers/articles.ts';
 import { describeDatabases, openTestDatabase } from '../helpers/databases.ts';
 
@@ -15,7 +16,7 @@ describeDatabases('retrieval', (engine) => {
     let figures: AnswerFigures;
 
     beforeAll(async () => {
-      figures = await measureAnswers(database.db, [articles], offTopic);
+      figures = await measureAnswers([await addArticles(database.db, articles)], offTopic);
     });
 
     it('ranks the right passage first for at least 86 % of the questions', () => {
@@ -56,15 +57,16 @@ describeDatabases('retrieval', (engine) => {
   });
 
   it('answers at least 70 % of questions from a one-article corpus, at most 1 % of off-topic ones', async () => {
-    const groups = articles.map((article) => [article]);
-    const { answered, offTopicAnswered } = await measureAnswers(database.db, groups, offTopic);
+    const corpora = await addEachArticle(database.db, articles);
+    const { answered, offTopicAnswered } = await measureAnswers(corpora, offTopic);
     expect(answered).toBeGreaterThanOrEqual(70);
     expect(offTopicAnswered).toBeLessThanOrEqual(1);
   });
 
   it('answers at least 75 % of questions from a one-paragraph corpus, at most 1 % of off-topic ones', async () => {
-    const groups = articles.map((article) => [{ ...article, paragraphs: article.paragraphs.slice(0, 1) }]);
-    const { answered, offTopicAnswered } = await measureAnswers(database.db, groups, offTopic);
+    const openings = articles.map((article) => ({ ...article, paragraphs: article.paragraphs.slice(0, 1) }));
+    const corpora = await addEachArticle(database.db, openings);
+    const { answered, offTopicAnswered } = await measureAnswers(corpora, offTopic);
     expect(answered).toBeGreaterThanOrEqual(75);
     expect(offTopicAnswered).toBeLessThanOrEqual(1);
   });
