@@ -35,6 +35,7 @@ import { createReplyGate } from './replies/reply-gate.ts';
 import { startReplyWatcher } from './replies/reply-watcher.ts';
 import { startRetention } from './retention.ts';
 import { createSealer } from './secrets.ts';
+import { startReindexing } from './sources/reindex-sources.ts';
 import { createSourceReader } from './sources/source-reader.ts';
 import { openDatabase } from './store/database.ts';
 import { describeFailure } from './store/engines/error-codes.ts';
@@ -168,6 +169,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     const stopRemoving = startRemovingChatbots(deps);
     const stopEndingWaits = startEndingWaits(deps);
     const stopIndexing = startIndexingMessages(deps);
+    startReindexing(deps);
     listenForAnnouncements(deps);
     if (config.secretKeys.length > 1) {
       deps.background.run('re-encrypt provider keys', () => resealProviderKeys(deps));

@@ -36,6 +36,8 @@ export interface Metrics {
   readonly sockets: Gauge<string>;
   readonly subscriptions: Gauge<string>;
   readonly activeAnswers: Gauge<string>;
+  /** Sources that an update left to index again. */
+  readonly sourcesToIndex: Gauge<string>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
@@ -50,6 +52,11 @@ export function createMetrics(): Metrics {
     ...createRequestMetrics(registers),
     ...createAnswerMetrics(registers),
     ...createWebhookMetrics(registers),
+    sourcesToIndex: new Gauge({
+      name: 'chatgraph_sources_to_index',
+      help: 'Sources that wait to be indexed again after an update.',
+      registers,
+    }),
   };
 }
 

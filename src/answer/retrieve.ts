@@ -59,8 +59,7 @@ export async function retrieve(
   limit: number,
 ): Promise<Retrieval> {
   const queryWords = toQueryWords(question);
-  const terms = queryWords.flatMap(({ terms }) => terms);
-  const matches = await findCandidates(db, accountId, chatbotId, terms, Math.max(MIN_CANDIDATES, limit));
+  const matches = await findCandidates(db, accountId, chatbotId, queryWords, Math.max(MIN_CANDIDATES, limit));
   const corpusSize = Math.max(MIN_CORPUS_SIZE, matches.passageCount);
   const words = queryWords.map((word) => ({
     ...word,

@@ -1,5 +1,5 @@
-import { toTerms } from '../domain/language/terms.ts';
 import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
+import { toIndexedText, toPassageTerms } from './passage-terms.ts';
 
 /** The content of a source: either a text, or a question with its answer. */
 export interface SourceContent {
@@ -44,11 +44,10 @@ export function readSource(source: SourceToRead): ReadResult {
   let charCount = 0;
   let termCount = 0;
   for (const chunk of chunks) {
-    const indexedText = [title, ...chunk.headingPath, chunk.text].join('\n');
-    charCount += indexedText.length;
+    charCount += toIndexedText(title, chunk).length;
     if (charCount > MAX_INDEXED_CHARS)
       return createReadFailure(source, 'The text has too many sections under long headings.');
-    const terms = toTerms(indexedText);
+    const terms = toPassageTerms(title, chunk);
     termCount += terms.length;
     if (termCount > MAX_TERMS) return createReadFailure(source, 'The text has too many words.');
     passages.push({ ...chunk, terms: terms.join(' ') });

@@ -8,8 +8,8 @@ import { parseInput, singleLine, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findNewestId } from '../store/newest-ids.ts';
+import { addIndexEntries, splitTerms, unindexSource } from '../store/search/inverted-index.ts';
 import { insertPassages } from '../store/search/passages.ts';
-import { addIndexEntries, splitTerms, unindexSource } from '../store/search/search.ts';
 import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
 import { enqueueEvents, type OutboxEvent } from '../store/webhooks/outbox.ts';
 import { cleanText } from './chunk.ts';
@@ -119,8 +119,8 @@ export async function deleteSource(
   return deps.db.transaction(async (trx) => {
     const source = id && (await findSource(trx, viewer.accountId, id));
     if (!source) throw new NotFoundError('Source');
-    await unindexSource(trx, viewer.accountId, source.id);
     await deleteStoredSource(trx, viewer.accountId, source.id);
+    await unindexSource(trx, viewer.accountId, source.id);
     return { deletedId: source.id };
   });
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { DeletedChatbot } from './deleted-chatbots.ts';
-import { unindexChatbot, unindexSource } from './search/search.ts';
+import { unindexChatbot, unindexSource } from './search/inverted-index.ts';
 import type { Queryable } from './tables.ts';
 import { IS_OPEN_REPLY } from './unowned-replies.ts';
 import { releaseReply } from './usage.ts';
@@ -87,8 +87,8 @@ async function removeOpenReplies(trx: Queryable, conversationIds: readonly strin
 async function removeSource(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {
   const source = await trx.selectFrom('sources').select('id').where('chatbot_id', '=', id).limit(1).executeTakeFirst();
   if (source === undefined) return false;
-  await unindexSource(trx, accountId, source.id);
   await trx.deleteFrom('sources').where('id', '=', source.id).execute();
+  await unindexSource(trx, accountId, source.id);
   return true;
 }
 

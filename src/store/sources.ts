@@ -1,9 +1,11 @@
+import type { Selectable } from 'kysely';
 import type { Source } from '../domain/entities.ts';
+import { TERMS_VERSION } from '../domain/language/terms.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
 import { padIds } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
-/** Inserts a new source. */
+/** Inserts a new source. The caller adds its passages to the search index. */
 export async function insertSource(trx: Queryable, source: Source): Promise<void> {
   await trx
     .insertInto('sources')
@@ -17,6 +19,7 @@ export async function insertSource(trx: Queryable, source: Source): Promise<void
       status: source.status,
       error: source.error,
       page_count: source.pageCount,
+      index_version: TERMS_VERSION,
       created_at: source.createdAt,
       updated_at: source.updatedAt,
     })
@@ -46,7 +49,7 @@ export async function findSources(db: Queryable, accountId: string, ids: readonl
 }
 
 /** Converts the row of a source. */
-export function toSource(row: SourceRow): Source {
+export function toSource(row: Selectable<SourceRow>): Source {
   return {
     id: row.id,
     accountId: row.account_id,

@@ -17,6 +17,7 @@ import type { Timestamp } from '../domain/time.ts';
 import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
 import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
+import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -83,6 +84,8 @@ export interface SourceRow {
   status: SourceStatus;
   error: string | null;
   page_count: number;
+  /** The version of the rules by which its passages are indexed; 0: they are not in the index. */
+  index_version: Generated<number>;
   created_at: Timestamp;
   updated_at: Timestamp;
 }
@@ -282,6 +285,9 @@ export interface Tables {
   chatbots: ChatbotRow;
   sources: SourceRow;
   passages: PassageRow;
+  search_corpora: SearchCorpusRow;
+  search_entries: SearchEntryRow;
+  search_postings: SearchPostingsRow;
   conversations: ConversationRow;
   inbox_counts: InboxCountRow;
   messages: MessageRow;

@@ -4,8 +4,8 @@ import { toJson } from '../../src/domain/json.ts';
 import { toTerms } from '../../src/domain/language/terms.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { Database } from '../../src/store/database.ts';
+import { addIndexEntries } from '../../src/store/search/inverted-index.ts';
 import { insertPassages } from '../../src/store/search/passages.ts';
-import { addIndexEntries } from '../../src/store/search/search.ts';
 
 const NOW = toTimestamp(Date.UTC(2026, 0, 1));
 

@@ -137,7 +137,7 @@ describeDatabases('concurrent requests', (engine) => {
       db.read,
       gateway.accountId,
       chatbotId,
-      toQueryWords('common word3 word13 word23').flatMap(({ terms }) => terms),
+      toQueryWords('common word3 word13 word23'),
     );
     expect(candidates).toMatchObject({ passageCount: 20, averageLength: 3 });
     expect([...candidates.matchCounts.values()]).toEqual([20, 0, 1, 1]);

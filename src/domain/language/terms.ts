@@ -2,6 +2,12 @@ import { stemmer } from 'stemmer';
 import { normalizeText } from '../text.ts';
 import { STOP_WORDS } from './stop-words.ts';
 
+/**
+ * The version of the rules by which texts become terms. After an update that changes a term of any text, raise it: the
+ * gateway then indexes all passages again.
+ */
+export const TERMS_VERSION = 1;
+
 /** The maximum number of words of a search; it ignores further words, so that a hostile question stays cheap. */
 export const MAX_QUERY_WORDS = 32;
 

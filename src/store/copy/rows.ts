@@ -24,9 +24,10 @@ export interface TableChecksum {
 }
 
 /**
- * A copy omits the gateways of the source and the secrets that they share. The target's own triggers fill inbox_counts.
+ * A copy omits the gateways of the source and the secrets that they share. The target's own triggers fill inbox_counts,
+ * and `copyIndex` the search index.
  */
-type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets' | 'inbox_counts'>;
+type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets' | 'inbox_counts' | `search_${string}`>;
 
 /** The tables with their primary keys. A table comes after those that its foreign keys refer to. */
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {
@@ -69,14 +70,11 @@ export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([n
   columns: COLUMNS[name],
 }));
 
-/**
- * The table with the entries of the search index, which both engines have. The rest of a search index is derived from
- * these entries.
- */
+/** The table with the entries of the search index. The rest of the index is derived from these entries. */
 export const INDEX_ENTRIES: KeyedTable = {
   name: 'search_entries',
   key: ['passage_id'],
-  columns: ['passage_id', 'account_id', 'chatbot_id', 'source_id', 'terms', 'length'],
+  columns: ['passage_id', 'source_id', 'terms', 'length'],
 };
 
 const BATCH_SIZE = 1_000;

@@ -1,5 +1,5 @@
-import { addIndexEntries, findCandidates, splitTerms } from '../search/search.ts';
-import type { IndexEntry } from '../search/text-index.ts';
+import { addIndexEntries, type IndexEntry, splitTerms } from '../search/inverted-index.ts';
+import { findCandidates } from '../search/search.ts';
 import type { Queryable } from '../tables.ts';
 import { type AnyRow, INDEX_ENTRIES, readBatches } from './rows.ts';
 
@@ -18,7 +18,7 @@ export async function copyIndex(
   onBatch: (rows: number) => void,
 ): Promise<void> {
   for await (const rows of readBatches(source, INDEX_ENTRIES, after)) {
-    const entries = rows.map(toIndexEntry);
+    const entries = await toIndexEntries(source, rows);
     await target.transaction().execute((trx) => addIndexEntries(trx, entries));
     onBatch(rows.length);
   }
@@ -29,26 +29,41 @@ export async function copyIndex(
  * contain it, and for the rarest word, which passages contain it.
  */
 export async function hasEqualResults(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
-  const { accountId, chatbotId, terms } = toIndexEntry(row);
+  const [entry] = await toIndexEntries(source, [row]);
+  if (entry === undefined) return true;
+  const { accountId, chatbotId, terms } = entry;
   const search = async (db: Queryable) => {
-    const words = [...new Set(terms)].sort();
-    const { passageCount, averageLength, matchCounts } = await findCandidates(db, accountId, chatbotId, words, 1);
+    const find = (words: readonly string[], limit: number) =>
+      findCandidates(
+        ...([db, accountId, chatbotId] as const),
+        words.map((term) => ({ text: term, terms: [term] })),
+        limit,
+      );
+    const { passageCount, averageLength, matchCounts } = await find([...new Set(terms)].sort(), 1);
     const [rarest] = [...matchCounts].sort(([, a], [, b]) => a - b);
     const hasFewMatches = rarest !== undefined && rarest[1] <= MAX_RESULTS;
-    const result = hasFewMatches ? await findCandidates(db, accountId, chatbotId, [rarest[0]], MAX_RESULTS) : undefined;
+    const result = hasFewMatches ? await find([rarest[0]], MAX_RESULTS) : undefined;
     const ids = result?.candidates.map(({ passage }) => passage.id).sort();
     return JSON.stringify([passageCount, averageLength, [...matchCounts], ids]);
   };
   return (await search(source)) === (await search(target));
 }
 
-function toIndexEntry(row: AnyRow): IndexEntry {
-  const { passage_id, account_id, chatbot_id, source_id, terms } = row as Record<string, string>;
-  return {
-    passageId: passage_id ?? '',
-    accountId: account_id ?? '',
-    chatbotId: chatbot_id ?? '',
-    sourceId: source_id ?? '',
-    terms: splitTerms(terms ?? ''),
-  };
+/** Adds to rows of `search_entries` the account and the chatbot of their passages. */
+async function toIndexEntries(source: Queryable, rows: readonly AnyRow[]): Promise<IndexEntry[]> {
+  const stored = rows as readonly { passage_id: string; source_id: string; terms: string }[];
+  const passages = await source
+    .selectFrom('passages')
+    .select(['id', 'account_id as accountId', 'chatbot_id as chatbotId'])
+    .where(
+      'id',
+      'in',
+      stored.map(({ passage_id }) => passage_id),
+    )
+    .execute();
+  const owners = new Map(passages.map(({ id, ...owner }) => [id, owner]));
+  return stored.flatMap(({ passage_id: passageId, source_id: sourceId, terms }) => {
+    const owner = owners.get(passageId);
+    return owner ? { ...owner, passageId, sourceId, terms: splitTerms(terms) } : [];
+  });
 }

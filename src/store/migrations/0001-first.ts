@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import { createSearchIndex } from '../search/search.ts';
 
 /**
  * Creates the first tables: accounts, API keys, chatbots, sources, passages, conversations, messages and usage. Tables
@@ -15,7 +14,6 @@ export async function createFirstTables(db: Kysely<unknown>): Promise<void> {
   await createConversations(db);
   await createMessages(db);
   await createUsage(db);
-  await createSearchIndex(db);
 }
 
 async function createAccounts({ schema }: Kysely<unknown>): Promise<void> {

@@ -24,6 +24,7 @@ import { addListIndexes } from './0023-ordered-lists.ts';
 import { addInboxCounts } from './0024-inbox-counts.ts';
 import { addReadMarks } from './0025-read-marks.ts';
 import { addWaitingAssigned } from './0026-waiting-assigned.ts';
+import { replaceSearchIndex } from './0027-search-index.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -52,4 +53,5 @@ export const migrations: Record<string, Migration> = {
   '0024-inbox-counts': { up: addInboxCounts },
   '0025-read-marks': { up: addReadMarks },
   '0026-waiting-assigned': { up: addWaitingAssigned },
+  '0027-search-index': { up: replaceSearchIndex },
 };

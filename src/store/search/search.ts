@@ -1,18 +1,16 @@
 /**
- * Full-text search with the index of the database engine. Only `toTerms` splits texts into words: an index receives
- * normalized terms, so a search finds the same terms on both engines. An index only selects candidates; the caller
- * ranks them.
+ * Full-text search in the passages of a chatbot. Only `src/domain/language` splits texts into words: the index receives
+ * normalized terms. The index selects candidates by BM25; `retrieve` in `src/answer` ranks them.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Passage, SourceType } from '../../domain/entities.ts';
-import { isPostgres } from '../engines/engine.ts';
-import type { Queryable } from '../tables.ts';
+import type { QueryWord } from '../../domain/language/terms.ts';
+import type { PassageRow, Queryable } from '../tables.ts';
+import { inverseDocumentFrequency, type SearchedWord, selectBest } from './bm25.ts';
+import { type Corpus, countTerms, findCorpus, readPostings, splitTerms } from './inverted-index.ts';
 import { toPassage } from './passages.ts';
-import { postgresIndex } from './postgres.ts';
-import { sqliteIndex } from './sqlite.ts';
-import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
-/** A passage with at least one of the searched terms, and the fields that are needed to rank and cite it. */
+/** A passage with at least one of the searched words, and the fields that are needed to rank and cite it. */
 export interface Candidate {
   readonly passage: Passage;
   readonly title: string;
@@ -22,7 +20,7 @@ export interface Candidate {
   readonly terms: readonly string[];
 }
 
-/** The passages of a chatbot that match some terms, with the statistics that are needed to rank them. */
+/** The passages of a chatbot that match some words, with the statistics that are needed to rank them. */
 export interface Candidates {
   /** The most likely passages, in no particular order. */
   readonly candidates: readonly Candidate[];
@@ -34,80 +32,90 @@ export interface Candidates {
   readonly matchCounts: ReadonlyMap<string, number>;
 }
 
-/** In a corpus of at most this many passages, a search uses every term, because it is fast anyway. */
-const MAX_SMALL_CORPUS = 1_000;
+/** A candidate as it is read. */
+interface CandidateRow extends PassageRow {
+  readonly title: string;
+  readonly url: string | null;
+  readonly type: SourceType;
+  readonly terms: string;
+}
 
 /**
- * The approximate maximum number of matches that a search ranks in a larger corpus, at a microsecond each. To stay
- * below the maximum, the search omits the most frequent terms. Measured with questions of eight words in 100,000
- * passages: p50 8 ms, p95 14 ms.
+ * The approximate maximum number of postings that a search reads, at 20 ns each. To stay below it, a search in a large
+ * corpus omits the most frequent words.
  */
-const MAX_MATCHES = 5_000;
+const MAX_POSTINGS = 200_000;
 
-/** The minimum number of terms that a search uses, however frequent they are. */
-const MIN_TERMS = 2;
-
-/** Creates the index, in the first migration. */
-export async function createSearchIndex(db: Kysely<unknown>): Promise<void> {
-  await textIndexOf(db).create(db);
-}
+/** The minimum number of words that a search uses, however frequent they are. */
+const MIN_WORDS = 2;
 
 /**
- * Adds passages that are not in the index, in the transaction that inserts their rows. Their terms must come from
- * `toTerms`.
- */
-export async function addIndexEntries(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
-  await textIndexOf(trx).add(trx, entries);
-}
-
-/** Removes all passages of a source from the index, even if their rows no longer exist. */
-export async function unindexSource(trx: Queryable, accountId: string, sourceId: string): Promise<void> {
-  await textIndexOf(trx).remove(trx, accountId, 'source', sourceId);
-}
-
-/** Removes all passages of a chatbot from the index, even if their rows no longer exist. */
-export async function unindexChatbot(trx: Queryable, accountId: string, chatbotId: string): Promise<void> {
-  await textIndexOf(trx).remove(trx, accountId, 'chatbot', chatbotId);
-}
-
-/**
- * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25. Ignores frequent terms
- * that would make the search slow. `terms` must come from `toTerms` or `toQueryWords`.
+ * Finds at most `limit` passages of a chatbot that contain any of `words`: the best by BM25. In a large corpus, ignores
+ * frequent words that would make the search slow.
  */
 export async function findCandidates(
   db: Queryable,
   accountId: string,
   chatbotId: string,
-  terms: readonly string[],
+  words: readonly QueryWord[],
   limit = 50,
 ): Promise<Candidates> {
-  const index = textIndexOf(db);
-  const totals = await readTotals(db, chatbotId);
-  const matchCounts = new Map(terms.map((term) => [term, 0]));
-  const termCounts = terms.length > 0 ? await index.countTerms(db, chatbotId, terms) : [];
-  for (const { term, count } of termCounts) matchCounts.set(term, count);
-  const searchTerms = chooseTerms(matchCounts, totals.passages);
-  const rows = searchTerms.length > 0 ? await index.match(db, accountId, chatbotId, searchTerms, limit) : [];
+  const terms = words.flatMap((word) => word.terms);
+  const corpus = await findCorpus(db, accountId, chatbotId);
+  if (corpus === undefined)
+    return { candidates: [], passageCount: 0, averageLength: 0, matchCounts: new Map(terms.map((term) => [term, 0])) };
+  const counts = await countTerms(db, corpus, terms);
   return {
-    candidates: rows.map(toCandidate),
-    passageCount: totals.passages,
-    averageLength: totals.terms / Math.max(totals.passages, 1),
-    matchCounts,
+    candidates: await findBest(db, accountId, corpus, chooseWords(words, counts, corpus), limit),
+    passageCount: corpus.passages,
+    averageLength: corpus.terms / Math.max(corpus.passages, 1),
+    matchCounts: new Map(terms.map((term) => [term, counts.get(term) ?? 0])),
   };
 }
 
-/** Returns how many passages a chatbot has, and how many terms they have in total. */
-async function readTotals(db: Queryable, chatbotId: string): Promise<{ passages: number; terms: number }> {
-  const { rows } = await sql<{ passages: number; terms: number }>`
-    select passages, terms from search_totals where chatbot_id = ${chatbotId}`.execute(db);
-  return rows[0] ?? { passages: 0, terms: 0 };
+/** Chooses words, the rarest first, as long as they do not have too many postings in total. */
+function chooseWords(words: readonly QueryWord[], counts: ReadonlyMap<string, number>, corpus: Corpus): SearchedWord[] {
+  let postings = 0;
+  return words
+    .map(({ terms }) => ({ terms, count: terms.reduce((sum, term) => sum + (counts.get(term) ?? 0), 0) }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => a.count - b.count)
+    .filter(({ count }, index) => {
+      postings += count;
+      return index < MIN_WORDS || postings <= MAX_POSTINGS;
+    })
+    .map(({ terms, count }) => ({
+      terms,
+      weight: inverseDocumentFrequency(Math.min(count, corpus.passages), corpus.passages),
+    }));
 }
 
-function textIndexOf(db: Parameters<typeof isPostgres>[0]): TextIndex {
-  return isPostgres(db) ? postgresIndex : sqliteIndex;
+async function findBest(
+  db: Queryable,
+  accountId: string,
+  corpus: Corpus,
+  words: readonly SearchedWord[],
+  limit: number,
+): Promise<Candidate[]> {
+  const postings = await readPostings(
+    db,
+    corpus,
+    words.flatMap(({ terms }) => terms),
+  );
+  const slots = selectBest(postings, words, corpus.terms / Math.max(corpus.passages, 1), limit);
+  if (slots.length === 0) return [];
+  const { rows } = await sql<CandidateRow>`
+    select p.*, s.title, s.url, s.type, e.terms
+    from search_entries as e
+    cross join passages as p
+    cross join sources as s
+    where e.corpus_id = ${corpus.id} and e.slot in (${sql.join(slots)})
+      and p.id = e.passage_id and p.account_id = ${accountId} and s.id = p.source_id
+  `.execute(db);
+  return rows.map(toCandidate);
 }
 
-function toCandidate(row: MatchRow): Candidate {
+function toCandidate(row: CandidateRow): Candidate {
   return {
     passage: toPassage(row),
     title: row.title,
@@ -115,21 +123,4 @@ function toCandidate(row: MatchRow): Candidate {
     sourceType: row.type,
     terms: splitTerms(row.terms),
   };
-}
-
-/** Splits the stored text with the terms of a passage. */
-export function splitTerms(terms: string): string[] {
-  return terms === '' ? [] : terms.split(' ');
-}
-
-/** Chooses terms, the rarest first, as long as they do not match too many passages in total. */
-function chooseTerms(matchCounts: ReadonlyMap<string, number>, passageCount: number): string[] {
-  const occurring = [...matchCounts].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
-  let matches = 0;
-  return occurring
-    .filter(([, count], index) => {
-      matches += count;
-      return passageCount <= MAX_SMALL_CORPUS || index < MIN_TERMS || matches <= MAX_MATCHES;
-    })
-    .map(([term]) => term);
 }

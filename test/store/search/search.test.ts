@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toQueryWords, toTerms } from '../../../src/domain/language/terms.ts';
-import { findCandidates, unindexChatbot, unindexSource } from '../../../src/store/search/search.ts';
+import { unindexChatbot, unindexSource } from '../../../src/store/search/inverted-index.ts';
+import { findCandidates } from '../../../src/store/search/search.ts';
 import { addChatbot, addSource } from '../../helpers/corpus.ts';
 import { describeDatabases, openTestDatabase } from '../../helpers/databases.ts';
 
@@ -19,13 +20,7 @@ describeDatabases('the search index', (engine) => {
   }
 
   function find(question: string, { accountId, chatbotId } = ours, limit?: number) {
-    return findCandidates(
-      corpus.db.read,
-      accountId,
-      chatbotId,
-      toQueryWords(question).flatMap(({ terms }) => terms),
-      limit,
-    );
+    return findCandidates(corpus.db.read, accountId, chatbotId, toQueryWords(question), limit);
   }
 
   async function findTexts(question: string, chatbot = ours) {

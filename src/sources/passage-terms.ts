@@ -1,0 +1,12 @@
+import { toTerms } from '../domain/language/terms.ts';
+import type { Chunk } from './chunk.ts';
+
+/** The text of a passage by which a search finds it: the title of its source, its headings, and the text itself. */
+export function toIndexedText(title: string, { headingPath, text }: Chunk): string {
+  return [title, ...headingPath, text].join('\n');
+}
+
+/** The index terms of a passage, in the order of its text. */
+export function toPassageTerms(title: string, chunk: Chunk): string[] {
+  return toTerms(toIndexedText(title, chunk));
+}
