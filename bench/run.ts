@@ -13,6 +13,7 @@ import { models } from './models.ts';
 import { dashboard, small } from './queries.ts';
 import { formatFigures, formatResults, readResults } from './report.ts';
 import { scale } from './scale.ts';
+import { search } from './search/search.ts';
 import { audience, crowd, lag, tokens } from './tokens.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -27,6 +28,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   models,
   webhooks,
   lists,
+  search,
   scale,
 ];
 const DEFAULTS = { rounds: '5', seconds: '3' };
@@ -66,7 +68,7 @@ for (const benchmark of BENCHMARKS) {
 console.log(`\n${formatFigures(figures)}\n`);
 
 const hasDefaults = values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load;
-if (hasDefaults && process.env.BENCH_CONVERSATIONS === undefined) {
+if (hasDefaults && !process.env.BENCH_CONVERSATIONS && !process.env.BENCH_PASSAGES) {
   const path = new URL('RESULTS.md', import.meta.url);
   const runsAll = positionals.length === 0;
   const command = runsAll ? 'npm run bench' : `npm run bench -- ${positionals.join(' ')}`;

@@ -11,7 +11,7 @@ import { type ChatPageChatbot, findChatPageChatbot } from './store/chat-pages.ts
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
 /** Pages for maintainers. The demo chatbot does not read them, because its visitors ask how to use the gateway. */
-const MAINTAINER_PAGES: readonly string[] = ['architecture.md'];
+const MAINTAINER_PAGES: readonly string[] = ['architecture.md', 'retrieval.md'];
 
 const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
 

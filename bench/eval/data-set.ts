@@ -10,8 +10,8 @@ export interface Figure {
   /** In `unit`; undefined if there was nothing to measure it on. */
   readonly value: number | undefined;
   /** `points` are percentage points, `×` is a ratio; absent for an area, a mean or another plain number. */
-  readonly unit?: '%' | 'points' | '×' | 'MB/MB';
-  /** The number of questions that the value is based on. */
+  readonly unit?: '%' | 'points' | '×' | 'MB';
+  /** The number of questions that the value is based on; 0 if it needs none. */
   readonly questions: number;
   /** Absent if no level is set for the quantity. */
   readonly level?: Level;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import type { Database } from '../../src/store/database.ts';
 import { readAnswer } from '../../test/helpers/models/answers.ts';
+import { readSizes } from '../search/index-size.ts';
 import type { Corpus } from './articles.ts';
 import type { DataSet, Figure, Level } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
@@ -76,7 +77,7 @@ export const docs: DataSet = {
       allOutcomes.push(outcomes);
       figures.push(...listDetails(tree, outcomes));
     }
-    return [...figures, ...listLevels(allOutcomes)];
+    return [...figures, ...listLevels(allOutcomes), await measureIndex(db)];
   },
 };
 
@@ -167,6 +168,13 @@ function listLevels(allOutcomes: readonly Outcomes[]): Figure[] {
     row('fallback message', shareOf(answerable, isRefused), answerable, { atMost: 5 }),
     row('fallback message after one typing mistake', shareOf(misspelt, isRefused), misspelt, { atMost: 5 }),
   ];
+}
+
+/** The size of the index against that of the text. It depends on the engine, the language and the lengths of the pages. */
+async function measureIndex(db: Database): Promise<Figure> {
+  const { indexBytes, textBytes } = await readSizes(db);
+  const value = textBytes > 0 ? indexBytes / textBytes : undefined;
+  return { measured: 'search index per MB of text', value, unit: 'MB', questions: 0, level: { atMost: 4 } };
 }
 
 const ranksOf = (outcomes: readonly Outcome[]) => outcomes.map(({ pageRank }) => pageRank);

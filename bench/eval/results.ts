@@ -28,7 +28,7 @@ function listRows({ name, engines }: DataSetResult, engineTitles: readonly strin
     figure.measured,
     formatLevel(figure),
     ...columns.map((column) => (column === 'not reachable' ? column : formatResult(column[row]))),
-    String(figure.questions),
+    figure.questions > 0 ? String(figure.questions) : '',
   ]);
 }
 
@@ -45,7 +45,7 @@ function formatResult(figure: Figure | undefined): string {
   return `${formatValue(figure)} ${isReached(figure.value, figure.level) ? '✓' : '✗'}`;
 }
 
-const DECIMALS = { '%': 1, points: 1, '×': 2, 'MB/MB': 1 } as const;
+const DECIMALS = { '%': 1, points: 1, '×': 2, MB: 1 } as const;
 
 function formatValue({ value = Number.NaN, unit }: Figure): string {
   return unit === undefined ? value.toFixed(3) : `${value.toFixed(DECIMALS[unit])} ${unit}`;

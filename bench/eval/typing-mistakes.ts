@@ -1,3 +1,5 @@
+import { createRandom } from './random.ts';
+
 /** The kinds of typing mistakes: two neighbouring letters swapped, a letter doubled, replaced or dropped. */
 export const MISTAKES = ['swapped', 'doubled', 'replaced', 'dropped'] as const;
 
@@ -66,16 +68,4 @@ function pickNeighbour(letter: string, random: () => number): string {
   const place = row.indexOf(lower);
   const neighbours = row.slice(Math.max(0, place - 1), place) + row.slice(place + 1, place + 2);
   return neighbours[Math.floor(random() * neighbours.length)] ?? '';
-}
-
-/** Creates a generator of numbers from 0 to below 1 whose sequence depends on a text. Sources: FNV-1a, mulberry32. */
-function createRandom(seed: string): () => number {
-  let state = 0x811c9dc5;
-  for (const character of seed) state = Math.imul(state ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
