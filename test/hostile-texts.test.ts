@@ -5,7 +5,9 @@ import { createCitationReader } from '../src/answer/cite.ts';
 import type { Question } from '../src/answer/engine.ts';
 import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../src/answer/follow-ups.ts';
 import { readLanguage } from '../src/answer/languages.ts';
+import { findBlocks } from '../src/answer/markdown-blocks.ts';
 import { composePrompt } from '../src/answer/prompt.ts';
+import { readQuestionForm } from '../src/answer/question-form.ts';
 import { chooseQuotes } from '../src/answer/quotes.ts';
 import type { Hit } from '../src/answer/retrieve.ts';
 import { splitSentences } from '../src/answer/sentences.ts';
@@ -124,7 +126,9 @@ const TEXT_FUNCTIONS: Readonly<Record<string, (text: string) => unknown>> = {
   parseTextQuery,
   estimateTokens,
   readLanguage,
-  splitSentences,
+  splitSentences: (text) => splitSentences(text, { start: 0, end: text.length }),
+  findBlocks,
+  readQuestionForm,
   findStatement: (text) => findStatement(text, 0),
   readSource: (text) => readSource({ content: { text } }),
   'chooseQuotes from a question-answer entry': (text) =>

@@ -3,8 +3,8 @@ import { toContentTerms, toTerms } from '../domain/language/terms.ts';
 import { MAX_CITATIONS } from '../domain/shared-limits.ts';
 import { type AnswerSegment, createMarkerReader } from './citation-markers.ts';
 import type { AnswerEvent } from './engine.ts';
+import { createQuoteFinder } from './find-quote.ts';
 import { differInLanguage, type Language, readLanguage } from './languages.ts';
-import { createQuoteFinder } from './quotes.ts';
 import type { Hit } from './retrieve.ts';
 import { PLAIN_MARKS, type SourceMarks } from './source-marks.ts';
 import { findStatement } from './statements.ts';
@@ -114,7 +114,7 @@ function createCitation(
   const quote = evidence.findQuote(terms);
   if (quote === undefined) return undefined;
   const { id: passageId, sourceId } = hit.passage;
-  return { passageId, sourceId, title: hit.title, url: hit.url, quote: quote.text, start, end };
+  return { passageId, sourceId, title: hit.title, url: hit.url, quote, start, end };
 }
 
 /**

@@ -92,13 +92,10 @@ describe('an answer', () => {
   it('has one paragraph for each passage, in the order of the source', async () => {
     await add({
       title: 'Tea',
-      passages: [
-        { text: 'Green tea is steamed. Nothing else. Green tea is from Japan.' },
-        { text: 'Some words. Green tea is drunk hot.' },
-      ],
+      passages: [{ text: 'Green tea is steamed. Nothing else.' }, { text: 'Some words. Green tea is drunk hot.' }],
     });
     const { text } = await ask('green tea');
-    expect(text).toBe('Green tea is steamed. Green tea is from Japan.\n\nGreen tea is drunk hot.');
+    expect(text).toBe('Green tea is steamed.\n\nGreen tea is drunk hot.');
   });
 
   it('leaves out sentences that score far below the best one', async () => {
