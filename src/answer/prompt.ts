@@ -3,10 +3,15 @@ import type { LanguageModelV4Message } from '@ai-sdk/provider';
 import { chooseSourceMarks } from './citation-markers.ts';
 import { toConfidenceBand } from './confidence.ts';
 import type { AnswerTool, HistoryMessage, Question } from './engine.ts';
+import { choosePassages, truncate } from './prompt-passages.ts';
 import type { Hit } from './retrieve.ts';
 import { PLAIN_MARKS, type SourceMarks, writeSourceMark } from './source-marks.ts';
 
-/** The messages for a model, and the passages in them. A passage's number in the messages is its index plus 1. */
+/**
+ * The messages for a model, and the passages in them, as far as the messages contain them: a citation is checked against
+ * what the model has read, because a statement cannot rest on what it has not. A passage's number in the messages is its
+ * index plus 1.
+ */
 export interface Prompt {
   readonly messages: LanguageModelV4Message[];
   readonly passages: readonly Hit[];
@@ -29,7 +34,8 @@ const MAX_METADATA_CHARS = 2_000;
  * role, and no text is empty. No bracket in these texts can be mistaken for the number of a source.
  */
 export function composePrompt(question: Question): Prompt {
-  const passages = choosePassages(question.retrieval.hits);
+  const { hits, words } = question.retrieval;
+  const passages = choosePassages(hits, words, MAX_PASSAGES_CHARS);
   const history = joinMessages(chooseHistory(question.history));
   // If the visitor's last question was not answered, it becomes part of the question after the sources.
   const unanswered = history.at(-1)?.role === 'USER' ? history.pop() : undefined;
@@ -112,18 +118,6 @@ function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
 }
 
-/** Chooses the best passages that fit. If the first is too long, its start is chosen. */
-function choosePassages(hits: readonly Hit[]): Hit[] {
-  let remainingChars = MAX_PASSAGES_CHARS;
-  return hits.flatMap((hit, index) => {
-    const { passage } = hit;
-    const text = index === 0 ? truncate(passage.text, MAX_PASSAGES_CHARS) : passage.text;
-    if (text.trim() === '' || text.length > remainingChars) return [];
-    remainingChars -= text.length;
-    return { ...hit, passage: { ...passage, text } };
-  });
-}
-
 /** Chooses the last messages that fit, starting with a message of the visitor. */
 function chooseHistory(history: readonly HistoryMessage[]): HistoryMessage[] {
   let remainingChars = MAX_HISTORY_CHARS;
@@ -155,9 +149,4 @@ function toMessage({ role, content }: HistoryMessage): LanguageModelV4Message {
 
 function textPart(text: string) {
   return { type: 'text' as const, text };
-}
-
-/** Truncates a text, but not within a surrogate pair. */
-function truncate(text: string, maxChars: number): string {
-  return text.length <= maxChars ? text : text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, '');
 }

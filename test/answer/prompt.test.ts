@@ -33,6 +33,11 @@ const compose = (parts?: Partial<Question>) => {
     roles: messages.map(({ role }) => role),
   };
 };
+/** A retrieval of one passage for a question of one word. */
+const ask = (word: string, text: string) => ({
+  ...createRetrieval([createHit(text)]),
+  words: [{ text: word, terms: [word], weight: 1 }],
+});
 const user = (content: string): HistoryMessage => ({ role: 'USER', content });
 const assistant = (content: string): HistoryMessage => ({ role: 'ASSISTANT', content });
 
@@ -79,14 +84,65 @@ describe('the sources', () => {
     }
   });
 
-  it('are limited in size: passages that do not fit are omitted, but the best passage is truncated instead', () => {
-    const long = createHit(`${'a'.repeat(23_999)}😀${'b'.repeat(9_000)}`);
-    const short = createHit('short');
-    const truncated = compose({ retrieval: createRetrieval([long, short]) });
-    expect(truncated.passages.map(({ passage }) => passage.text)).toEqual(['a'.repeat(23_999)]);
-    const omitted = compose({ retrieval: createRetrieval([short, long, tea]) });
-    expect(omitted.passages).toEqual([short, tea]);
-    expect(omitted.sources.length).toBeLessThan(1_000);
+  it('share the space: a long passage leaves room for all others', () => {
+    const paragraph = `${'Other words stand here. '.repeat(10).trim()}\n\n`;
+    const long = createHit(paragraph.repeat(200));
+    const { sources, passages } = compose({ retrieval: createRetrieval([long, tea, long, cake]) });
+    expect(passages.map(({ passage }) => passage.id)).toEqual([long, tea, long, cake].map(({ passage }) => passage.id));
+    expect(sources).toContain('Tea is served hot.');
+    expect(sources).toContain('Cake is three euros.');
+    const many = compose({ retrieval: createRetrieval(Array.from({ length: 8 }, () => long)) });
+    expect(many.sources.length).toBeGreaterThan(20_000);
+    expect(many.sources.length).toBeLessThan(25_000);
+  });
+
+  it('contain what a long passage says about the question, with "…" for what is left out', () => {
+    const filler = 'Something else stands in this sentence. '.repeat(20).trim();
+    const text = `Start.\n\n${`${filler}\n\n`.repeat(8)}The lid is opened by hand.\n\nIt is blue.\n\n${`${filler}\n\n`.repeat(8)}End.`;
+    const { passages } = compose({ retrieval: ask('lid', text) });
+    const [shown = ''] = passages.map(({ passage }) => passage.text);
+    expect(shown.length).toBeLessThanOrEqual(8_000);
+    expect(shown).toMatch(/^…\n/);
+    expect(shown).toMatch(/\n…$/);
+    expect(shown).toContain('The lid is opened by hand.\n\nIt is blue.');
+    expect(
+      shown
+        .replaceAll('…', '')
+        .split('\n')
+        .filter(Boolean)
+        .every((line) => text.includes(line)),
+    ).toBe(true);
+  });
+
+  it('keep the names of the columns above the rows of a long table', () => {
+    const rows = Array.from({ length: 900 }, (_, row) => `| part ${row} | ${row} euros |`);
+    rows[700] = '| lid | 77 euros |';
+    const { passages } = compose({ retrieval: ask('lid', `| name | price |\n|---|---|\n${rows.join('\n')}`) });
+    const [shown = ''] = passages.map(({ passage }) => passage.text);
+    expect(shown).toMatch(/^\| name \| price \|\n\|---\|---\|\n…\n/);
+    expect(shown).toContain('| part 699 | 699 euros |\n| lid | 77 euros |\n| part 701 | 701 euros |');
+  });
+
+  it('keep the fence above the lines of long code, and the whole items of a long list', () => {
+    const code = Array.from({ length: 900 }, (_, line) => `step(${line});`);
+    code[500] = 'open(lid);';
+    const items = Array.from({ length: 300 }, (_, item) => `- Item ${item} is a\n  long story.`);
+    items[200] = '- The lid is\n  blue.';
+    const shown = [`\`\`\`js\n${code.join('\n')}\n\`\`\``, items.join('\n')].map(
+      (text) => compose({ retrieval: ask('lid', text) }).passages[0]?.passage.text ?? '',
+    );
+    expect(shown[0]).toMatch(/^```js\n…\n/);
+    expect(shown[0]).toContain('step(499);\nopen(lid);\nstep(501);');
+    expect(shown[1]).toContain('- Item 199 is a\n  long story.\n- The lid is\n  blue.\n- Item 201');
+  });
+
+  it('contain the start of a text that cannot be divided, without half a character', () => {
+    const [hit] = compose({ retrieval: ask('lid', `${'a'.repeat(7_997)}😀${'b'.repeat(9_000)}`) }).passages;
+    expect(hit?.passage.text).toBe(`${'a'.repeat(7_997)}\n…`);
+  });
+
+  it('lack passages without text', () => {
+    expect(compose({ retrieval: createRetrieval([createHit(' \n'), tea]) }).passages).toEqual([tea]);
   });
 
   it('are stated to be missing if nothing was retrieved', () => {
