@@ -189,24 +189,22 @@ async function growCorpus(
 async function removePostingsOf(trx: Queryable, corpusId: number, entries: readonly Entry[]): Promise<void> {
   const removed = encodeEntries(entries);
   const slots = new Set(entries.map(({ slot }) => slot));
+  // SQLite keeps the order of a cross join; otherwise it would compare all postings of the corpus with all given rows.
   const { rows } = await sql<SegmentPostings>`
     select p.term, p.segment, p.data
     from ${givenRows(trx, removed)} as given
-    join search_postings as p
-      on p.corpus_id = cast(${corpusId} as integer) and p.term = given.term and p.segment = given.segment
+    cross join search_postings as p
+    where p.corpus_id = cast(${corpusId} as integer) and p.term = given.term and p.segment = given.segment
   `.execute(trx);
   const remaining = rows.map(({ term, segment, data }) => {
     const kept = removePostings(data, segment, slots);
     return { term, segment, hex: Buffer.from(kept).toString('hex') };
   });
+  const shortened = remaining.filter(({ hex }) => hex !== '');
   await sql`
-    update search_postings set data = given.data
-    from ${givenRows(
-      trx,
-      remaining.filter(({ hex }) => hex !== ''),
-    )} as given
-    where search_postings.corpus_id = cast(${corpusId} as integer)
-      and search_postings.term = given.term and search_postings.segment = given.segment
+    insert into search_postings (corpus_id, term, segment, data)
+    select cast(${corpusId} as integer), term, segment, data from ${givenRows(trx, shortened)} as given where true
+    on conflict (corpus_id, term, segment) do update set data = excluded.data
   `.execute(trx);
   await sql`
     delete from search_postings where corpus_id = cast(${corpusId} as integer) and (term, segment) in (

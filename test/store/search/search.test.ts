@@ -172,6 +172,19 @@ describeDatabases('the search index', (engine) => {
       expect(await findTexts('red')).toEqual(['red']);
     });
 
+    it('removes a source from a large corpus without comparing all terms with all terms', async () => {
+      const texts = (source: number) =>
+        Array.from({ length: 40 }, (_, n) =>
+          Array.from({ length: 50 }, (_, m) => `w${source}x${n}x${m} red`).join(' '),
+        );
+      const sources = [await add('A', ...texts(1)), await add('B', ...texts(2)), await add('C', ...texts(3))];
+      const startedAt = performance.now();
+      await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sources[1]?.sourceId ?? ''));
+      // Comparing all with all takes 25 seconds, so a slow machine cannot fail this test.
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      expect(await find('red')).toMatchObject({ passageCount: 80 });
+    });
+
     it('has correct counts after passages without words have been removed', async () => {
       const { sourceId } = await add('…', '😀', '');
       await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sourceId));
