@@ -19,6 +19,8 @@ export interface Metrics {
   readonly modelFailures: Counter<'provider' | 'code'>;
   /** Time of a request for embeddings, by the kind of its texts and outcome (`ok`, or a `FailureCode`); in seconds. */
   readonly embeddingSeconds: Histogram<'kind' | 'outcome'>;
+  /** Passages without a vector of the current model, on the gateway that embeds them. */
+  readonly passagesToEmbed: Gauge<string>;
   /** Time from the start of an answer to its first text, by engine; in seconds. */
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests refused by the rate limit. */
@@ -143,6 +145,11 @@ function createAnswerMetrics(registers: Registry[]) {
       help: 'Duration of requests for embeddings.',
       labelNames: ['kind', 'outcome'],
       buckets: SECONDS,
+      registers,
+    }),
+    passagesToEmbed: new Gauge({
+      name: 'chatgraph_passages_to_embed',
+      help: 'Passages without a vector of the embedding model, on the gateway that embeds them.',
       registers,
     }),
     firstDeltaSeconds: new Histogram({

@@ -55,8 +55,13 @@ export function continueIdsAfter(newestId: string): void {
 export function createIdAfter(kind: IdKind, earlierId: string | undefined): string {
   const id = createId(kind);
   if (earlierId === undefined || id > earlierId) return id;
-  const hex = (timeOf(earlierId) + 1).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}${id.slice(13)}`;
+  return idStartAt(timeOf(earlierId) + 1) + id.slice(13);
+}
+
+/** The start of all ids that are created at a time, in milliseconds. It sorts before them, and after all earlier ids. */
+export function idStartAt(timeMs: number): string {
+  const hex = timeMs.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
 }
 
 const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

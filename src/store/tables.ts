@@ -18,6 +18,7 @@ import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, Conver
 import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
 import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
 import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
+import type { PassageVectorRow, TaskClaimRow } from './search/vector-rows.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -288,6 +289,8 @@ export interface Tables {
   search_corpora: SearchCorpusRow;
   search_entries: SearchEntryRow;
   search_postings: SearchPostingsRow;
+  passage_vectors: PassageVectorRow;
+  task_claims: TaskClaimRow;
   conversations: ConversationRow;
   inbox_counts: InboxCountRow;
   messages: MessageRow;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, vi } from 'vitest';
+import { saveVectors } from '../../src/store/search/vectors.ts';
 import { createChatbot, send } from './chatbots.ts';
 import { SQLITE } from './databases.ts';
 import { requestGraphQL, startGateway } from './gateway.ts';
@@ -98,6 +99,10 @@ export async function fillDatabase() {
     ],
   });
   await createChatbot(gateway, { name: 'Other', sources: ['# Returns\n\nAnother chatbot knows of returns too.'] });
+  const { db } = gateway.deps;
+  const passages = await db.read.selectFrom('passages').select('id').execute();
+  const vectors = new Map(passages.map(({ id }, index) => [id, Float32Array.from([index, 1, -2.5])]));
+  await db.transaction((trx) => saveVectors(trx, 'small', vectors));
   const sentInput = { chatbotId, sessionId: 'one', content: 'When does it open?', clientMessageId: 'mine-1' };
   const { userMessage, conversation, reply } = await mutate(
     'sendMessage userMessage { id } conversation { id } reply { id }',

@@ -24,10 +24,13 @@ export interface TableChecksum {
 }
 
 /**
- * A copy omits the gateways of the source and the secrets that they share. The target's own triggers fill inbox_counts,
- * and `copyIndex` the search index.
+ * A copy omits the gateways of the source, their claims, and the secrets that they share. The target's own triggers fill
+ * inbox_counts, and `copyIndex` the search index.
  */
-type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets' | 'inbox_counts' | `search_${string}`>;
+type CopiedTable = Exclude<
+  keyof Tables,
+  'nodes' | 'task_claims' | 'gateway_secrets' | 'inbox_counts' | `search_${string}`
+>;
 
 /** The tables with their primary keys. A table comes after those that its foreign keys refer to. */
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {
@@ -36,6 +39,7 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   chatbots: ['id'],
   sources: ['id'],
   passages: ['id'],
+  passage_vectors: ['passage_id'],
   conversations: ['id'],
   messages: ['id'],
   message_words: ['message_id'],
@@ -139,7 +143,9 @@ export function combineChecksums(checksums: ReadonlyMap<string, TableChecksum>):
   return hash('sha256', JSON.stringify([...checksums]));
 }
 
-/** Returns a row as Postgres stores it. */
+/** Returns a row as Postgres stores it, with bytes in Postgres' notation, because JSON has none. */
 function toStorable(row: AnyRow): AnyRow {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, replaceNul(value)]));
+  const convert = (value: unknown) =>
+    Buffer.isBuffer(value) ? String.raw`\x${value.toString('hex')}` : replaceNul(value);
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, convert(value)]));
 }

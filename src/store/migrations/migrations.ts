@@ -25,6 +25,7 @@ import { addInboxCounts } from './0024-inbox-counts.ts';
 import { addReadMarks } from './0025-read-marks.ts';
 import { addWaitingAssigned } from './0026-waiting-assigned.ts';
 import { replaceSearchIndex } from './0027-search-index.ts';
+import { addPassageVectors } from './0028-passage-vectors.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -54,4 +55,5 @@ export const migrations: Record<string, Migration> = {
   '0025-read-marks': { up: addReadMarks },
   '0026-waiting-assigned': { up: addWaitingAssigned },
   '0027-search-index': { up: replaceSearchIndex },
+  '0028-passage-vectors': { up: addPassageVectors },
 };

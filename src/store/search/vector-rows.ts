@@ -1,0 +1,20 @@
+/** The vector of a passage, quantized: see `vectors.ts`. */
+export interface PassageVectorRow {
+  passage_id: string;
+  account_id: string;
+  chatbot_id: string;
+  /** The name of the model. */
+  model: string;
+  /** The length of the vector. */
+  dimensions: number;
+  /** The Euclidean norm of the stored numbers. */
+  norm: number;
+  /** A signed byte for each number. */
+  vector: Uint8Array;
+}
+
+/** A task that only one gateway at a time runs. The claim ends with the gateway: its node is then no longer listed. */
+export interface TaskClaimRow {
+  task: string;
+  node_id: string;
+}
