@@ -13,9 +13,11 @@ export interface EvalEngine {
   /** Its name in the table. */
   readonly title: string;
   isReachable(): Promise<boolean>;
-  /** Runs `measure` with an empty database, and removes the database. */
-  withDatabase<T>(measure: (db: Database) => Promise<T>): Promise<T>;
+  /** Runs `measure` with an empty database and its URL, and removes the database. */
+  withDatabase<T>(measure: Measure<T>): Promise<T>;
 }
+
+type Measure<T> = (db: Database, url: string) => Promise<T>;
 
 const TIMEOUT_MS = 2_000;
 
@@ -62,10 +64,10 @@ const postgres: EvalEngine = {
 /** All engines, in the order of the table's columns. */
 export const ENGINES: readonly EvalEngine[] = [sqlite, postgres];
 
-async function measureAt<T>(url: string, measure: (db: Database) => Promise<T>): Promise<T> {
+async function measureAt<T>(url: string, measure: Measure<T>): Promise<T> {
   const db = await openDatabase({ url, role: 'tool' });
   try {
-    return await measure(db);
+    return await measure(db, url);
   } finally {
     await db.close();
   }

@@ -1,4 +1,5 @@
 import { retrieve } from '../../src/answer/retrieve.ts';
+import { createSearchClock, type MeasureSearch } from '../search/search-clock.ts';
 import type { ArticleCorpus } from './articles.ts';
 import { type Figure, spreadOver } from './data-set.ts';
 import { meanOf, medianOf, rankOf, recallAt } from './figures.ts';
@@ -10,25 +11,28 @@ const MAX_QUESTIONS = 1_500;
 /** A search for one wording of a question. */
 interface Search {
   readonly rank: number;
-  readonly ms: number;
+  /** CPU time in microseconds. */
+  readonly time: number;
 }
 
 /**
  * Asks the questions of a corpus as they are, and with one typing mistake of each kind. The cost is the share of
  * questions whose right passage is no longer first. The times are of the same questions in turn, so that their ratio
- * does not depend on the load of the machine.
+ * depends little on the load of the machine.
  */
 export async function measureMisspeltSearch(corpus: ArticleCorpus): Promise<Figure[]> {
   const questions = spreadOver(
     corpus.questions.filter(({ question }) => makeTypingMistake(question, 'swapped') !== undefined),
     MAX_QUESTIONS,
   );
+  const measure = await createSearchClock(corpus.db);
   const correct: Search[] = [];
   const misspelt = MISTAKES.map((mistake) => ({ mistake, searches: [] as Search[] }));
   for (const { question, passageId } of questions) {
-    correct.push(await search(corpus, question, passageId));
+    correct.push(await search(corpus, measure, { question, passageId }));
     for (const { mistake, searches } of misspelt) {
-      searches.push(await search(corpus, makeTypingMistake(question, mistake) ?? question, passageId));
+      const misspeltQuestion = makeTypingMistake(question, mistake) ?? question;
+      searches.push(await search(corpus, measure, { question: misspeltQuestion, passageId }));
     }
   }
   const firstOf = (searches: readonly Search[]) =>
@@ -36,10 +40,10 @@ export async function measureMisspeltSearch(corpus: ArticleCorpus): Promise<Figu
       1,
       searches.map(({ rank }) => rank),
     );
-  const medianMs = (searches: readonly Search[]) => medianOf(searches.map(({ ms }) => ms));
+  const medianTime = (searches: readonly Search[]) => medianOf(searches.map(({ time }) => time));
   const count = { questions: questions.length };
   const cost = firstOf(correct) - meanOf(misspelt, ({ searches }) => firstOf(searches));
-  const slowdown = medianMs(misspelt.flatMap(({ searches }) => searches)) / medianMs(correct);
+  const slowdown = medianTime(misspelt.flatMap(({ searches }) => searches)) / medianTime(correct);
   return [
     { measured: 'spelt correctly: right passage first', value: firstOf(correct), unit: '%', ...count },
     ...misspelt.map(
@@ -57,10 +61,13 @@ export async function measureMisspeltSearch(corpus: ArticleCorpus): Promise<Figu
 
 async function search(
   { db, accountId, chatbotId }: ArticleCorpus,
-  question: string,
-  passageId: string,
+  measure: MeasureSearch,
+  { question, passageId }: { question: string; passageId: string },
 ): Promise<Search> {
-  const start = performance.now();
-  const { hits } = await retrieve(db.read, accountId, chatbotId, question, 10);
-  return { ms: performance.now() - start, rank: rankOf(hits, ({ passage }) => passage.id === passageId) };
+  let rank = Number.POSITIVE_INFINITY;
+  const time = await measure(async () => {
+    const { hits } = await retrieve(db.read, accountId, chatbotId, question, 10);
+    rank = rankOf(hits, ({ passage }) => passage.id === passageId);
+  });
+  return { rank, time };
 }

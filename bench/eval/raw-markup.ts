@@ -1,10 +1,10 @@
 /** The kinds of markup that no visitor should see: what a page's source contains for its site generator. */
 const PATTERNS: Readonly<Record<string, RegExp>> = {
-  frontMatter: /^(?:---\s*$|(?:title|description|sidebar_\w+|slug|weight|layout|icon|permalink|tags):\s*\S)/m,
+  frontMatter: /^(?:---\s*$|(?:title|sidebarTitle|sidebar_\w+|slug|permalink):\s*\S)/m,
   tag: /<\/?[A-Za-z][\w.:-]*(?:\s[^<>]*)?\/?>/,
   comment: /<!--/,
   shortcode: /\{\{|\{%|^:::|^!!! |^=== "/m,
-  expression: /\bclassName=|^(?:import|export) .*(?:from|=)/m,
+  expression: /\bclassName=|^(?:import|export) .*(?:from ['"]|= )/m,
   anchor: /\{#[\w-]+\}/,
   admonition: /\[!(?:NOTE|TIP|INFO|IMPORTANT|WARNING|CAUTION|DANGER)\]/i,
   image: /!\[/,

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { Client } from 'pg';
 import type { Database } from '../../src/store/database.ts';
 import { isPostgres } from '../../src/store/engines/engine.ts';
 import { addChatbot, addSource } from '../../test/helpers/corpus.ts';
@@ -33,7 +34,11 @@ export interface SearchedChatbot {
  * law): the n-th most frequent word of 60,000 occurs with a probability proportional to 1/n. The words of a question are
  * drawn from a passage, so that frequent words are also frequent in questions; function words are not drawn.
  */
-export async function fillSearch(db: Database, logProgress: (text: string) => void): Promise<SearchedChatbot> {
+export async function fillSearch(
+  db: Database,
+  url: string,
+  logProgress: (text: string) => void,
+): Promise<SearchedChatbot> {
   const random = createRandom('search');
   const drawWord = createZipfSampler(listVocabulary(), random);
   const { accountId, chatbotId } = await addChatbot(db);
@@ -50,7 +55,7 @@ export async function fillSearch(db: Database, logProgress: (text: string) => vo
       if (random() < (2 * QUESTIONS) / PASSAGES) questions.push(drawQuestion(words, random));
     if ((first / PASSAGES_PER_SOURCE) % 200 === 199) logProgress(`${first + PASSAGES_PER_SOURCE} passages`);
   }
-  await addBaseline(db);
+  await addBaseline(db, url);
   const asked = questions.filter(({ length }) => length === 8).slice(0, QUESTIONS);
   return {
     ...{ accountId, chatbotId },
@@ -104,19 +109,25 @@ function createZipfSampler(words: readonly string[], random: () => number): () =
 }
 
 /** Indexes the same texts by the database's own full-text search, without its rows. */
-async function addBaseline(db: Database): Promise<void> {
-  await db.transaction(async (trx) => {
-    if (isPostgres(trx)) {
-      await sql`set local statement_timeout = 0`.execute(trx);
-      await sql`create table bench_texts as select to_tsvector('simple', text) as words from passages`.execute(trx);
-      await sql`create index bench_words on bench_texts using gin (words)`.execute(trx);
-      await sql`analyze`.execute(trx);
-    } else {
+async function addBaseline(db: Database, url: string): Promise<void> {
+  if (!isPostgres(db.read)) {
+    await db.transaction(async (trx) => {
       await sql`create virtual table bench_texts using fts5 (words, content = '')`.execute(trx);
       await sql`insert into bench_texts (rowid, words) select rowid, text from passages`.execute(trx);
       await sql`analyze`.execute(trx);
-    }
-  });
+    });
+    return;
+  }
+  // A connection of its own, because those of the pool limit the time of a statement.
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(`create table bench_texts as select to_tsvector('simple', text) as words from passages`);
+    await client.query('create index bench_words on bench_texts using gin (words)');
+    await client.query('vacuum analyze');
+  } finally {
+    await client.end();
+  }
 }
 
 /** Finds the 50 best texts that contain both words, by the database's own full-text search and ranking. */

@@ -4,6 +4,7 @@ import type { BenchContext, Benchmark, Figure } from '../benchmark.ts';
 import { ENGINES } from '../eval/engines.ts';
 import { fillSearch, PASSAGES, type SearchedChatbot, searchBaseline } from './corpus.ts';
 import { measureIndexSize } from './index-size.ts';
+import { createSearchClock, type MeasureSearch } from './search-clock.ts';
 
 /** The number of passages that a reply uses. */
 const LIMIT = 8;
@@ -24,7 +25,7 @@ export const search: Benchmark = {
         continue;
       }
       figures.push(...(await withDatabase((db) => measureIndexSize(title, db))));
-      figures.push(...(await withDatabase((db) => measureTimes(bench, title, db))));
+      figures.push(...(await withDatabase((db, url) => measureTimes(bench, title, db, url))));
     }
     return figures;
   },
@@ -42,10 +43,14 @@ const ROWS: readonly { name: string; kind: Kind; against: Kind; target?: number 
   { name: 'eight words with a typing mistake, against none', kind: 'misspelt', against: 'eightWords', target: 3 },
 ];
 
-async function measureTimes(bench: BenchContext, engine: string, db: Database): Promise<Figure[]> {
-  const chatbot = await fillSearch(db, (text) => bench.logProgress(`${engine}: ${text}`));
+async function measureTimes(bench: BenchContext, engine: string, db: Database, url: string): Promise<Figure[]> {
+  const chatbot = await fillSearch(db, url, (text) => bench.logProgress(`${engine}: ${text}`));
   const rounds: Readonly<Record<Kind, Percentiles>>[] = [];
-  for (let round = 0; round < bench.rounds; round++) rounds.push(await measureRound(db, chatbot));
+  for (let round = 0; round < bench.rounds; round++) {
+    const measured = await measureRound(db, chatbot);
+    bench.logProgress(`${engine}, in microseconds: ${JSON.stringify(measured)}`);
+    rounds.push(measured);
+  }
   return (['p50', 'p95'] as const).flatMap((percentile) =>
     ROWS.map(
       ({ name, kind, against, target }): Figure => ({
@@ -70,6 +75,8 @@ async function measureRound(
   db: Database,
   { accountId, chatbotId, twoWords, eightWords, misspelt }: SearchedChatbot,
 ): Promise<Record<Kind, Percentiles>> {
+  const clock = await createSearchClock(db);
+  const time = (run: () => Promise<unknown>) => measureShortest(clock, run);
   const find = (question = '') => retrieve(db.read, accountId, chatbotId, question, LIMIT);
   const times: Record<Kind, number>[] = [];
   for (const [index, words] of twoWords.entries()) {
@@ -91,17 +98,13 @@ async function measureRound(
 
 function toPercentiles(times: readonly number[]): Percentiles {
   const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
+  const at = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN);
   return { p50: at(0.5), p95: at(0.95) };
 }
 
-/** The shortest time of several runs, in microseconds: the least disturbed by other processes. */
-async function time(run: () => Promise<unknown>): Promise<number> {
-  let shortest = Number.POSITIVE_INFINITY;
-  for (let runs = 0; runs < RUNS_PER_QUESTION; runs++) {
-    const start = performance.now();
-    await run();
-    shortest = Math.min(shortest, (performance.now() - start) * 1_000);
-  }
-  return shortest;
+/** The shortest time of several runs: the least disturbed by garbage collection and by other processes. */
+async function measureShortest(measure: MeasureSearch, run: () => Promise<unknown>): Promise<number> {
+  const times = [];
+  for (let runs = 0; runs < RUNS_PER_QUESTION; runs++) times.push(await measure(run));
+  return Math.min(...times);
 }
