@@ -25,10 +25,11 @@ const MAX_SENTENCES = 3;
 const MIN_SHARE_IN_PASSAGE = 0.6;
 const MIN_SHARE_ON_PAGE = 0.7;
 const MIN_SHARE_ELSEWHERE = 0.75;
-const MIN_SHARE_WITHOUT_GAIN = 0.9;
+const MIN_SHARE_WITHOUT_GAIN = 0.95;
 const MIN_GAIN = 0.1;
-/** A second list is long, so that it must be nearly as good. */
-const MIN_SHARE_OF_LIST = 0.85;
+const MIN_STRONG_SHARE = 0.85;
+/** Questions that one quote usually answers. A second quote needs `MIN_STRONG_SHARE`, as does a list, which is long. */
+const SINGLE_ANSWER_KINDS: ReadonlySet<QuestionForm['kind']> = new Set(['HOW_TO', 'YES_NO', 'WHERE_IS']);
 
 /** In UTF-16 units: the maximum length of a sentence with its continuation. */
 const MAX_CONTINUED_LENGTH = 320;
@@ -149,10 +150,12 @@ function canStandBeside(candidate: Candidate, quote: Quote, { words, form }: Sco
 }
 
 /** Returns the share of the first quote's score that a candidate needs to be the second quote. */
-function minShareOf(candidate: Candidate, quote: Quote, { words }: ScoredQuestion): number {
-  if (candidate.hit === quote.hit && candidate.kind !== 'LIST') return MIN_SHARE_IN_PASSAGE;
-  if (isSamePage(candidate, quote)) return candidate.kind === 'LIST' ? MIN_SHARE_OF_LIST : MIN_SHARE_ON_PAGE;
-  return weighNewWords(candidate, quote, words) >= MIN_GAIN ? MIN_SHARE_ELSEWHERE : MIN_SHARE_WITHOUT_GAIN;
+function minShareOf(candidate: Candidate, quote: Quote, { words, form }: ScoredQuestion): number {
+  const mustBeStrong = candidate.kind === 'LIST' || SINGLE_ANSWER_KINDS.has(form.kind);
+  if (candidate.hit === quote.hit) return mustBeStrong ? MIN_STRONG_SHARE : MIN_SHARE_IN_PASSAGE;
+  if (isSamePage(candidate, quote)) return mustBeStrong ? MIN_STRONG_SHARE : MIN_SHARE_ON_PAGE;
+  const addsWords = weighNewWords(candidate, quote, words) >= MIN_GAIN;
+  return addsWords && !mustBeStrong ? MIN_SHARE_ELSEWHERE : MIN_SHARE_WITHOUT_GAIN;
 }
 
 /** Whether a hit is an entry with the visitor's question. */

@@ -95,7 +95,7 @@ function weightOf(candidate: Candidate, form: QuestionForm): number {
     case 'ITEM':
       return isPoor(candidate, form) ? POOR_WEIGHT : 0.95;
     case 'ROW':
-      return 0.95;
+      return form.kind === 'HOW_TO' ? 0.75 : 0.95;
     case 'CODE':
       return form.asksForCode ? 0.6 : 0;
   }

@@ -77,8 +77,10 @@ describe('an answer', () => {
   });
 
   it('has citations that cover exactly the quoted words, right after their deltas', async () => {
-    await add(shop);
-    await add({ title: 'More', passages: [{ text: '- Parcels to Norway 🇳🇴 are\n  tracked\n- Refunds: ask' }] });
+    await add({
+      ...shop,
+      passages: [...shop.passages, { text: '- Parcels to Norway 🇳🇴 are\n  tracked\n- Refunds: ask' }],
+    });
     const { text, citations, events } = await ask('parcels to Norway');
     expect(citations.length).toBeGreaterThan(1);
     for (const { quote, start, end } of citations) expect(text.slice(start, end)).toBe(quote);

@@ -31,8 +31,8 @@ describeDatabases('retrieval', (engine) => {
       expect(figures.reciprocalRank).toBeGreaterThanOrEqual(90);
     });
 
-    it('chooses at most three quotes, which contain a right answer for at least 83 % of the questions', () => {
-      expect(figures.maxQuotes).toBe(3);
+    it('chooses at most two quotes, which contain a right answer for at least 83 % of the questions', () => {
+      expect(figures.maxQuotes).toBe(2);
       expect(figures.rightQuotes).toBeGreaterThanOrEqual(83);
     });
 
