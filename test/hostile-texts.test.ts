@@ -103,7 +103,7 @@ function questionOf(content: string, text: string, sourceType: Hit['sourceType']
     ...QUESTION_DEFAULTS,
     content,
     history,
-    retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, words },
+    retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, words, correctedQuestion: null },
   };
 }
 

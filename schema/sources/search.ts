@@ -18,16 +18,23 @@ const SearchHit = builder.objectRef<Hit>('SearchHit').implement({
   }),
 });
 
-const SearchResult = builder.objectRef<{ query: string; hits: Hit[] }>('SearchResult').implement({
-  description: 'The result of a search.',
-  fields: (t) => ({
-    query: t.exposeString('query', { description: 'The text that was searched for.' }),
-    hits: t.expose('hits', {
-      type: [SearchHit],
-      description: 'The passages, best match first; at most `first` of `search`.',
+const SearchResult = builder
+  .objectRef<{ query: string; correctedQuery: string | null; hits: Hit[] }>('SearchResult')
+  .implement({
+    description: 'The result of a search.',
+    fields: (t) => ({
+      query: t.exposeString('query', { description: 'The text that was searched for.' }),
+      correctedQuery: t.exposeString('correctedQuery', {
+        nullable: true,
+        description:
+          'The text with the words corrected that no passage contains but for a typing mistake; `hits` match it. Null if nothing was corrected.',
+      }),
+      hits: t.expose('hits', {
+        type: [SearchHit],
+        description: 'The passages, best match first; at most `first` of `search`.',
+      }),
     }),
-  }),
-});
+  });
 
 builder.queryField('search', (t) =>
   t.field({
@@ -50,8 +57,8 @@ builder.queryField('search', (t) =>
       if (query.length > MAX_QUERY_CHARS) throw new BadUserInputError('`query` must have at most 8,000 characters.');
       const id = parseId('chatbot', chatbotId);
       const chatbot = requireFound('Chatbot', id === undefined ? id : await loaders.chatbot.load(id));
-      const { hits } = await retrieve(deps.db.read, viewer.accountId, chatbot.id, query, first);
-      return { query, hits: [...hits] };
+      const { hits, correctedQuestion } = await retrieve(deps.db.read, viewer.accountId, chatbot.id, query, first);
+      return { query, correctedQuery: correctedQuestion, hits: [...hits] };
     },
   }),
 );

@@ -73,5 +73,6 @@ function mergeRetrievals(ownResult: Retrieval, combinedResult: Retrieval, limit:
     hits: [...hits.values()].slice(0, limit),
     confidence: Math.max(ownResult.confidence, combinedResult.confidence),
     words: combinedResult.words,
+    correctedQuestion: ownResult.correctedQuestion,
   };
 }

@@ -1,7 +1,9 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
-import { toQueryWords } from '../domain/language/terms.ts';
-import { findCandidates } from '../store/search/search.ts';
+import { type QueryWord, toQueryWords } from '../domain/language/terms.ts';
+import { inverseDocumentFrequency } from '../store/search/bm25.ts';
+import { openIndex } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
+import { chooseCorrections, correctText, findCorrections } from './correct-spelling.ts';
 import { scoreTerms, type WeightedWord } from './score-passage.ts';
 
 /** A passage that matches a question. */
@@ -27,6 +29,8 @@ export interface Retrieval {
   readonly confidence: number;
   /** The words that were searched for, in the order of the question. */
   readonly words: readonly WeightedWord[];
+  /** The question with corrected spelling; null if nothing was corrected. */
+  readonly correctedQuestion: string | null;
 }
 
 /** The minimum number of passages to request from the index for scoring: it might not rank the best ones first. */
@@ -58,32 +62,32 @@ export async function retrieve(
   question: string,
   limit: number,
 ): Promise<Retrieval> {
-  const queryWords = toQueryWords(question);
-  const matches = await findCandidates(db, accountId, chatbotId, queryWords, Math.max(MIN_CANDIDATES, limit));
-  const corpusSize = Math.max(MIN_CORPUS_SIZE, matches.passageCount);
-  const words = queryWords.map((word) => ({
-    ...word,
-    weight: inverseDocumentFrequency(
-      Math.max(...word.terms.map((term) => matches.matchCounts.get(term) ?? 0)),
-      corpusSize,
-    ),
-  }));
-  const scored = matches.candidates.map(({ terms, ...hit }) => ({
+  const index = await openIndex(db, accountId, chatbotId);
+  const searchedWords = await findCorrections(index, toQueryWords(question));
+  const candidates = await index.findCandidates(searchedWords, Math.max(MIN_CANDIDATES, limit));
+  const counts = await index.countTerms(searchedWords.flatMap(({ terms }) => terms));
+  const corpusSize = Math.max(MIN_CORPUS_SIZE, index.passageCount);
+  const weigh = (word: QueryWord) => {
+    const matchCount = Math.max(...word.terms.map((term) => counts.get(term) ?? 0));
+    return { ...word, weight: inverseDocumentFrequency(matchCount, corpusSize) };
+  };
+  const words = chooseCorrections(searchedWords, candidates, weigh);
+  const scored = candidates.map(({ terms, ...hit }) => ({
     ...hit,
-    score: scoreTerms(terms, words, terms.length / matches.averageLength),
+    score: scoreTerms(terms, words, terms.length / index.averageLength),
   }));
   const hits = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored)
     .sort((a, b) => b.score - a.score || a.passage.position - b.passage.position)
     .slice(0, limit);
-  return { hits, confidence: Math.max(0, ...scored.map(({ score }) => score)), words };
+  return {
+    hits,
+    confidence: Math.max(0, ...scored.map(({ score }) => score)),
+    words,
+    correctedQuestion: correctText(question, words),
+  };
 }
 
 function boostOpening(hit: Hit): Hit {
   const isOpening = hit.passage.position === 0 && hit.sourceType !== 'QA';
   return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
-}
-
-/** BM25's inverse document frequency, in the variant that is always positive. Source: Lucene's BM25Similarity. */
-function inverseDocumentFrequency(matchCount: number, passageCount: number): number {
-  return Math.log(1 + (passageCount - matchCount + 0.5) / (matchCount + 0.5));
 }

@@ -175,7 +175,7 @@ describe('an answer without a match', () => {
   });
 
   it('is empty but finished if there is no fallback message', async () => {
-    const retrieval = { hits: [], confidence: 0, words: [] };
+    const retrieval = { hits: [], confidence: 0, words: [], correctedQuestion: null };
     const { events } = await readAnswer(engine, { content: 'a', retrieval, fallbackMessage: '' });
     expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: estimate('a', '') }]);
   });

@@ -40,9 +40,9 @@ describeDatabases('retrieval', (engine) => {
       expect(figures.rightAnswers).toBeGreaterThanOrEqual(86);
     });
 
-    it('answers at least 75 % of the questions, and at most 8 % of the off-topic ones', () => {
+    it('answers at least 75 % of the questions, and at most 10 % of the off-topic ones', () => {
       expect(figures.answered).toBeGreaterThanOrEqual(75);
-      expect(figures.offTopicAnswered).toBeLessThanOrEqual(8);
+      expect(figures.offTopicAnswered).toBeLessThanOrEqual(10);
     });
 
     it('is sure of at least 32 % of questions, right in at least 87 % of these, and sure of no off-topic one', () => {

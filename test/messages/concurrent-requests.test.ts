@@ -1,6 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { toQueryWords } from '../../src/domain/language/terms.ts';
-import { findCandidates } from '../../src/store/search/search.ts';
+import { openIndex } from '../../src/store/search/search.ts';
 import { countReservedReplies } from '../../src/store/usage.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { describeDatabases } from '../helpers/databases.ts';
@@ -133,14 +132,9 @@ describeDatabases('concurrent requests', (engine) => {
       mutateConcurrently(10, 'createSource', (n) => add(20 + n)),
     ]);
     expect(deleted.map(({ __typename }) => __typename)).toEqual(Array(10).fill('DeleteSourcePayload'));
-    const candidates = await findCandidates(
-      db.read,
-      gateway.accountId,
-      chatbotId,
-      toQueryWords('common word3 word13 word23'),
-    );
-    expect(candidates).toMatchObject({ passageCount: 20, averageLength: 3 });
-    expect([...candidates.matchCounts.values()]).toEqual([20, 0, 1, 1]);
+    const index = await openIndex(db.read, gateway.accountId, chatbotId);
+    expect(index).toMatchObject({ passageCount: 20, averageLength: 3 });
+    expect([...(await index.countTerms(['common', 'word3', 'word13', 'word23'])).values()]).toEqual([20, 0, 1, 1]);
   });
 
   it('deletes a chatbot and its search index completely while sources are added to it', async () => {

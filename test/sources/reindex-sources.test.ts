@@ -4,7 +4,7 @@ import { createLogger } from '../../src/logger.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { reindexSources } from '../../src/sources/reindex-sources.ts';
 import { unindexSource } from '../../src/store/search/inverted-index.ts';
-import { findCandidates } from '../../src/store/search/search.ts';
+import { openIndex } from '../../src/store/search/search.ts';
 import { deleteSource } from '../../src/store/sources.ts';
 import { createManualClock } from '../helpers/clock.ts';
 import { addChatbot, addSource } from '../helpers/corpus.ts';
@@ -32,8 +32,9 @@ describeDatabases('reindexing after an update', (engine) => {
     const run = () => reindexSources({ db, clock, background, logger, metrics }, signal);
     const search = async (question: string) => {
       const { accountId, chatbotId } = chatbot;
-      const found = await findCandidates(db.read, accountId, chatbotId, toQueryWords(question));
-      return { texts: found.candidates.map(({ passage }) => passage.text).sort(), passages: found.passageCount };
+      const index = await openIndex(db.read, accountId, chatbotId);
+      const candidates = await index.findCandidates(toQueryWords(question));
+      return { texts: candidates.map(({ passage }) => passage.text).sort(), passages: index.passageCount };
     };
     return { db, ...chatbot, sources, logs, metrics, background, run, search };
   }

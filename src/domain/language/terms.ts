@@ -75,6 +75,11 @@ export function toQueryWords(question: string): QueryWord[] {
   return [...distinct.values()];
 }
 
+/** The index terms that a word may have, depending on the language of its text. `word` is the text of a `QueryWord`. */
+export function toWordTerms(word: string): string[] {
+  return [toTerm(word)];
+}
+
 function isContentWord(word: string): boolean {
   return !STOP_WORDS.has(word);
 }

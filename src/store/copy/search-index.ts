@@ -1,5 +1,5 @@
 import { addIndexEntries, type IndexEntry, splitTerms } from '../search/inverted-index.ts';
-import { findCandidates } from '../search/search.ts';
+import { openIndex } from '../search/search.ts';
 import type { Queryable } from '../tables.ts';
 import { type AnyRow, INDEX_ENTRIES, readBatches } from './rows.ts';
 
@@ -33,18 +33,13 @@ export async function hasEqualResults(source: Queryable, target: Queryable, row:
   if (entry === undefined) return true;
   const { accountId, chatbotId, terms } = entry;
   const search = async (db: Queryable) => {
-    const find = (words: readonly string[], limit: number) =>
-      findCandidates(
-        ...([db, accountId, chatbotId] as const),
-        words.map((term) => ({ text: term, terms: [term] })),
-        limit,
-      );
-    const { passageCount, averageLength, matchCounts } = await find([...new Set(terms)].sort(), 1);
-    const [rarest] = [...matchCounts].sort(([, a], [, b]) => a - b);
+    const index = await openIndex(db, accountId, chatbotId);
+    const counts = [...(await index.countTerms([...new Set(terms)].sort()))];
+    const [rarest] = counts.toSorted(([, a], [, b]) => a - b);
     const hasFewMatches = rarest !== undefined && rarest[1] <= MAX_RESULTS;
-    const result = hasFewMatches ? await find([rarest[0]], MAX_RESULTS) : undefined;
-    const ids = result?.candidates.map(({ passage }) => passage.id).sort();
-    return JSON.stringify([passageCount, averageLength, [...matchCounts], ids]);
+    const words = hasFewMatches ? [{ text: rarest[0], terms: [rarest[0]] }] : [];
+    const ids = (await index.findCandidates(words, MAX_RESULTS)).map(({ passage }) => passage.id).sort();
+    return JSON.stringify([index.passageCount, index.averageLength, counts, ids]);
   };
   return (await search(source)) === (await search(target));
 }

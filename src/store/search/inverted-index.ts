@@ -120,20 +120,46 @@ export async function findCorpus(db: Queryable, accountId: string, chatbotId: st
 }
 
 /** Counts the passages that contain each of some terms. The result lacks terms that no passage contains. */
-export async function countTerms(
+export async function countStoredTerms(
   db: Queryable,
   corpus: Corpus,
   terms: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   if (terms.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('search_postings')
-    .select(['term', sql<number>`sum(length(data)) / ${sql.lit(POSTING_BYTES)}`.as('passages')])
-    .where('corpus_id', '=', corpus.id)
-    .where('term', 'in', terms)
-    .groupBy('term')
-    .execute();
+  const { rows } = await sql<{ term: string; passages: number }>`
+    select p.term, sum(length(p.data)) / ${sql.lit(POSTING_BYTES)} as passages
+    from ${givenTerms(db, terms)} as given
+    cross join search_postings as p
+    where p.corpus_id = ${corpus.id} and p.term = given.term
+    group by p.term
+  `.execute(db);
   return new Map(rows.map(({ term, passages }) => [term, Number(passages)]));
+}
+
+/** The maximum number of terms that `listStoredTerms` returns, and of rows that it reads. */
+const MAX_LISTED = 2_000;
+const MAX_READ_ROWS = 5_000;
+
+/** Lists the terms of a corpus that start with a prefix of at least one letter, in alphabetical order. */
+export async function listStoredTerms(db: Queryable, corpus: Corpus, prefix: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom((eb) =>
+      eb
+        .selectFrom('search_postings')
+        .select('term')
+        .where('corpus_id', '=', corpus.id)
+        .where('term', '>=', prefix)
+        .where('term', '<', `${prefix}\u{10ffff}`)
+        .orderBy('term')
+        .limit(MAX_READ_ROWS)
+        .as('rows'),
+    )
+    .select('term')
+    .distinct()
+    .orderBy('term')
+    .limit(MAX_LISTED)
+    .execute();
+  return rows.map(({ term }) => term);
 }
 
 /** Reads the postings of some terms, in no particular order. */
@@ -250,6 +276,13 @@ function givenRows(db: Queryable, rows: readonly PostingsRow[]): RawBuilder<unkn
         select r ->> 0 as term, cast(r ->> 1 as integer) as segment, decode(r ->> 2, 'hex') as data
         from json_array_elements(cast(${json} as json)) as r)`
     : sql`(select value ->> 0 as term, value ->> 1 as segment, unhex(value ->> 2) as data from json_each(${json}))`;
+}
+
+/** A table with the column term, from one parameter: a statement with hundreds of parameters takes longer to compile. */
+function givenTerms(db: Queryable, terms: readonly string[]): RawBuilder<unknown> {
+  return isPostgres(db)
+    ? sql`(select unnest(cast(${[...terms]} as text[])) collate "C" as term)`
+    : sql`(select value as term from json_each(${JSON.stringify(terms)}))`;
 }
 
 function bytesOf(db: Queryable): RawBuilder<unknown> {

@@ -7,7 +7,14 @@ import type { Passage, SourceType } from '../../domain/entities.ts';
 import type { QueryWord } from '../../domain/language/terms.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
 import { inverseDocumentFrequency, type SearchedWord, selectBest } from './bm25.ts';
-import { type Corpus, countTerms, findCorpus, readPostings, splitTerms } from './inverted-index.ts';
+import {
+  type Corpus,
+  countStoredTerms,
+  findCorpus,
+  listStoredTerms,
+  readPostings,
+  splitTerms,
+} from './inverted-index.ts';
 import { toPassage } from './passages.ts';
 
 /** A passage with at least one of the searched words, and the fields that are needed to rank and cite it. */
@@ -20,16 +27,21 @@ export interface Candidate {
   readonly terms: readonly string[];
 }
 
-/** The passages of a chatbot that match some words, with the statistics that are needed to rank them. */
-export interface Candidates {
-  /** The most likely passages, in no particular order. */
-  readonly candidates: readonly Candidate[];
+/** The search index of a chatbot. All its counts are exact, and are those of this chatbot alone. */
+export interface ChatbotIndex {
   /** How many passages the chatbot has. */
   readonly passageCount: number;
   /** How many terms a passage has on average; 0 without passages. */
   readonly averageLength: number;
-  /** For each requested term, how many of the chatbot's passages contain it. */
-  readonly matchCounts: ReadonlyMap<string, number>;
+  /** Returns for each term how many passages contain it; reads each term once. */
+  countTerms(terms: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Lists terms that start with a prefix of at least one letter, in alphabetical order, at most 2,000. */
+  listTerms(prefix: string): Promise<string[]>;
+  /**
+   * Finds the passages that contain any of `words`: the `limit` best by BM25, in no particular order. In a large corpus,
+   * ignores frequent words that would make the search slow.
+   */
+  findCandidates(words: readonly QueryWord[], limit?: number): Promise<Candidate[]>;
 }
 
 /** A candidate as it is read. */
@@ -49,27 +61,32 @@ const MAX_POSTINGS = 200_000;
 /** The minimum number of words that a search uses, however frequent they are. */
 const MIN_WORDS = 2;
 
-/**
- * Finds at most `limit` passages of a chatbot that contain any of `words`: the best by BM25. In a large corpus, ignores
- * frequent words that would make the search slow.
- */
-export async function findCandidates(
-  db: Queryable,
-  accountId: string,
-  chatbotId: string,
-  words: readonly QueryWord[],
-  limit = 50,
-): Promise<Candidates> {
-  const terms = words.flatMap((word) => word.terms);
+/** The default number of candidates: the index might not rank the best ones first. */
+const DEFAULT_LIMIT = 50;
+
+/** Opens the search index of a chatbot. An unknown chatbot, or one of another account, has an empty one. */
+export async function openIndex(db: Queryable, accountId: string, chatbotId: string): Promise<ChatbotIndex> {
   const corpus = await findCorpus(db, accountId, chatbotId);
-  if (corpus === undefined)
-    return { candidates: [], passageCount: 0, averageLength: 0, matchCounts: new Map(terms.map((term) => [term, 0])) };
-  const counts = await countTerms(db, corpus, terms);
+  const knownCounts = new Map<string, number>();
+
+  async function countTerms(terms: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const unknown = [...new Set(terms)].filter((term) => !knownCounts.has(term));
+    const counts = corpus && unknown.length > 0 ? await countStoredTerms(db, corpus, unknown) : new Map();
+    for (const term of unknown) knownCounts.set(term, counts.get(term) ?? 0);
+    return new Map(terms.map((term) => [term, knownCounts.get(term) ?? 0]));
+  }
+
   return {
-    candidates: await findBest(db, accountId, corpus, chooseWords(words, counts, corpus), limit),
-    passageCount: corpus.passages,
-    averageLength: corpus.terms / Math.max(corpus.passages, 1),
-    matchCounts: new Map(terms.map((term) => [term, counts.get(term) ?? 0])),
+    passageCount: corpus?.passages ?? 0,
+    averageLength: corpus ? corpus.terms / Math.max(corpus.passages, 1) : 0,
+    countTerms,
+    listTerms: async (prefix) => (corpus ? listStoredTerms(db, corpus, prefix) : []),
+
+    async findCandidates(words, limit = DEFAULT_LIMIT) {
+      if (corpus === undefined) return [];
+      const counts = await countTerms(words.flatMap(({ terms }) => terms));
+      return findBest(db, accountId, corpus, chooseWords(words, counts, corpus), limit);
+    },
   };
 }
 

@@ -21,5 +21,5 @@ export function createHit(
 
 /** Creates a retrieval from hits, best first. */
 export function createRetrieval(hits: readonly Hit[], confidence = 0.5): Retrieval {
-  return { hits, confidence, words: [] };
+  return { hits, confidence, words: [], correctedQuestion: null };
 }

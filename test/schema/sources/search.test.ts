@@ -5,7 +5,7 @@ import { errorCodesOf } from '../../helpers/sockets.ts';
 import { openGateway, textOfLength } from '../support.ts';
 
 const SEARCH = `query ($id: ID!, $query: String!, $first: Int) {
-  search(chatbotId: $id, query: $query, first: $first) { query hits { score passage { text headingPath source { title chatbot { id } } } } }
+  search(chatbotId: $id, query: $query, first: $first) { query correctedQuery hits { score passage { text headingPath source { title chatbot { id } } } } }
 }`;
 
 interface SearchData {
@@ -41,6 +41,15 @@ describe('search', () => {
     expect(best).toBeLessThanOrEqual(1);
     expect(best).toBeGreaterThan(next);
     expect(next).toBeGreaterThan(0);
+  });
+
+  it('returns the text with the words corrected that it searched for', async () => {
+    const gateway = await openGateway();
+    const id = await createChatbot(gateway, { sources: [LAKE, TOWER] });
+    const { data } = await search(gateway, id, 'How tall is the towre?');
+    expect(data.search).toMatchObject({ query: 'How tall is the towre?', correctedQuery: 'How tall is the tower?' });
+    expect(data.search.hits[0]?.passage.text).toBe('The tower is 300 metres tall.');
+    expect((await search(gateway, id, 'How tall is the tower?')).data.search).toMatchObject({ correctedQuery: null });
   });
 
   it('returns 5 passages by default, or as many as requested', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toQueryWords, toTerms } from '../../../src/domain/language/terms.ts';
 import { unindexChatbot, unindexSource } from '../../../src/store/search/inverted-index.ts';
-import { findCandidates } from '../../../src/store/search/search.ts';
+import { openIndex } from '../../../src/store/search/search.ts';
 import { addChatbot, addSource } from '../../helpers/corpus.ts';
 import { describeDatabases, openTestDatabase } from '../../helpers/databases.ts';
 
@@ -19,8 +19,13 @@ describeDatabases('the search index', (engine) => {
     return addSource(corpus.db, ours.accountId, ours.chatbotId, { title, passages: texts.map((text) => ({ text })) });
   }
 
-  function find(question: string, { accountId, chatbotId } = ours, limit?: number) {
-    return findCandidates(corpus.db.read, accountId, chatbotId, toQueryWords(question), limit);
+  /** Finds the candidates for a question, with the counts of all its terms. */
+  async function find(question: string, { accountId, chatbotId } = ours, limit?: number) {
+    const index = await openIndex(corpus.db.read, accountId, chatbotId);
+    const words = toQueryWords(question);
+    const matchCounts = await index.countTerms(words.flatMap(({ terms }) => terms));
+    const { passageCount, averageLength } = index;
+    return { candidates: await index.findCandidates(words, limit), passageCount, averageLength, matchCounts };
   }
 
   async function findTexts(question: string, chatbot = ours) {
@@ -28,7 +33,7 @@ describeDatabases('the search index', (engine) => {
     return candidates.map(({ passage }) => passage.text).sort();
   }
 
-  describe('findCandidates', () => {
+  describe('a search', () => {
     it('finds passages that contain any of the terms', async () => {
       await add('Shop', 'Refunds take ten days.', 'We ship abroad.', 'Nothing of the kind.');
       expect(await findTexts('refund shipping?')).toEqual(['Refunds take ten days.', 'We ship abroad.']);
@@ -112,6 +117,25 @@ describeDatabases('the search index', (engine) => {
     ])('treats %j as words, never as syntax', async (question) => {
       await add('A', 'x y z');
       await expect(find(question)).resolves.toBeDefined();
+    });
+  });
+
+  describe('listTerms', () => {
+    const list = async (prefix: string) =>
+      (await openIndex(corpus.db.read, ours.accountId, ours.chatbotId)).listTerms(prefix);
+
+    it('lists the terms with a prefix once each, in alphabetical order, and none of another chatbot', async () => {
+      const theirs = await addChatbot(corpus.db);
+      await addSource(corpus.db, theirs.accountId, theirs.chatbotId, { title: 'T', passages: [{ text: 'redeem' }] });
+      await add('A', 'red redo', 'reduction', 'blue', 'красного', 'redо');
+      expect(await list('red')).toEqual(['red', 'redo', 'reduct', 'redо']);
+      expect(await list('кра')).toEqual(['красного']);
+      expect(await list('zz')).toEqual([]);
+    });
+
+    it('lists at most 2,000 terms', async () => {
+      await add('A', Array.from({ length: 2_500 }, (_, index) => `w${index}`).join(' '));
+      expect(await list('w')).toHaveLength(2_000);
     });
   });
 
