@@ -3,12 +3,12 @@ import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { FINAL_EVENT_TYPES } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { isChatbotActive } from '../store/cluster/unowned-replies.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { incrementVisitorUnread, recountUnread } from '../store/inbox/unread.ts';
 import { listOpenReplies, type ReplyEnd, startReply, writeReplyEnd } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { isChatbotActive } from '../store/unowned-replies.ts';
 import { addUsageCounts, releaseReply, toUsageCounts } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 

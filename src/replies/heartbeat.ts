@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts';
-import { sendHeartbeat } from '../store/cluster-nodes.ts';
+import { sendHeartbeat } from '../store/cluster/nodes.ts';
 
 /** The heartbeat of this node, which renews its lease: see `LEASE_MS` in `node-leases.ts`. */
 export interface Heartbeat {

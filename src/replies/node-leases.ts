@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts';
-import { deleteAllNodes, deleteExpiredNode, deleteNode, insertNode, listNodes } from '../store/cluster-nodes.ts';
+import { deleteAllNodes, deleteExpiredNode, deleteNode, insertNode, listNodes } from '../store/cluster/nodes.ts';
 import { resetAttempts } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { OWNERSHIP_LOST } from './live-replies.ts';

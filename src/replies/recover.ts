@@ -3,9 +3,6 @@ import type { Message } from '../domain/entities.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
 import { FAILURES } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
-import { tryLockConversation } from '../store/conversations.ts';
-import type { LoggedEvent } from '../store/events.ts';
-import type { Queryable } from '../store/tables.ts';
 import {
   type ConversationKey,
   findLostReply,
@@ -14,7 +11,10 @@ import {
   listLostReplies,
   listStalledConversations,
   takeOverReply,
-} from '../store/unowned-replies.ts';
+} from '../store/cluster/unowned-replies.ts';
+import { tryLockConversation } from '../store/conversations.ts';
+import type { LoggedEvent } from '../store/events.ts';
+import type { Queryable } from '../store/tables.ts';
 import { startNextReply, storeReplyEnd } from './finish-reply.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 

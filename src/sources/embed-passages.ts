@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts';
 import { idStartAt } from '../domain/ids.ts';
 import { type Embedder, MAX_BATCH } from '../models/embedder.ts';
 import { ModelFailure } from '../models/failure.ts';
+import { claimTask, releaseTask } from '../store/cluster/task-claims.ts';
 import {
   countUnembedded,
   listPassagesToEmbed,
@@ -10,7 +11,6 @@ import {
   type PassageToEmbed,
   saveVectors,
 } from '../store/search/vectors.ts';
-import { claimTask, releaseTask } from '../store/task-claims.ts';
 
 /** How often the task looks for new passages; those that it finds are embedded at once. */
 const POLL_MS = 5_000;

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
+import { IS_OPEN_REPLY } from './cluster/unowned-replies.ts';
 import type { DeletedChatbot } from './deleted-chatbots.ts';
 import { unindexChatbot, unindexSource } from './search/inverted-index.ts';
 import type { Queryable } from './tables.ts';
-import { IS_OPEN_REPLY } from './unowned-replies.ts';
 import { releaseReply } from './usage.ts';
 
 /** The maximum number of rows that one statement deletes. */

@@ -4,12 +4,12 @@ import type { MessageFailure } from '../domain/failures.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';
+import { IS_OPEN_REPLY } from './cluster/unowned-replies.ts';
 import { CONVERSATION_NOT_DELETED } from './deleted-chatbots.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import { indexMessage } from './inbox/message-index.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
 import type { Queryable } from './tables.ts';
-import { IS_OPEN_REPLY } from './unowned-replies.ts';
 
 /** The final state of a reply. */
 export interface ReplyEnd

@@ -14,11 +14,12 @@ import type {
 } from '../domain/entities.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import type { NodeRow, TaskClaimRow } from './cluster/rows.ts';
 import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
 import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
 import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
-import type { PassageVectorRow, TaskClaimRow } from './search/vector-rows.ts';
+import type { PassageVectorRow } from './search/vector-rows.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -270,13 +271,6 @@ export interface ProviderModelRow {
   failed_at: Timestamp | null;
   /** Why the last call failed; null if it succeeded. */
   failure: string | null;
-}
-
-/** A row of nodes: the gateways that generate replies. */
-export interface NodeRow {
-  id: string;
-  /** How many heartbeats the node has sent. */
-  beat: number;
 }
 
 /** All tables by their names. */

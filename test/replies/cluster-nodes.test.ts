@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { listNodes } from '../../src/store/cluster-nodes.ts';
+import { listNodes } from '../../src/store/cluster/nodes.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { describeMessageEvents, waitForMessageEvent } from '../helpers/conversations.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';

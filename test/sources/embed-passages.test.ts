@@ -6,7 +6,7 @@ import { createEmbedder } from '../../src/models/embedder.ts';
 import { createProgress, embedPassages } from '../../src/sources/embed-passages.ts';
 import { deleteSource } from '../../src/sources/sources.ts';
 import { removeChatbotPart } from '../../src/store/chatbot-removal.ts';
-import { deleteNode, insertNode } from '../../src/store/cluster-nodes.ts';
+import { deleteNode, insertNode } from '../../src/store/cluster/nodes.ts';
 import { markChatbotDeleted } from '../../src/store/deleted-chatbots.ts';
 import { addChatbot, addSource } from '../helpers/corpus.ts';
 import { describeDatabases, openTestDatabase } from '../helpers/databases.ts';

@@ -5,7 +5,7 @@ import { type Timestamp, toTimestamp } from '../../src/domain/time.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
-import { insertNode } from '../../src/store/cluster-nodes.ts';
+import { insertNode } from '../../src/store/cluster/nodes.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { findWebhookDelivery, listWebhookAttempts } from '../../src/store/webhooks/deliveries.ts';
 import { enqueueEvents } from '../../src/store/webhooks/outbox.ts';

@@ -12,9 +12,3 @@ export interface PassageVectorRow {
   /** A signed byte for each number. */
   vector: Uint8Array;
 }
-
-/** A task that only one gateway at a time runs. The claim ends with the gateway: its node is then no longer listed. */
-export interface TaskClaimRow {
-  task: string;
-  node_id: string;
-}

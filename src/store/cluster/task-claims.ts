@@ -1,4 +1,4 @@
-import type { Queryable } from './tables.ts';
+import type { Queryable } from '../tables.ts';
 
 /** A task that only one gateway at a time runs. */
 export type ClaimedTask = 'embed-passages';

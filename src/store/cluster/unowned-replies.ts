@@ -1,8 +1,8 @@
 /** Open replies (QUEUED or STREAMING) that no gateway generates, in all accounts. */
 import { sql } from 'kysely';
-import type { Message } from '../domain/entities.ts';
-import { toMessage } from './messages.ts';
-import type { Queryable } from './tables.ts';
+import type { Message } from '../../domain/entities.ts';
+import { toMessage } from '../messages.ts';
+import type { Queryable } from '../tables.ts';
 
 /** The condition of the partial index `messages_open`, with the same text, so that the planner can use the index. */
 export const IS_OPEN_REPLY = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;

@@ -1,4 +1,4 @@
-import type { Queryable } from './tables.ts';
+import type { Queryable } from '../tables.ts';
 
 /** A gateway that generates replies. */
 export interface ClusterNode {
