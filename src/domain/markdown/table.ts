@@ -28,6 +28,11 @@ export function splitTableRow(row: string): string[] {
   return cells.map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
+/** Writes a Markdown table. Rows may have fewer cells than the head. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [formatTableRow(head), `|${'---|'.repeat(head.length)}`, ...rows.map(formatTableRow)].join('\n');
+}
+
 /** Writes cells as a row of a Markdown table. Pipes are escaped, and line breaks become spaces. */
 export function formatTableRow(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
@@ -42,8 +47,9 @@ export function describeTableRow(head: string, row: string): string {
 }
 
 /**
- * Replaces the tables in a Markdown text by descriptions of their rows, one per line; the head and the delimiter row
- * are left out. Other lines stay as they are.
+ * Replaces the tables in a Markdown text by descriptions of their rows, one per line, for a search index: a word of a
+ * row is near the name of its column. The name of the first column, which says only what the rows are, is not repeated:
+ * it would count for much more than it says. Other lines stay as they are.
  */
 export function describeTables(markdown: string): string {
   if (!markdown.includes('|')) return markdown;
@@ -56,10 +62,10 @@ export function describeTables(markdown: string): string {
       continue;
     }
     const names = splitTableRow(line);
-    index += 2;
-    // A table without rows still has the words of its head.
-    if (!lines[index]?.includes('|')) described.push(names.join('; '));
-    for (; lines[index]?.includes('|'); index += 1) described.push(describeCells(names, lines[index] ?? ''));
+    described.push(names.join('; '));
+    const repeatedNames = ['', ...names.slice(1)];
+    for (index += 2; lines[index]?.includes('|'); index += 1)
+      described.push(describeCells(repeatedNames, lines[index] ?? ''));
     index -= 1;
   }
   return described.join('\n');

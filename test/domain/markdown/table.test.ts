@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   describeTableRow,
   describeTables,
+  formatTable,
   formatTableRow,
   isTableDelimiterRow,
   splitTableRow,
@@ -22,6 +23,12 @@ describe('formatTableRow', () => {
   it('writes cells that splitTableRow reads again', () => {
     const row = formatTableRow(['a | b', '', 'two\nlines']);
     expect(splitTableRow(row)).toEqual(['a | b', '', 'two lines']);
+  });
+});
+
+describe('formatTable', () => {
+  it('writes a table whose rows may be shorter than its head', () => {
+    expect(formatTable(['a', 'b'], [['1'], ['2', '3']])).toBe('| a | b |\n|---|---|\n| 1 |\n| 2 | 3 |');
   });
 });
 
@@ -50,9 +57,9 @@ describe('describeTableRow', () => {
 });
 
 describe('describeTables', () => {
-  it('replaces each table by one line per row, and keeps the lines around it', () => {
+  it('replaces each table by its names and one line per row, and keeps the lines around it', () => {
     const text = 'Prices:\n\n| Loaf | Price |\n|---|---|\n| Rye | 4 EUR |\n| Spelt | 5 EUR |\n\nOpen | daily';
-    expect(describeTables(text)).toBe('Prices:\n\nLoaf: Rye; Price: 4 EUR\nLoaf: Spelt; Price: 5 EUR\n\nOpen | daily');
+    expect(describeTables(text)).toBe('Prices:\n\nLoaf; Price\nRye; Price: 4 EUR\nSpelt; Price: 5 EUR\n\nOpen | daily');
   });
 
   it('keeps the words of a table without rows', () => {
