@@ -136,7 +136,7 @@ const SourceContentInput = builder.inputType('SourceContentInput', {
   fields: (t) => ({
     text: t.string({
       description:
-        'A plain or Markdown text; 1 to 1,000,000 characters. Each passage keeps the headings above it. Send a text of more than 256 kB over HTTP, as a variable.',
+        'A plain text, Markdown, an HTML page, or a table exported as CSV or TSV; 1 to 1,000,000 characters. Passages keep its text without other markup. Each passage keeps the headings above it. Send a text of more than 256 kB over HTTP, as a variable.',
     }),
     qa: t.field({ type: QuestionAnswerInput, description: 'A question with its answer.' }),
   }),
@@ -150,14 +150,14 @@ builder.relayMutationField(
       chatbotId: t.id({ required: true, description: 'The id of the chatbot that answers from the source.' }),
       title: t.string({
         description:
-          'The title shown in citations; 1 to 255 characters. If absent, the question, or the first heading or line of the text.',
+          'The title shown in citations; 1 to 255 characters. If absent, the question, the title in the front matter or head of the text, or its first heading or line.',
       }),
       content: t.field({ type: SourceContentInput, required: true, description: 'The content of the source.' }),
     }),
   },
   {
     description:
-      'Adds a source to a chatbot and reads it. Returns when the source is DONE, or FAILED because its text takes too much time or memory. Needs `MANAGE`.',
+      'Adds a source to a chatbot and reads it. Returns when the source is DONE, or FAILED because its text takes too much time or memory, has no words, or only sends its readers to another page. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ source: await createSource(deps, viewer, input) }),

@@ -1,5 +1,5 @@
-import { normalizeText } from '../domain/text.ts';
 import { type Block, findBlocks } from './blocks.ts';
+import { SECTION_END, SECTION_START } from './sections.ts';
 
 /** A piece of a source: the unit of search and citation. */
 export interface Chunk {
@@ -16,12 +16,13 @@ const MIN_TOKENS = 200;
 const TARGET_TOKENS = 400;
 const MAX_TOKENS = 800;
 
-/** Above this size, tables and code are split at the ends of lines, so that no passage grows without bound. */
-const MAX_TABLE_OR_CODE_TOKENS = 8_000;
+/** Above this size, code is split at the ends of lines, so that no passage grows without bound. */
+const MAX_CODE_TOKENS = 8_000;
 
-/** Invisible characters (controls, soft hyphens, direction marks, fillers, tags), except Persian and emoji joiners. */
-const INVISIBLE = /(?:(?!\t|\n|\u200c|\u200d|[\ufe00-\ufe0f])[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb])+/gu;
-const LINE_BREAK = /\r\n|[\r\v\f\x85\u2028\u2029]/g;
+/** In UTF-16 units. The parts of a table repeat its head, unless it is longer. */
+const MAX_REPEATED_HEAD = 1_000;
+
+const SECTION_MARKS = new RegExp(`[${SECTION_START}${SECTION_END}]`, 'g');
 
 interface SizedBlock {
   readonly block: Block;
@@ -31,23 +32,36 @@ interface SizedBlock {
 const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 
 /**
- * Splits Markdown or plain text at headings into chunks of about 200 to 800 tokens, in the order of the text. The text
- * is cleaned first; after that, every word is in the text of one chunk or in heading paths. Tables and fenced code are
- * not split unless they are very long. A paragraph that is too long is split at the ends of sentences. Takes linear
- * time.
+ * Splits the Markdown of `readDocument` at headings into chunks of about 200 to 800 tokens, in the order of the text.
+ * Every word is in the text of one chunk or in heading paths. A long table is split between rows, and each part repeats
+ * its head. Fenced code is not split unless it is very long. A paragraph that is too long is split at the ends of sentences. A
+ * heading with nothing below it is no chunk: it ends the chunk before it, or begins the first one. Takes linear time.
  */
 export function chunkMarkdown(text: string): Chunk[] {
-  const cleaned = cleanText(text);
-  const blocks = findBlocks(cleaned).flatMap((block) => splitBlock(cleaned, block));
-  return mergeSmallBlocks(cleaned, blocks).map(({ start, end, headingPath }) => ({
-    headingPath,
-    text: cleaned.slice(start, end),
-  }));
+  const blocks = findBlocks(text).flatMap((block) => splitBlock(text, block));
+  const chunks: { headingPath: readonly string[]; text: string }[] = [];
+  let lonelyHeadings = '';
+  for (const block of mergeSmallBlocks(text, blocks)) {
+    const chunkText = readBlock(text, block);
+    const last = chunks.at(-1);
+    if (block.kind !== 'heading') {
+      chunks.push({ headingPath: block.headingPath, text: lonelyHeadings + chunkText });
+      lonelyHeadings = '';
+    } else if (last !== undefined) {
+      last.text += `\n\n${chunkText}`;
+    } else {
+      lonelyHeadings += `${chunkText}\n\n`;
+    }
+  }
+  // A text of headings alone is a text.
+  if (lonelyHeadings !== '') chunks.push({ headingPath: [], text: lonelyHeadings.trim() });
+  return chunks;
 }
 
-/** Cleans a text for storage: NFC, lines ended by `\n`, no invisible or direction-changing characters. */
-export function cleanText(text: string): string {
-  return normalizeText(text.toWellFormed().replace(LINE_BREAK, '\n').replace(INVISIBLE, ''), 'NFC');
+/** Returns the text of a block, without marks of sections, and with the head of the table that it continues. */
+function readBlock(text: string, { start, end, tableHead }: Block): string {
+  const head = tableHead === undefined ? '' : `${text.slice(tableHead.start, tableHead.end)}\n`;
+  return (head + text.slice(start, end)).replace(SECTION_MARKS, '').trim();
 }
 
 /** Merges adjacent blocks of one section, so that no chunk is needlessly small. */
@@ -66,7 +80,8 @@ function mergeAdjacent(blocks: readonly SizedBlock[], fits: (size: number, nextS
   for (const next of blocks) {
     const last = joined.at(-1);
     if (last !== undefined && last.block.headingPath === next.block.headingPath && fits(last.size, next.size)) {
-      joined[joined.length - 1] = { block: { ...last.block, end: next.block.end }, size: last.size + next.size };
+      const kind = last.block.kind === 'heading' ? next.block.kind : last.block.kind;
+      joined[joined.length - 1] = { block: { ...last.block, kind, end: next.block.end }, size: last.size + next.size };
     } else {
       joined.push(next);
     }
@@ -76,30 +91,38 @@ function mergeAdjacent(blocks: readonly SizedBlock[], fits: (size: number, nextS
 
 /** Returns the block, or its parts if it is too long for one chunk. */
 function splitBlock(text: string, block: Block): Block[] {
-  const limit = block.isTableOrCode ? MAX_TABLE_OR_CODE_TOKENS : MAX_TOKENS;
+  const isProse = block.kind === 'prose' || block.kind === 'heading';
+  const limit = block.kind === 'code' ? MAX_CODE_TOKENS : MAX_TOKENS;
   if (countTokens(text, block.start, block.end) <= limit) return [block];
+  const tableHead = block.kind === 'table' ? findTableHead(text, block) : undefined;
   const parts: Block[] = [];
   let size = 0;
-  for (const { start, end } of findPieces(text, block)) {
+  for (const { start, end } of findPieces(text, block, isProse)) {
     const pieceSize = countTokens(text, start, end);
     const last = parts.at(-1);
-    if (last !== undefined && size + pieceSize <= (block.isTableOrCode ? MAX_TABLE_OR_CODE_TOKENS : TARGET_TOKENS)) {
+    if (last !== undefined && size + pieceSize <= (isProse ? TARGET_TOKENS : limit)) {
       parts[parts.length - 1] = { ...last, end };
       size += pieceSize;
     } else {
-      parts.push({ ...block, start, end });
+      parts.push({ ...block, start, end, ...(tableHead && last && { tableHead }) });
       size = pieceSize;
     }
   }
   return parts.map((part) => trimBlock(text, part)).filter(({ start, end }) => end > start);
 }
 
+/** Returns the span of the first two lines of a table; undefined if they are too long to be repeated. */
+function findTableHead(text: string, { start, end }: Block): Block['tableHead'] {
+  const headEnd = text.indexOf('\n', text.indexOf('\n', start) + 1);
+  return headEnd === -1 || headEnd >= end || headEnd - start > MAX_REPEATED_HEAD ? undefined : { start, end: headEnd };
+}
+
 /**
- * Yields the smallest parts of a block: lines of a table or code, sentences of prose, or parts of long lines or
+ * Yields the smallest parts of a block: sentences of prose, lines of a table or code, or parts of long lines or
  * sentences.
  */
-function* findPieces(text: string, { start, end, isTableOrCode }: Block): Generator<{ start: number; end: number }> {
-  if (!isTableOrCode) {
+function* findPieces(text: string, { start, end }: Block, isProse: boolean): Generator<{ start: number; end: number }> {
+  if (isProse) {
     // A line break ends a sentence too. The block is segmented in one call, because starting a segmentation is slow.
     for (const { index, segment } of segmenter.segment(text.slice(start, end)))
       yield* splitSpan(text, start + index, start + index + segment.length);

@@ -12,21 +12,21 @@ import { addIndexEntries, splitTerms, unindexSource } from '../store/search/inve
 import { insertPassages } from '../store/search/passages.ts';
 import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
 import { enqueueEvents, type OutboxEvent } from '../store/webhooks/outbox.ts';
-import { cleanText } from './chunk.ts';
+import { cleanText } from './clean-text.ts';
 import { MAX_TITLE_CHARS, type SourceContent } from './read-source.ts';
 
 /** A new source and its chatbot. */
 export interface CreateSourceInput {
   readonly chatbotId: string;
-  /** Absent: the title is the question, or the first heading or line of the text. */
+  /** Absent: the title is the question, the title that the text gives itself, or its first heading or line. */
   readonly title?: string | null | undefined;
-  /** Exactly one of: Markdown or plain text; a question with its answer. */
+  /** Exactly one of: a text, as `readDocument` reads it; a question with its answer. */
   readonly content: SourceContent;
 }
 
 const MAX_TEXT_CHARS = 1_000_000;
 
-/** The rule for a text that `chunkMarkdown` does not split. It cleans the text; `chunkMarkdown` cleans the others. */
+/** The rule for a text that `readDocument` does not read. It cleans the text; `readDocument` cleans the others. */
 const cleanedText = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
 
 const rules = z.object({
@@ -41,7 +41,7 @@ const rules = z.object({
 
 /**
  * Adds a source to a chatbot and reads it. When the promise resolves, search finds the source's passages, unless the
- * source is FAILED because reading it takes too much time or memory.
+ * source is FAILED because reading it takes too much time or memory, or finds no text.
  * @throws InvalidInputError, also when the text is empty after cleaning; NotFoundError when there is no such chatbot.
  */
 export async function createSource(
