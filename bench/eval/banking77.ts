@@ -6,7 +6,8 @@ import type { DataSet } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
 import { createSourceCorpus } from './sources.ts';
 
-const ENTRIES_PER_INTENT = 10;
+/** How many of an intent's questions are entries. */
+export const ENTRIES_PER_INTENT = 10;
 
 /** Questions to a bank, each with its intent. Training questions become sources; test questions search for them. */
 export const banking77: DataSet = {
@@ -39,7 +40,7 @@ export const banking77: DataSet = {
 };
 
 /** Reads a CSV file with a header and two columns: the text, quoted if necessary, and the intent. */
-async function readQuestions(path: string) {
+export async function readQuestions(path: string) {
   const csv = await readFile(path, 'utf8');
   const rows = [...csv.matchAll(/^(?:"((?:[^"]|"")*)"|([^",\n]*)),([^,\r\n]+)\r?$/gm)];
   return rows.slice(1).map(([, quoted, plain = '', intent = '']) => ({

@@ -23,7 +23,7 @@ interface PageQuestion {
 }
 
 /** The content of `questions.json`; `tree` is the name of the folder beside it that contains the pages. */
-interface QuestionFile {
+export interface QuestionFile {
   readonly questions: readonly (PageQuestion & { readonly tree: string })[];
   readonly followUps: readonly {
     readonly tree: string;
@@ -33,7 +33,7 @@ interface QuestionFile {
 }
 
 /** A chatbot whose sources are the pages of a project's documentation. */
-interface PageCorpus extends Corpus {
+export interface PageCorpus extends Corpus {
   /** The page's path, by source id. */
   readonly paths: ReadonlyMap<string, string>;
 }
@@ -103,7 +103,8 @@ async function askQuestions(
   return { ...outcomes, followUps: followUpOutcomes };
 }
 
-async function addPages(db: Database, folder: string): Promise<PageCorpus> {
+/** Creates a chatbot whose sources are the Markdown pages in a folder. */
+export async function addPages(db: Database, folder: string): Promise<PageCorpus> {
   const corpus = await createSourceCorpus(db);
   const paths = new Map<string, string>();
   for (const path of globSync('**/*.{md,mdx}', { cwd: folder }).toSorted()) {

@@ -21,7 +21,8 @@ type Measure<T> = (db: Database, url: string) => Promise<T>;
 
 const TIMEOUT_MS = 2_000;
 
-const sqlite: EvalEngine = {
+/** A database file in a temporary folder. */
+export const sqlite: EvalEngine = {
   name: 'sqlite',
   title: 'SQLite',
   isReachable: async () => true,

@@ -1,9 +1,12 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
-import { type QueryWord, toQueryWords } from '../domain/language/terms.ts';
+import { type QueryWord, toQueryWords, toTerms } from '../domain/language/terms.ts';
 import { inverseDocumentFrequency } from '../store/search/bm25.ts';
 import { openIndex } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
 import { chooseCorrections, correctText, findCorrections } from './correct-spelling.ts';
+import { omitDuplicates } from './ranking/omit-duplicates.ts';
+import type { HeadedCandidate, QuestionTerms } from './ranking/passage-features.ts';
+import { scoreCandidates } from './ranking/rank-passages.ts';
 import { scoreTerms, type WeightedWord } from './score-passage.ts';
 
 /** A passage that matches a question. */
@@ -34,7 +37,7 @@ export interface Retrieval {
 }
 
 /** The minimum number of passages to request from the index for scoring: it might not rank the best ones first. */
-const MIN_CANDIDATES = 50;
+const MIN_CANDIDATES = 30;
 
 /**
  * In passages: a smaller corpus counts as this large when terms are weighted. Otherwise, with a single passage, the
@@ -48,12 +51,13 @@ const MIN_CORPUS_SIZE = 100;
  * repeat the word more often, but the opening of a source usually defines it. `OPENING_BONUS` ranks the opening first.
  */
 const SHORT_QUESTION_WORDS = 2;
-const OPENING_BONUS = 0.1;
+const OPENING_BONUS = 0.02;
 
 /**
  * Finds the passages of a chatbot that match a question best, at most `limit`. The index proposes candidates; this
- * function scores them by BM25 with the term counts of this chatbot's passages alone, so that results are as good with
- * one passage as with thousands. Passages with equal scores are in the order of their positions in their sources.
+ * function ranks them with the term counts of this chatbot's passages alone, so that results are as good with one
+ * passage as with thousands. Passages with equal scores are in the order of their positions in their sources. Of
+ * passages of different sources that say nearly the same, only the best is a hit.
  */
 export async function retrieve(
   db: Queryable,
@@ -62,32 +66,63 @@ export async function retrieve(
   question: string,
   limit: number,
 ): Promise<Retrieval> {
+  const found = await findWeighted(db, accountId, chatbotId, question, limit);
+  const { candidates, averageLength, words, correctedQuestion } = found;
+  const scores = scoreCandidates(found, candidates, averageLength);
+  const scored = candidates.map((candidate, index) => ({ ...candidate, score: scores[index] ?? 0 }));
+  const ranked = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored).sort(
+    (a, b) => b.score - a.score || a.passage.position - b.passage.position,
+  );
+  const wordScores = candidates.map((candidate) =>
+    scoreTerms(candidate.terms, words, candidate.terms.length / averageLength),
+  );
+  return {
+    hits: omitDuplicates(ranked, limit).map(({ terms, headLength, ...hit }) => hit),
+    confidence: Math.max(0, ...wordScores),
+    words,
+    correctedQuestion,
+  };
+}
+
+/** The candidates for a question, and its words with their weights among the passages of the chatbot. */
+export interface WeightedCandidates extends QuestionTerms {
+  readonly candidates: readonly HeadedCandidate[];
+  /** How many terms a passage of the chatbot has on average. */
+  readonly averageLength: number;
+  readonly correctedQuestion: string | null;
+}
+
+/** Finds the passages that may match a question, at least `MIN_CANDIDATES` if there are as many. */
+export async function findWeighted(
+  db: Queryable,
+  accountId: string,
+  chatbotId: string,
+  question: string,
+  limit: number,
+): Promise<WeightedCandidates> {
   const index = await openIndex(db, accountId, chatbotId);
   const searchedWords = await findCorrections(index, toQueryWords(question));
-  const candidates = await index.findCandidates(searchedWords, Math.max(MIN_CANDIDATES, limit));
+  const found = await index.findCandidates(searchedWords, Math.max(MIN_CANDIDATES, limit));
   const counts = await index.countTerms(searchedWords.flatMap(({ terms }) => terms));
   const corpusSize = Math.max(MIN_CORPUS_SIZE, index.passageCount);
   const weigh = (word: QueryWord) => {
     const matchCount = Math.max(...word.terms.map((term) => counts.get(term) ?? 0));
     return { ...word, weight: inverseDocumentFrequency(matchCount, corpusSize) };
   };
-  const words = chooseCorrections(searchedWords, candidates, weigh);
-  const scored = candidates.map(({ terms, ...hit }) => ({
-    ...hit,
-    score: scoreTerms(terms, words, terms.length / index.averageLength),
+  const words = chooseCorrections(searchedWords, found, weigh);
+  const correctedQuestion = correctText(question, words);
+  const candidates = found.map((candidate) => ({
+    ...candidate,
+    headLength: toTerms([candidate.title, ...candidate.passage.headingPath].join('\n')).length,
   }));
-  const hits = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored)
-    .sort((a, b) => b.score - a.score || a.passage.position - b.passage.position)
-    .slice(0, limit);
   return {
-    hits,
-    confidence: Math.max(0, ...scored.map(({ score }) => score)),
-    words,
-    correctedQuestion: correctText(question, words),
+    ...{ words, candidates, correctedQuestion },
+    terms: toTerms(correctedQuestion ?? question),
+    averageLength: index.averageLength,
   };
 }
 
-function boostOpening(hit: Hit): Hit {
+function boostOpening<T extends Hit>(hit: T): T {
   const isOpening = hit.passage.position === 0 && hit.sourceType !== 'QA';
   return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
 }
