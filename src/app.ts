@@ -22,6 +22,7 @@ import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
 import { addDueDeliveriesGauge, addRedisGauge, createMetrics } from './metrics.ts';
+import { createEmbedder } from './models/embedder.ts';
 import type { Models } from './models/model-types.ts';
 import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
@@ -35,6 +36,7 @@ import { createReplyGate } from './replies/reply-gate.ts';
 import { startReplyWatcher } from './replies/reply-watcher.ts';
 import { startRetention } from './retention.ts';
 import { createSealer } from './secrets.ts';
+import { startEmbeddingPassages } from './sources/embed-passages.ts';
 import { startReindexing } from './sources/reindex-sources.ts';
 import { createSourceReader } from './sources/source-reader.ts';
 import { openDatabase } from './store/database.ts';
@@ -129,6 +131,8 @@ async function createDeps(
     sealer,
     providerAccess,
     models,
+    embedder:
+      config.embeddings && createEmbedder(config.embeddings, { fetch: providerAccess.operatorFetch, logger, metrics }),
     engines: createEngines(config, models, logger),
     selections: createSelections(() => deps),
     ...overrides,
@@ -169,6 +173,8 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     const stopRemoving = startRemovingChatbots(deps);
     const stopEndingWaits = startEndingWaits(deps);
     const stopIndexing = startIndexingMessages(deps);
+    const { embedder } = deps;
+    const stopEmbedding = embedder && startEmbeddingPassages({ ...deps, embedder });
     startReindexing(deps);
     listenForAnnouncements(deps);
     if (config.secretKeys.length > 1) {
@@ -186,6 +192,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
         stopRemoving();
         stopEndingWaits();
         stopIndexing();
+        stopEmbedding?.();
         await closeGateway(deps, coordination, server, { stopCheckpoints, stopWatching, stopDelivering });
       },
     };

@@ -53,6 +53,8 @@ export interface Config {
   /** The pause between two words of the built-in engine; 0 means none. */
   readonly builtinDelayMs: number;
   readonly models: ModelSettings;
+  /** The model for search by meaning, and its server; absent when the gateway searches by words alone. */
+  readonly embeddings: EmbeddingSettings | undefined;
   /** The 32-byte keys that seal secrets, newest first; empty if none is set. */
   readonly secretKeys: readonly Buffer[];
   /** Non-public address ranges that the gateway may connect to when a client specifies the URL. */
@@ -90,6 +92,13 @@ export interface ModelAccess {
   readonly baseUrl: string | undefined;
 }
 
+/** An embedding model, and the server that runs it: any that speaks OpenAI's protocol for embeddings. */
+export interface EmbeddingSettings {
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  readonly model: string;
+}
+
 const COMPILE_AT_USE = 3;
 
 /** Settings that are also read in lower case, which takes precedence, as in curl and other programs. */
@@ -103,7 +112,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   const input = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const aliases = LOWER_CASE_SETTINGS.filter((name) => input[name.toLowerCase()] !== undefined);
   for (const name of aliases) input[name] = input[name.toLowerCase()];
-  const parsed = SETTINGS.safeParse(input);
+  const parsed = SETTINGS.refine(hasWholeEmbeddings, {
+    path: ['EMBEDDINGS_MODEL'],
+    message: 'must be set together with EMBEDDINGS_BASE_URL',
+  }).safeParse(input);
   if (!parsed.success) {
     const nameOf = (name: string) => (aliases.some((alias) => alias === name) ? name.toLowerCase() : name);
     const lines = parsed.error.issues.map(({ path, message }) => `  ${nameOf(path.join('.'))}: ${message}`);
@@ -147,6 +159,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     seedsDemo: settings.SEED_DEMO,
     builtinDelayMs: settings.BUILTIN_DELAY_MS,
     models: readModelSettings(settings),
+    embeddings: readEmbeddingSettings(settings),
     secretKeys: [settings.SECRET_KEY, settings.SECRET_KEY_PREVIOUS].filter((key) => key !== undefined),
     allowedAddresses: settings.SSRF_ALLOW_CIDRS,
     proxies: {
@@ -184,4 +197,13 @@ function readModelSettings(settings: Settings): ModelSettings {
     fallsBackToBuiltin: settings.MODEL_FALLBACK_BUILTIN,
     pricesFile: settings.MODEL_PRICES_FILE,
   };
+}
+
+function hasWholeEmbeddings(settings: Settings): boolean {
+  return (settings.EMBEDDINGS_BASE_URL === undefined) === (settings.EMBEDDINGS_MODEL === undefined);
+}
+
+function readEmbeddingSettings(settings: Settings): EmbeddingSettings | undefined {
+  const { EMBEDDINGS_BASE_URL: baseUrl, EMBEDDINGS_MODEL: model, EMBEDDINGS_API_KEY: apiKey } = settings;
+  return baseUrl !== undefined && model !== undefined ? { baseUrl, apiKey, model } : undefined;
 }

@@ -11,6 +11,7 @@ import type { RateLimiter } from './coordination/rate-limiter.ts';
 import type { Clock } from './domain/time.ts';
 import type { FailureLog } from './failures.ts';
 import type { Metrics } from './metrics.ts';
+import type { Embedder } from './models/embedder.ts';
 import type { Models } from './models/model-types.ts';
 import type { Prices } from './models/prices.ts';
 import type { ProviderAccess } from './models/provider-access.ts';
@@ -49,6 +50,8 @@ export interface Deps {
   readonly sealer: Sealer;
   readonly providerAccess: ProviderAccess;
   readonly models: Models;
+  /** Absent when no embedding model is configured: the gateway then searches by words alone. */
+  readonly embedder: Embedder | undefined;
   readonly prices: Prices;
   readonly selections: Selections;
 }

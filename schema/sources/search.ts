@@ -1,4 +1,5 @@
-import { type Hit, retrieve } from '../../src/answer/retrieve.ts';
+import type { Hit } from '../../src/answer/retrieve.ts';
+import { retrieveByMeaning } from '../../src/answer/retrieve-by-meaning.ts';
 import { BadUserInputError, requireFound } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
@@ -57,7 +58,14 @@ builder.queryField('search', (t) =>
       if (query.length > MAX_QUERY_CHARS) throw new BadUserInputError('`query` must have at most 8,000 characters.');
       const id = parseId('chatbot', chatbotId);
       const chatbot = requireFound('Chatbot', id === undefined ? id : await loaders.chatbot.load(id));
-      const { hits, correctedQuestion } = await retrieve(deps.db.read, viewer.accountId, chatbot.id, query, first);
+      const { hits, correctedQuestion } = await retrieveByMeaning(
+        deps.db.read,
+        deps.embedder,
+        viewer.accountId,
+        chatbot.id,
+        query,
+        first,
+      );
       return { query, correctedQuery: correctedQuestion, hits: [...hits] };
     },
   }),

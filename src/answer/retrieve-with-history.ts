@@ -1,8 +1,10 @@
 import { toContentTerms } from '../domain/language/terms.ts';
+import type { Embedder } from '../models/embedder.ts';
 import type { Queryable } from '../store/tables.ts';
 import { toConfidenceBand } from './confidence.ts';
 import type { HistoryMessage } from './engine.ts';
-import { type Hit, type Retrieval, retrieve } from './retrieve.ts';
+import type { Hit, Retrieval } from './retrieve.ts';
+import { retrieveByMeaning } from './retrieve-by-meaning.ts';
 
 /** A question with more terms counts as complete: if its search finds nothing, the visitor has changed the subject. */
 const MAX_FOLLOW_UP_TERMS = 4;
@@ -20,7 +22,7 @@ const MAX_EARLIER_QUESTIONS = 2;
  * Finds the passages for a question that may depend on earlier ones ("And how much is that?"). A question with few
  * terms, or with stop words only, is also searched together with the visitor's previous question. If this search finds
  * nothing either, another search also includes the question before the previous one. The hits of the searches
- * alternate. Without history this is the same as `retrieve`.
+ * alternate. Without history this is the same as `retrieveByMeaning`.
  *
  * Results on the SQuAD sample, each followed by the result without history in parentheses: 88 % (2 %) of the follow-ups
  * to a question about a passage have that passage among the best 8 hits; with one article as the corpus, 97 % (17 %)
@@ -35,18 +37,19 @@ export async function retrieveWithHistory(
   content: string,
   history: readonly HistoryMessage[],
   limit: number,
+  embedder?: Embedder,
 ): Promise<Retrieval> {
   const question = content.slice(0, MAX_READ_CHARS);
   const termCount = toContentTerms(question).length;
   const earlierQuestions = termCount > MAX_FOLLOW_UP_TERMS ? [] : listEarlierQuestions(history);
-  let best = await retrieve(db, accountId, chatbotId, question, limit);
+  let best = await retrieveByMeaning(db, embedder, accountId, chatbotId, question, limit);
   let needsContext = termCount <= SHORT_FOLLOW_UP_TERMS || toConfidenceBand(best.confidence) === 'NONE';
   let query = question;
   for (const text of earlierQuestions) {
     if (!needsContext) break;
     // The question's own words come first, because a long query is truncated.
     query += `\n${text}`;
-    const result = await retrieve(db, accountId, chatbotId, query, limit);
+    const result = await retrieveByMeaning(db, embedder, accountId, chatbotId, query, limit);
     best = termCount === 0 ? result : mergeRetrievals(best, result, limit);
     needsContext = toConfidenceBand(best.confidence) === 'NONE';
   }

@@ -46,7 +46,7 @@ const MIN_OUTPUT_TOKENS = 1;
  * @throws InvalidInputError, NotFoundError
  */
 export async function estimateMessage(
-  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config' | 'prices'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config' | 'prices' | 'embedder'>,
   { accountId }: Pick<Viewer, 'accountId'>,
   input: TargetInput & { content: string },
 ): Promise<MessageEstimate> {

@@ -20,7 +20,7 @@ export interface Embedder {
    * case of passages.
    * @throws ModelFailure
    */
-  embed(texts: readonly string[], kind: EmbeddingKind, signal: AbortSignal): Promise<Float32Array[]>;
+  embed(texts: readonly string[], kind: EmbeddingKind, signal?: AbortSignal): Promise<Float32Array[]>;
 }
 
 /** The model, and the server that runs it: any that speaks OpenAI's protocol for embeddings. */
@@ -113,14 +113,15 @@ export function createEmbedder(server: EmbeddingServer, deps: EmbedderDeps): Emb
     },
     async embed(texts, kind, signal) {
       if (!health.allowAttempt()) throw new ModelFailure('PROVIDER_UNAVAILABLE', 'The server has failed repeatedly.');
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TIME_LIMIT_MS[kind])]);
+      const timeLimit = AbortSignal.timeout(TIME_LIMIT_MS[kind]);
+      const limit = signal === undefined ? timeLimit : AbortSignal.any([signal, timeLimit]);
       try {
         const values = texts.map((text) => (prefixes[kind] + text).toWellFormed());
         const vectors = await requestWithRetries(values, kind, limit);
         health.reportSuccess();
         return vectors;
       } catch (error) {
-        if (error instanceof ModelFailure && !signal.aborted) health.reportFailure(error);
+        if (error instanceof ModelFailure && !signal?.aborted) health.reportFailure(error);
         throw error;
       }
     },

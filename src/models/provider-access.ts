@@ -35,6 +35,8 @@ export interface ProviderAccess {
    * is stored at most once a minute. `failure` is null for a success. If `name` has no model, nothing is stored.
    */
   recordOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
+  /** A `fetch` for addresses in the operator's settings. */
+  readonly operatorFetch: typeof globalThis.fetch;
   /** Drops the cached credentials of an account, or of all accounts. */
   invalidate(accountId?: string): void;
   close(): Promise<void>;
@@ -79,6 +81,8 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const outcomes: Outcomes = createBoundedCache(MAX_OUTCOMES);
 
   return {
+    operatorFetch: plainFetch,
+
     async findCredentials(accountId, provider) {
       const own = (await getOwnCredentials(accountCache, accountId)).get(provider);
       return own === undefined ? operatorCredentials.get(provider) : (own ?? undefined);

@@ -20,6 +20,7 @@ export type GenerateDeps = Pick<
   | 'db'
   | 'clock'
   | 'config'
+  | 'embedder'
   | 'logger'
   | 'metrics'
   | 'background'

@@ -9,7 +9,7 @@ import { findConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import { createTools } from './tools.ts';
 
-type QuestionDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config'>;
+type QuestionDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config' | 'embedder'>;
 
 /** The maximum number of passages that an engine receives. */
 const MAX_PASSAGES = 8;
@@ -57,7 +57,15 @@ export async function composeQuestion(
     tools: createTools(deps, chatbot, conversation?.id ?? ''),
     visitorMetadata: (answering.sharesMetadata && conversation?.metadata) || null,
     history,
-    retrieval: await retrieveWithHistory(read, accountId, chatbot.id, content, searchHistory, MAX_PASSAGES),
+    retrieval: await retrieveWithHistory(
+      read,
+      accountId,
+      chatbot.id,
+      content,
+      searchHistory,
+      MAX_PASSAGES,
+      deps.embedder,
+    ),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Passage } from '../../domain/entities.ts';
+import type { Passage, SourceType } from '../../domain/entities.ts';
 import { fromJson, toJson } from '../../domain/json.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { yieldBatches } from '../engines/yield-batches.ts';
@@ -24,6 +24,31 @@ export async function findPassages(db: Queryable, accountId: string, ids: readon
     .where(CHATBOT_NOT_DELETED)
     .execute();
   return rows.map(toPassage);
+}
+
+/** A passage with the title, address and type of its source. */
+export interface SourcePassage {
+  readonly passage: Passage;
+  readonly title: string;
+  readonly url: string | null;
+  readonly sourceType: SourceType;
+}
+
+/** Finds several passages of the account with their sources, in no particular order. */
+export async function findSourcePassages(
+  db: Queryable,
+  accountId: string,
+  ids: readonly string[],
+): Promise<SourcePassage[]> {
+  const rows = await db
+    .selectFrom('passages')
+    .innerJoin('sources', 'sources.id', 'passages.source_id')
+    .selectAll('passages')
+    .select(['sources.title', 'sources.url', 'sources.type'])
+    .where('passages.id', 'in', padIds(ids))
+    .where('passages.account_id', '=', accountId)
+    .execute();
+  return rows.map(({ title, url, type, ...row }) => ({ passage: toPassage(row), title, url, sourceType: type }));
 }
 
 /** A source's passages in reading order, which is the order of their ids. Uses `passages_by_source`. */
