@@ -44,7 +44,8 @@ const TAIL_LENGTH = 12;
 
 const FENCE = /^(?:`{3,}|~{3,})/;
 const HEADING = /^#{1,6}(?:\s|$)/;
-const COMMENT = /^<!--/;
+/** A comment, or the kind of a note in a quotation: `[!NOTE]`. */
+const COMMENT = /^<!--|^(?:>\s*)?\[![A-Za-z]+\]$/;
 const IMAGE = /!\[[^[\]]*\](?:\([^()]*\))?/g;
 /** What remains of a badge, which is an image in a link. */
 const EMPTY_LINK = /\[\s*\]\([^()]*\)/g;

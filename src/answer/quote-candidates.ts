@@ -18,7 +18,7 @@ export interface Candidate extends Span {
   readonly above: ReadonlySet<string>;
   /** The label of its paragraph, such as `Cursor` in `**Cursor.** A cursor is …`; otherwise empty. */
   readonly label: string;
-  /** Whether it is the first part of its passage. */
+  /** Whether its passage begins with it, apart from fragments such as "New in 2.0". */
   readonly isFirst: boolean;
   /** The sentence directly before a sentence; the sentence that announces a list. */
   readonly previous?: Candidate | undefined;
@@ -41,6 +41,9 @@ const MAX_CODE_LENGTH = 700;
 
 /** A heading at the start of a paragraph: `**Rate limit.** The rate limit is …` */
 const LABEL = /^(?:\*\*|__)([^*_\n]{1,80})[.:](?:\*\*|__)\s+(?=\S)/;
+
+/** In terms: a shorter text without a full stop at the start of a passage is a fragment. */
+const MIN_BEGINNING_TERMS = 6;
 
 /** The end of a sentence that may belong to the code after it. */
 const CLOSED = /[.:!。：！]["'”’)\]]*$/;
@@ -84,14 +87,21 @@ function createCollector(hit: Hit) {
   const { text, headingPath } = hit.passage;
   const headingTerms = toTerms(headingPath.join('\n'));
   const candidates: Candidate[] = [];
+  let hasBegun = false;
   /** The terms of the last question, which the next candidate probably answers. */
   let questionTerms: readonly string[] = [];
 
   function add(part: Part, words: string, above: Iterable<string> = []): Candidate {
+    const terms = new Set(toTerms(words));
+    const isFirst = !hasBegun && (part.kind !== 'SENTENCE' || terms.size >= MIN_BEGINNING_TERMS || CLOSED.test(words));
+    hasBegun ||= isFirst;
     const candidate: Candidate = {
-      ...{ hit, label: '', isDependent: false, isAnnouncement: false, isFirst: candidates.length === 0 },
+      ...{ hit, label: '', isDependent: false, isAnnouncement: false },
       ...part,
-      terms: new Set(toTerms(words)),
+      // At the beginning, "This" refers to the heading.
+      ...(isFirst && { previous: undefined }),
+      terms,
+      isFirst,
       above: new Set([...headingTerms, ...above, ...questionTerms]),
     };
     questionTerms = [];
@@ -106,15 +116,14 @@ function createCollector(hit: Hit) {
     const labelTerms = toTerms(label);
     let previous = before;
     for (const sentence of splitSentences(text, { start: span.start + (match?.[0].length ?? 0), end: span.end })) {
-      const words = text.slice(sentence.start, sentence.end);
+      const words = sliceSpan(text, sentence);
       // A question is not an answer, but the next sentence probably answers it, perhaps without repeating its words.
       if (/[?？؟]$/.test(words)) {
         questionTerms = toTerms(words);
         previous = undefined;
         continue;
       }
-      const isLast = sentence.end === span.end && CLOSED.test(words);
-      const code = isLast && next?.kind === 'CODE' && isShort(next) ? next : undefined;
+      const code = sentence.end === span.end && CLOSED.test(words) && isShortCode(next) ? next : undefined;
       const [isDependent, isAnnouncement] = [DEPENDENT.test(words), /[:：]$/.test(words)];
       const part = {
         kind: 'SENTENCE',
@@ -145,19 +154,23 @@ function createCollector(hit: Hit) {
 
   function addRows(block: Block & { kind: 'TABLE' }, announcement: Candidate | undefined): void {
     const above = [...toTerms(block.head), ...(announcement?.terms ?? [])];
-    for (const { start, end } of block.rows) add({ kind: 'ROW', block, start, end }, text.slice(start, end), above);
+    for (const row of block.rows) add({ kind: 'ROW', block, ...row }, sliceSpan(text, row), above);
   }
 
   function addCode(block: Block): void {
-    const lines = [...linesOf(text, block)].filter(({ start, end }) => COMMENTED_LINE.test(text.slice(start, end)));
-    const parts = lines.length >= MIN_COMMENTED_LINES ? lines : [block].filter(isShort);
-    for (const { start, end } of parts) add({ kind: 'CODE', block, start, end }, text.slice(start, end));
+    for (const line of listQuotableCode(text, block)) add({ kind: 'CODE', block, ...line }, sliceSpan(text, line));
   }
 
   return { candidates, addSentences, addList, addRows, addCode };
 }
 
 type Part = Pick<Candidate, 'kind' | 'block'> & Partial<Candidate> & Span;
+
+/** Returns the lines of a list of commented commands, or else the whole block unless it is long. */
+function listQuotableCode(text: string, block: Block): Span[] {
+  const lines = [...linesOf(text, block)].filter(({ start, end }) => COMMENTED_LINE.test(text.slice(start, end)));
+  return lines.length >= MIN_COMMENTED_LINES ? lines : [block].filter(isShort);
+}
 
 function* linesOf(text: string, { start, end }: Span): Generator<Span> {
   for (let from = start; from < end; ) {
@@ -175,6 +188,14 @@ function createEntry(hit: Hit): Candidate {
   const terms = new Set(toTerms([...headingPath, text].join('\n')));
   const flags = { isFirst: true, isDependent: false, isAnnouncement: false };
   return { ...block, kind: 'ENTRY', hit, block, terms, above: new Set(), label: '', ...flags };
+}
+
+function sliceSpan(text: string, { start, end }: Span): string {
+  return text.slice(start, end);
+}
+
+function isShortCode(block: Block | undefined): boolean {
+  return block?.kind === 'CODE' && isShort(block);
 }
 
 function isShort({ start, end }: Span): boolean {

@@ -59,7 +59,10 @@ export function chooseQuotes(content: string, { hits, words }: Pick<Retrieval, '
   const entry = hits.find((hit) => hasQuestion(hit, words));
   const maxHits = form.kind === 'DEFINITION' || form.kind === 'COMPARISON' ? MAX_HITS_OF_SUBJECT : MAX_HITS;
   const candidates = (entry ? [entry] : hits.slice(0, maxHits)).flatMap(findCandidates);
-  return (form.sides && compareSides(candidates, form.sides, words)) ?? chooseBest(candidates, { words, form });
+  return (
+    (form.sides && compareSides(candidates, form.sides, words)) ??
+    chooseBest(candidates, { words, subject: words, form })
+  );
 }
 
 function chooseBest(candidates: readonly Candidate[], question: ScoredQuestion): Quote[] {
@@ -83,33 +86,34 @@ function compareSides(
   sides: readonly [string, string],
   words: readonly WeightedWord[],
 ): Quote[] | undefined {
-  const [left, right] = sides.map((side) => new Set(toContentTerms(side))) as [Set<string>, Set<string>];
-  const first = chooseSide(candidates, withoutCommonWords(words, left, right));
-  const second = first && chooseSide(candidates, withoutCommonWords(words, right, left), first);
+  const [left, right] = sides.map((side) => {
+    const terms = new Set(toContentTerms(side));
+    return words.filter((word) => hasWord(terms, word));
+  }) as [WeightedWord[], WeightedWord[]];
+  const first = chooseSide(candidates, words, left, right);
+  const second = first && chooseSide(candidates, words, right, left, first);
   return second && sortQuotes([first, second]);
 }
 
-/** Returns the words that are in the first set of terms, but not in the second. */
-function withoutCommonWords(
-  words: readonly WeightedWord[],
-  own: ReadonlySet<string>,
-  other: ReadonlySet<string>,
-): WeightedWord[] {
-  return words.filter((word) => hasWord(own, word) && !hasWord(other, word));
-}
-
-/** Chooses the best quote that has all words, itself or above it. */
+/** Chooses the best quote that has all words of one side, itself or above it. */
 function chooseSide(
   candidates: readonly Candidate[],
   words: readonly WeightedWord[],
+  own: readonly WeightedWord[],
+  opposite: readonly WeightedWord[],
   other?: Quote,
 ): Quote | undefined {
-  if (words.length === 0) return undefined;
-  const found = rank(candidates, { words, form: SIDE_FORM }).find(
+  const subject = own.filter((word) => !opposite.includes(word));
+  if (subject.length === 0) return undefined;
+  const question = { words: words.filter((word) => own.includes(word) || !opposite.includes(word)), subject };
+  const ranking = rank(candidates, { ...question, form: SIDE_FORM }).filter(
     ({ candidate }) =>
-      words.every((word) => hasWord(candidate.terms, word) || hasWord(candidate.above, word)) &&
+      subject.every((word) => hasWord(candidate.terms, word) || hasWord(candidate.above, word)) &&
       !(other && overlap(candidate, other)),
   );
+  // What names both things probably explains neither.
+  const namesBoth = ({ terms }: Candidate) => opposite.some((word) => !own.includes(word) && hasWord(terms, word));
+  const found = ranking.find(({ candidate }) => !namesBoth(candidate)) ?? ranking[0];
   return found && composeQuote(found.candidate, SIDE_FORM, other && { other });
 }
 
@@ -128,17 +132,24 @@ function isComplete(candidate: Candidate, question: ScoredQuestion): boolean {
   return question.form.kind === 'HOW_TO' && (kind === 'LIST' || code !== undefined);
 }
 
-/** Finds the sentence after one that stands below the heading of the subject, but does not define it. */
+/**
+ * Finds the sentence after one that a heading or label makes an answer, because it names the subject or has words of the
+ * question that the sentence lacks: such a sentence is the beginning of an answer. A definition is a whole answer.
+ */
 function findContinuation(
   candidate: Candidate,
   candidates: readonly Candidate[],
   question: ScoredQuestion,
 ): Candidate | undefined {
-  if (question.form.kind !== 'DEFINITION' || defines(candidate, question)) return undefined;
-  if (!introducesTopic(candidate, question)) return undefined;
+  const { terms, above, block, isFirst, label, start } = candidate;
+  const isOpening = isFirst || (label !== '' && candidate.previous?.block !== block);
+  const needsHeading =
+    question.form.kind === 'DEFINITION' ||
+    question.subject.some((word) => hasWord(above, word) && !hasWord(terms, word));
+  if (!isOpening || !needsHeading || defines(candidate, question)) return undefined;
   const next = candidates.find(({ previous, kind }) => kind === 'SENTENCE' && previous === candidate);
-  if (next === undefined || next.block !== candidate.block || next.isAnnouncement) return undefined;
-  return next.end - candidate.start <= MAX_CONTINUED_LENGTH ? next : undefined;
+  if (next === undefined || next.block !== block || next.isAnnouncement) return undefined;
+  return next.end - start <= MAX_CONTINUED_LENGTH ? next : undefined;
 }
 
 /** Whether a candidate says something else than a quote, and has a word of the question. */

@@ -53,6 +53,9 @@ const DEFINING: ReadonlySet<string> = new Set(
 /** In terms: a shorter text is a fragment, such as a name without a sentence. */
 const MIN_SENTENCE_TERMS = 4;
 
+/** The weight of a list that is probably about something else, although many words stand in it. */
+const OFF_TOPIC_LIST_WEIGHT = 0.7;
+
 /** The weight of a fragment, and of a sentence that only refers to another text. */
 const POOR_WEIGHT = 0.6;
 
@@ -63,6 +66,8 @@ const POINTER =
 /** A question that candidates are scored for. */
 export interface ScoredQuestion {
   readonly words: readonly WeightedWord[];
+  /** The words that name what a definition or a heading must be about: all words, or those of one side of a comparison. */
+  readonly subject: readonly WeightedWord[];
   readonly form: QuestionForm;
 }
 
@@ -75,8 +80,15 @@ export function scoreCandidate(candidate: Candidate, question: ScoredQuestion): 
   if (weight === 0) return 0;
   const { hit, terms } = candidate;
   const own = scoreTerms([...terms], question.words, Math.max(1, terms.size / LONG_CANDIDATE_TERMS));
-  const wordScore = weight * (own + scoreContext(candidate, question.words));
+  const relevance = isOffTopicList(candidate, question.words) ? OFF_TOPIC_LIST_WEIGHT : 1;
+  const wordScore = weight * relevance * (own + scoreContext(candidate, question.words));
   return wordScore + scoreForm(candidate, own > 0, question) + PASSAGE_WEIGHT * hit.score;
+}
+
+/** Whether the words of a question stand only in the items of a list, not in its announcement or headings. */
+function isOffTopicList({ kind, above, previous }: Candidate, words: readonly WeightedWord[]): boolean {
+  if (kind !== 'LIST') return false;
+  return !words.some((word) => contains(above, word) || (previous !== undefined && contains(previous.terms, word)));
 }
 
 /** Returns how often a candidate of its kind answers a question of a form, compared with a sentence. */
@@ -125,12 +137,14 @@ function scoreContext(
   );
 }
 
-function scoreForm(candidate: Candidate, hasWord: boolean, { words, form }: ScoredQuestion): number {
-  const topicScore = scoreTopic(candidate, { words, form });
+function scoreForm(candidate: Candidate, hasWord: boolean, question: ScoredQuestion): number {
+  const { words, form } = question;
+  const topicScore = scoreTopic(candidate, question);
   const { kind, hit, start, end, code, previous } = candidate;
   if (!hasWord) return topicScore;
   const text = hit.passage.text.slice(kind === 'LIST' ? (previous?.start ?? start) : start, end);
-  const stepsScore = form.kind === 'HOW_TO' && (kind === 'LIST' || code !== undefined) ? STEPS_BONUS : 0;
+  const isRelevantList = kind === 'LIST' && !isOffTopicList(candidate, words);
+  const stepsScore = form.kind === 'HOW_TO' && (isRelevantList || code !== undefined) ? STEPS_BONUS : 0;
   const evidenceScore = form.evidence?.test(text) ? EVIDENCE_BONUS : 0;
   return topicScore + stepsScore + evidenceScore;
 }
@@ -143,15 +157,15 @@ export function introducesTopic(candidate: Candidate, question: ScoredQuestion):
 }
 
 /** Whether a candidate says what the subject of a question is. */
-export function defines(candidate: Candidate, { words }: ScoredQuestion): boolean {
-  return scoreDefinition(candidate, words) >= LABEL_BONUS;
+export function defines(candidate: Candidate, { subject }: ScoredQuestion): boolean {
+  return scoreDefinition(candidate, subject) >= LABEL_BONUS;
 }
 
-function scoreTopic(candidate: Candidate, { words, form }: ScoredQuestion): number {
+function scoreTopic(candidate: Candidate, { subject, form }: ScoredQuestion): number {
   const isDefinition = form.kind === 'DEFINITION';
-  const topicBonus = isDefinition || words.length <= MAX_TOPIC_WORDS ? TOPIC_BONUS : HEADING_BONUS;
-  const fits = headingsOf(candidate).map((heading) => fitHeading(heading, words));
-  return Math.max(topicBonus * Math.max(0, ...fits), isDefinition ? scoreDefinition(candidate, words) : 0);
+  const topicBonus = isDefinition || subject.length <= MAX_TOPIC_WORDS ? TOPIC_BONUS : HEADING_BONUS;
+  const fits = headingsOf(candidate).map((heading) => fitHeading(heading, subject));
+  return Math.max(topicBonus * Math.max(0, ...fits), isDefinition ? scoreDefinition(candidate, subject) : 0);
 }
 
 /** The headings directly above a candidate: its paragraph's label, and the last heading if it is the first below it. */

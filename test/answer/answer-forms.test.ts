@@ -114,6 +114,14 @@ describe('an answer', () => {
     );
   });
 
+  it('goes on after the opening below a heading that has the words of the question', async () => {
+    const text = 'New in 2.0\n\nThis happens when dust gets in. Clean it with a brush. Then close it.';
+    const pages = [{ title: 'Help', passages: [{ headingPath: ['The lid squeaks'], text }] }];
+    expect((await ask('why does the lid squeak', pages)).text).toMatch(
+      /^This happens when dust gets in\. Clean it with a brush\./,
+    );
+  });
+
   it('says the same thing once, even in other words of two pages', async () => {
     const pages = [
       page('A', 'The shop opens at nine in the morning.'),
@@ -139,6 +147,17 @@ describe('an answer', () => {
     expect(
       (await ask('What is the difference between a crate and a pallet?', pages)).text.split('\n\n').toSorted(),
     ).toEqual(['A crate is a box of wood.', 'A pallet is a flat floor for boxes.']);
+  });
+
+  it('compares two things by a sentence about each rather than by one list of both', async () => {
+    const pages = [
+      page('Plans', 'Price of crates and pallets per week:\n\n- crates: one euro\n- pallets: two euros'),
+      page('Crates', 'Crates are boxes of wood.'),
+      page('Pallets', 'Pallets are flat floors for boxes.'),
+    ];
+    const { text } = await ask('What is the difference between crates and pallets?', pages);
+    expect(text).toContain('Crates are boxes of wood.');
+    expect(text).toContain('Pallets are flat floors for boxes.');
   });
 
   it('writes a row of a table with the names of its columns', async () => {
