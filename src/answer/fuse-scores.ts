@@ -10,8 +10,9 @@ export interface ScoredCandidate {
 
 /**
  * The weight of the similarity beside that of the words, which is 1. Entries of questions and answers are short, and
- * visitors put a question in other words; in a long text the words of a question are more telling. Measured with a small
- * model on banking77 and SQuAD: fusing ranks instead of scores lowers R@1 of SQuAD from 79 to 62 %.
+ * visitors put a question in other words; in a long text the words of a question are more telling. Measured with mean
+ * word vectors of 100 numbers, a weak model: banking77 with 10 entries for each intent, R@1 70.9 to 72.1 %, R@5 88.8 to
+ * 90.5 %; SQuAD sample, R@1 85.8 to 85.4 %, R@5 95.7 to 96.0 %, and with a weight of 1 R@1 82.3 %.
  */
 const DOCUMENT_WEIGHT = 0.2;
 const QA_WEIGHT = 1;
