@@ -180,8 +180,9 @@ describe('the architecture', () => {
   it('resolves every relative import to a file', () => {
     const unresolved = imports.filter(({ to }) => /^(src|schema)\//.test(to) && !sources.has(to));
     const styles = unresolved.filter(({ to }) => to.endsWith('.css') && existsSync(`${ROOT}/${to}`));
+    const data = unresolved.filter(({ to }) => to.endsWith('.json') && existsSync(`${ROOT}/${to}`));
     expect(styles.every(({ from }) => browserAppOf(from) !== undefined)).toBe(true);
-    expect(unresolved.filter((edge) => !styles.includes(edge)).map(describeImport)).toEqual([]);
+    expect(unresolved.filter((edge) => ![...styles, ...data].includes(edge)).map(describeImport)).toEqual([]);
   });
 
   it('has no barrels and no default exports', () => {

@@ -1,6 +1,6 @@
 import { countMistakes, listSpellings, type Spelling } from '../domain/language/spelling.ts';
-import { type QueryWord, toContentTerms, toQueryWords, toWordTerms, WORD_RUN } from '../domain/language/terms.ts';
-
+import { type QueryWord, toContentTerms, toQueryWords, toWordTerms } from '../domain/language/terms.ts';
+import { WORD_RUN } from '../domain/language/words.ts';
 import type { Candidate, ChatbotIndex } from '../store/search/search.ts';
 import { scoreTerms, type WeightedWord } from './score-passage.ts';
 
@@ -66,7 +66,7 @@ export async function findCorrections(
     const likeliest = chooseLikeliest(byTerm, spellingCounts);
     const corrections = likeliest.length > 0 ? likeliest : await findTwoMistakes(index, word.text);
     const terms = corrections.map(({ term }) => term);
-    if (terms.length > 0) misspelt.set(word, { text: word.text, terms, corrections });
+    if (terms.length > 0) misspelt.set(word, { ...word, terms, corrections });
   }
   return words.map((word) => misspelt.get(word) ?? word);
 }
@@ -82,7 +82,7 @@ export function chooseCorrections(
   candidates: readonly Candidate[],
   weigh: (word: QueryWord) => WeightedWord,
 ): (WeightedWord & CorrectedWord)[] {
-  const chosen: (WeightedWord & CorrectedWord)[] = words.map(({ text, terms }) => weigh({ text, terms }));
+  const chosen: (WeightedWord & CorrectedWord)[] = words.map(({ corrections, ...word }) => weigh(word));
   for (const [place, { text: misspelt, corrections = [] }] of words.entries()) {
     let bestScore = 0;
     for (const { term, cost } of corrections) {

@@ -1,17 +1,18 @@
-import { STOP_WORD_LISTS } from '../domain/language/stop-words.ts';
+import { countStopWords } from '../domain/language/stop-words.ts';
+import { toWords } from '../domain/language/words.ts';
 import { normalizeText } from '../domain/text.ts';
 
 /** The features of a text that show its language. */
 export interface Language {
   /** The script of most letters; Chinese and Japanese count as one. Undefined without letters. */
   readonly script: string | undefined;
-  /** The index of the stop word list that matches the text; undefined when no list clearly matches. */
-  readonly stopWordList: number | undefined;
+  /** The language whose stop words the text contains, such as `de`; undefined if no language clearly matches. */
+  readonly language: string | undefined;
   /** The letters of each word, without the letters a to z. */
   readonly accentedLetters: readonly string[];
 }
 
-/** A list matches if it contains at least `MIN_SHARE` of the words, and `MIN_LEAD` more words than any other list. */
+/** A language matches if at least `MIN_SHARE` of the words are its stop words, and `MIN_LEAD` more than of any other. */
 const MIN_SHARE = 0.15;
 const MIN_LEAD = 2;
 
@@ -28,27 +29,31 @@ export function readLanguage(text: string): Language {
       .toLowerCase()
       .match(/\p{L}[\p{L}\p{M}]*/gu) ?? []
   ).slice(0, MAX_WORDS);
-  const foldedWords = words.map((word) => normalizeText(word, 'NFKD').replace(/\p{M}/gu, ''));
-  const counts = STOP_WORD_LISTS.map((list) => foldedWords.filter((word) => list.has(word)).length);
-  const [bestCount = 0, secondCount = 0] = counts.toSorted((a, b) => b - a);
-  const isClear = bestCount >= secondCount + MIN_LEAD && bestCount >= MIN_SHARE * words.length;
+  const counts = countStopWords(
+    toWords(text)
+      .slice(0, MAX_WORDS)
+      .map(({ accented }) => accented),
+  );
+  const [best, second] = [...counts].toSorted(([, a], [, b]) => b - a);
+  const bestCount = best?.[1] ?? 0;
+  const isClear = bestCount >= (second?.[1] ?? 0) + MIN_LEAD && bestCount >= MIN_SHARE * words.length;
   return {
     script: scriptOf(words.join('')),
-    stopWordList: isClear ? counts.indexOf(bestCount) : undefined,
+    language: isClear ? best?.[0] : undefined,
     accentedLetters: words.map((word) => word.replace(/[a-z]/g, '')),
   };
 }
 
 /**
- * Whether two texts are clearly in different languages: their scripts differ, or, in Latin script, their stop word
- * lists differ. If a text matches no list, many words of one text must contain letters that the other text never uses.
+ * Whether two texts are clearly in different languages: their scripts differ, or, in Latin script, their stop words
+ * do. If a text matches no language, many words of one text must contain letters that the other text never uses.
  * Closely related languages, such as Spanish and Italian, count as the same language.
  */
 export function differInLanguage(a: Language, b: Language): boolean {
   if (a.script === undefined || b.script === undefined) return false;
   if (a.script !== b.script) return true;
   if (a.script !== 'latin') return false;
-  if (a.stopWordList !== undefined && b.stopWordList !== undefined) return a.stopWordList !== b.stopWordList;
+  if (a.language !== undefined && b.language !== undefined) return a.language !== b.language;
   return hasForeignLetters(a, b) || hasForeignLetters(b, a);
 }
 

@@ -73,11 +73,11 @@ export async function retrieve(
   const ranked = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored).sort(
     (a, b) => b.score - a.score || a.passage.position - b.passage.position,
   );
-  const wordScores = candidates.map((candidate) =>
-    scoreTerms(candidate.terms, words, candidate.terms.length / averageLength),
+  const wordScores = candidates.map(({ terms, parts }) =>
+    scoreTerms(terms, words, terms.length / averageLength, parts),
   );
   return {
-    hits: omitDuplicates(ranked, limit).map(({ terms, headLength, ...hit }) => hit),
+    hits: omitDuplicates(ranked, limit).map(({ terms, parts, headLength, ...hit }) => hit),
     confidence: Math.max(0, ...wordScores),
     words,
     correctedQuestion,

@@ -18,18 +18,36 @@ const PAIR_WEIGHT = 0.3;
 const MAX_PAIR_DISTANCE = 2;
 
 /**
+ * What the parts of a word count as a share of one occurrence of the word, where the word itself occurs and where it
+ * does not: `Standardlieferung` for `Lieferung`. Measured on XQuAD and on questions in other inflections than their
+ * sources, in eight languages.
+ */
+const PART_SHARE_BESIDE_WORD = 0.3;
+const PART_SHARE = 0.6;
+
+/**
  * Scores how well a text matches a question: BM25 over the single words, plus a bonus for pairs that stay together, as
  * a share of the highest possible score. 0 when no word occurs, always below 1. `words` are the question's, in order.
- * `relativeLength` is the text's length divided by the average length; 1 ignores the length.
+ * `relativeLength` is the text's length divided by the average length; 1 ignores the length. `parts` are the index
+ * terms for parts of the text's words.
  */
-export function scoreTerms(terms: readonly string[], words: readonly WeightedWord[], relativeLength: number): number {
+export function scoreTerms(
+  terms: readonly string[],
+  words: readonly WeightedWord[],
+  relativeLength: number,
+  parts: readonly string[] = [],
+): number {
+  const found = new Set(words.some((word) => word.parts !== undefined) ? [...terms, ...parts] : []);
   const saturation = K1 * (1 - B + B * relativeLength);
   let score = 0;
   let maxScore = 0;
   let previous: { weight: number; positions: readonly number[] } | undefined;
-  for (const { terms: alternatives, weight } of words) {
+  for (const { terms: alternatives, parts: wordParts = [], weight } of words) {
     const positions = findPositions(alternatives, terms);
-    score += (weight * positions.length) / (positions.length + saturation);
+    const partShare = wordParts.filter((part) => part.some((term) => found.has(term))).length / (wordParts.length || 1);
+    const occurrence = weight / (1 + saturation);
+    const partScore = (positions.length > 0 ? PART_SHARE_BESIDE_WORD : PART_SHARE) * partShare * occurrence;
+    score += Math.min(weight, (weight * positions.length) / (positions.length + saturation) + partScore);
     maxScore += weight;
     if (previous !== undefined) {
       const pairWeight = PAIR_WEIGHT * Math.min(weight, previous.weight);

@@ -1,4 +1,4 @@
-import { toTerms } from '../domain/language/terms.ts';
+import { toIndexTerms } from '../domain/language/terms.ts';
 import { describeTables } from '../domain/markdown/table.ts';
 import type { Chunk } from './chunk.ts';
 
@@ -10,7 +10,7 @@ export function toIndexedText(title: string, { headingPath, text }: Chunk): stri
   return [title, ...headingPath, describeTables(text)].join('\n');
 }
 
-/** The index terms of a passage, in the order of its text. */
+/** The index terms of a passage. */
 export function toPassageTerms(title: string, chunk: Chunk): string[] {
-  return toTerms(toIndexedText(title, chunk));
+  return toIndexTerms(toIndexedText(title, chunk));
 }

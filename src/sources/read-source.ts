@@ -1,4 +1,4 @@
-import { toTerms } from '../domain/language/terms.ts';
+import { countWords, toTerms } from '../domain/language/terms.ts';
 import { type Chunk, chunkMarkdown } from './chunk.ts';
 import { cleanText } from './clean-text.ts';
 import { readDocument } from './kinds/read-document.ts';
@@ -21,7 +21,7 @@ export interface SourceToRead {
   readonly content: SourceContent;
 }
 
-/** A chunk of a source with its search terms: in the order of the text, separated by spaces. */
+/** A chunk of a source with its index terms, separated by spaces. */
 export interface IndexedChunk extends Chunk {
   readonly terms: string;
 }
@@ -36,11 +36,11 @@ export const MAX_TITLE_CHARS = 255;
 
 /**
  * Limits for one source, because writing more would take the database seconds: the UTF-16 units of all its passages
- * together, each counted with the title and its headings, and the number of all their terms. A text of a million units
+ * together, each counted with the title and its headings, and the number of all their words. A text of a million units
  * in any language stays below these limits.
  */
 const MAX_INDEXED_CHARS = 5_000_000;
-const MAX_TERMS = 1_500_000;
+const MAX_WORDS = 1_500_000;
 
 /** Reads a source into passages and finds their terms. Takes linear time: one second for 1 MB. */
 export function readSource(source: SourceToRead): ReadResult {
@@ -65,16 +65,17 @@ function indexChunks(source: SourceToRead, title: string, chunks: readonly Chunk
   const passages: IndexedChunk[] = [];
   const isRepetition = createRepetitionTest();
   let charCount = 0;
-  let termCount = 0;
+  let wordCount = 0;
   for (const chunk of chunks) {
     charCount += toIndexedText(title, chunk).length;
     if (charCount > MAX_INDEXED_CHARS)
       return createReadFailure(source, 'The text has too many sections under long headings.');
     const terms = toPassageTerms(title, chunk);
-    termCount += terms.length;
-    if (termCount > MAX_TERMS) return createReadFailure(source, 'The text has too many words.');
+    const ownWordCount = countWords(terms);
+    wordCount += ownWordCount;
+    if (wordCount > MAX_WORDS) return createReadFailure(source, 'The text has too many words.');
     const headingCount = toTerms([title, ...chunk.headingPath].join('\n')).length;
-    if (!isRepetition(terms.slice(0, headingCount), terms.slice(headingCount)))
+    if (!isRepetition(terms.slice(0, headingCount), terms.slice(headingCount, ownWordCount)))
       passages.push({ ...chunk, terms: terms.join(' ') });
   }
   return { title, passages, failure: null };

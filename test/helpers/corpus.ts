@@ -1,7 +1,7 @@
 import type { Passage, SourceType } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';
-import { toTerms } from '../../src/domain/language/terms.ts';
+import { toIndexTerms } from '../../src/domain/language/terms.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { Database } from '../../src/store/database.ts';
 import { addIndexEntries } from '../../src/store/search/inverted-index.ts';
@@ -86,7 +86,7 @@ export async function addSource(db: Database, accountId: string, chatbotId: stri
       trx,
       passages.map(({ id, headingPath, text }) => ({
         ...{ passageId: id, accountId, chatbotId, sourceId },
-        terms: toTerms([source.title, ...headingPath, text].join('\n')),
+        terms: toIndexTerms([source.title, ...headingPath, text].join('\n')),
       })),
     );
   });

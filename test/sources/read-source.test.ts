@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toTerms } from '../../src/domain/language/terms.ts';
+import { toIndexTerms } from '../../src/domain/language/terms.ts';
 import { readSource } from '../../src/sources/read-source.ts';
 
 const read = (text: string, title?: string) => readSource({ title, content: { text } });
@@ -86,7 +86,7 @@ describe('the passages of a source', () => {
   it('have the names of columns in the terms of each row of a table', () => {
     const [passage] = read('| Loaf | Price |\n|---|---|\n| Rye | 4 EUR |\n| Spelt | 5 EUR |', 'Bread').passages;
     expect(passage?.text).toBe('| Loaf | Price |\n|---|---|\n| Rye | 4 EUR |\n| Spelt | 5 EUR |');
-    expect(passage?.terms).toBe(toTerms('Bread loaf price rye price 4 EUR spelt price 5 EUR').join(' '));
+    expect(passage?.terms).toBe(toIndexTerms('Bread loaf price rye price 4 EUR spelt price 5 EUR').join(' '));
   });
 
   it('of an export name their columns too, in each part', () => {

@@ -53,10 +53,10 @@ export function readPassageFeatures(
   averageLength: number,
 ): PassageFeatures[] {
   const readTerm = createTermReader(question);
-  const features = candidates.map(({ terms, headLength }) => {
+  const features = candidates.map(({ terms, parts, headLength }) => {
     const found = findWords(terms, headLength, question.words.length, readTerm);
     return {
-      words: scoreTerms(terms, question.words, terms.length / averageLength),
+      words: scoreTerms(terms, question.words, terms.length / averageLength, parts),
       nearness: findBestWindow(found.occurrences, question.words),
       headings: shareOf(question.words, (_, index) => found.inHeadings[index] ?? 0),
       spelling: shareOf(question.words, (_, index) => found.similarities[index] ?? 0),

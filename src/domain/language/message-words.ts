@@ -1,5 +1,6 @@
 import { normalizeText } from '../text.ts';
-import { DIACRITICS, truncateWord, WORD_RUN } from './terms.ts';
+import { DIACRITICS } from './folding.ts';
+import { truncateWord, WORD_RUN } from './words.ts';
 
 /** The text that a person searches for in messages: a message matches if it contains all words and all prefixes. */
 export interface TextQuery {

@@ -1,46 +1,80 @@
-import { stemmer } from 'stemmer';
-import { normalizeText } from '../text.ts';
-import { STOP_WORDS } from './stop-words.ts';
+import { listKoreanVariants } from './korean.ts';
+import { toEnglishStem, toStem } from './stems.ts';
+import { countStopWords, createStopWordTest } from './stop-words.ts';
+import { listInnerParts, listKanji, toHead } from './word-parts.ts';
+import { type FoldedWord, toWords } from './words.ts';
 
 /**
  * The version of the rules by which texts become terms. After an update that changes a term of any text, raise it: the
  * gateway then indexes all passages again.
  */
-export const TERMS_VERSION = 1;
+export const TERMS_VERSION = 2;
 
 /** The maximum number of words of a search; it ignores further words, so that a hostile question stays cheap. */
 export const MAX_QUERY_WORDS = 32;
 
+/** The number of words by which the language of a text is recognised. */
+const MAX_READ_WORDS = 400;
+
+/** The least length of a word of a question that may be a compound; the ends of shorter words are endings. */
+const MIN_COMPOUND_LENGTH = 10;
+
+const KANA = /[\p{Script=Hiragana}\p{Script=Katakana}]/u;
+const LATIN = /^\p{Script=Latin}/u;
+
+/** Begins the terms of Latin words that are not English: the first letters of one may be the stem of an English word. */
+const LATIN_MARK = '~';
+/** Begins the terms for parts of words. */
+const PART_MARK = '+';
+
+/** A word of a question. A text contains the word if it contains one of its terms. */
+export interface QueryWord {
+  /** The word in lower case, without accents. */
+  readonly text: string;
+  /** The index terms of the word in the languages it may be of, the most likely one first; never empty. */
+  readonly terms: readonly string[];
+  /**
+   * Parts of the word, each as the index terms of texts that contain it. A text with a related word, such as a compound,
+   * contains some of them. Absent if there are none.
+   */
+  readonly parts?: readonly (readonly string[])[];
+}
+
 /**
- * The maximum length of a term in UTF-16 units. Real words are shorter; longer words are truncated, in the index and in
- * questions.
- */
-const MAX_TERM_LENGTH = 64;
-
-/** A run of characters of words. */
-export const WORD_RUN = /[\p{L}\p{M}\p{N}]+/gu;
-
-/**
- * The marks that terms omit: accents of European scripts, Hebrew points, Arabic vowels and the Arabic tatweel. Terms
- * keep the marks of other scripts, because these marks carry meaning.
- */
-export const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
-
-/** Scripts without spaces between words: only a dictionary can split their texts into words. */
-const UNSPACED_SCRIPT =
-  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
-
-const STEMMABLE = /^[a-z]{3,}$/;
-
-const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
-
-/**
- * The terms of a text in order, repetitions included. Indexing, searching and scoring all use this function, in every
- * language and database. A term contains letters, marks and digits only, in lower case, without accents. Words of three
- * or more ASCII letters are stemmed. Punctuation always separates, so `Newton's` becomes `newton` and `s`.
+ * The terms of the words of a text in order, repetitions included: letters, marks and digits in lower case, without
+ * accents. Of the words of an English text it is the stem; of others the first letters, in Latin script after a `~`.
  */
 export function toTerms(text: string): string[] {
-  return toWords(text).map(toTerm);
+  const words = toWords(text);
+  return words.map(createTermOf(words, true));
+}
+
+/**
+ * The terms by which an index finds a text: those of its words in order, repetitions included, then those of parts of
+ * words, distinct. `countWords` tells where the parts begin. English texts have no parts.
+ */
+export function toIndexTerms(text: string): string[] {
+  const words = toWords(text);
+  const terms = words.map(createTermOf(words, false));
+  if (isEnglishText(words, false)) return terms;
+  const isJapanese = KANA.test(text);
+  const parts = new Set<string>();
+  for (const { text: word, accented } of words)
+    for (const part of accented === word ? listParts(word, isJapanese) : [word]) parts.add(part);
+  return [...terms, ...Array.from(parts, (part) => PART_MARK + part)];
+}
+
+function listParts(word: string, isJapanese: boolean): string[] {
+  const stem = toStem(word);
+  const head = toHead(stem);
+  return [...(head === stem ? [] : [head]), ...listInnerParts(word), ...(isJapanese ? listKanji(word) : [])];
+}
+
+/** The number of terms of `toIndexTerms` that are those of words. */
+export function countWords(indexTerms: readonly string[]): number {
+  let count = indexTerms.length;
+  while (indexTerms[count - 1]?.startsWith(PART_MARK)) count -= 1;
+  return count;
 }
 
 /**
@@ -48,15 +82,10 @@ export function toTerms(text: string): string[] {
  * content words ("Why is that?").
  */
 export function toContentTerms(text: string): string[] {
-  return [...new Set(toWords(text).filter(isContentWord).map(toTerm))];
-}
-
-/** A word of a question. A text contains the word if it contains one of its terms. */
-export interface QueryWord {
-  /** The word in lower case, without accents. */
-  readonly text: string;
-  /** The index terms of the word, the most likely one first; never empty. */
-  readonly terms: readonly string[];
+  const words = toWords(text);
+  const isStopWord = createStopWordTest(words.map(({ accented }) => accented));
+  const content = words.filter(({ accented }) => !isStopWord(accented));
+  return [...new Set(content.map(createTermOf(words, true)))];
 }
 
 /**
@@ -65,11 +94,14 @@ export interface QueryWord {
  */
 export function toQueryWords(question: string): QueryWord[] {
   const words = toWords(question);
-  const content = words.filter(isContentWord);
+  const isStopWord = createStopWordTest(words.map(({ accented }) => accented));
+  const content = words.filter(({ accented }) => !isStopWord(accented));
+  const isEnglish = isEnglishText(words, false);
   const distinct = new Map<string, QueryWord>();
-  for (const text of content.length > 0 ? content : words) {
-    const term = toTerm(text);
-    if (!distinct.has(term)) distinct.set(term, { text, terms: [term] });
+  for (const word of content.length > 0 ? content : words) {
+    const queryWord = toQueryWord(word, isEnglish);
+    const [term = ''] = queryWord.terms;
+    if (!distinct.has(term)) distinct.set(term, queryWord);
     if (distinct.size === MAX_QUERY_WORDS) break;
   }
   return [...distinct.values()];
@@ -77,28 +109,44 @@ export function toQueryWords(question: string): QueryWord[] {
 
 /** The index terms that a word may have, depending on the language of its text. `word` is the text of a `QueryWord`. */
 export function toWordTerms(word: string): string[] {
-  return [toTerm(word)];
+  return [...new Set([toEnglishStem(word), toTermOf(word, toStem(word)), ...listKoreanVariants(word)])];
 }
 
-function isContentWord(word: string): boolean {
-  return !STOP_WORDS.has(word);
+/** A question is too short to tell its language: the terms are those of a word of each language. */
+function toQueryWord({ text, accented }: FoldedWord, isEnglish: boolean): QueryWord {
+  if (accented !== text) return { text, terms: [accented], parts: [[PART_MARK + text]] };
+  const stem = toStem(text);
+  const terms = toWordTerms(text);
+  if (isEnglish) return { text, terms };
+  const head = toHead(stem);
+  const inner = LATIN.test(text) && text.length < MIN_COMPOUND_LENGTH ? [] : listInnerParts(text);
+  const further = new Set([...inner, ...listKanji(text)]);
+  further.delete(head);
+  // A Vietnamese text has the whole word as a part, if the question was typed without accents.
+  const parts = [[...toPartTerms(head), PART_MARK + text], ...Array.from(further, toPartTerms)];
+  return { text, terms, parts };
 }
 
-function toWords(text: string): string[] {
-  const folded = normalizeText(normalizeText(text, 'NFKD').replace(DIACRITICS, '').toLowerCase(), 'NFC');
-  const words = (folded.match(WORD_RUN) ?? []).flatMap((run) => (UNSPACED_SCRIPT.test(run) ? segment(run) : run));
-  return words.map(truncateWord);
+/** The terms of texts with a part of a word: as a part, or as a short word. */
+function toPartTerms(part: string): string[] {
+  return [PART_MARK + part, toTermOf(part, part)];
 }
 
-function segment(run: string): string[] {
-  return Array.from(segmenter.segment(run), ({ segment }) => segment);
+function createTermOf(words: readonly FoldedWord[], isEnglishByDefault: boolean): (word: FoldedWord) => string {
+  if (isEnglishText(words, isEnglishByDefault)) return ({ text }) => toEnglishStem(text);
+  return ({ text, accented }) => (text === accented ? toTermOf(text, toStem(text)) : accented);
 }
 
-/** Truncates a word to the maximum length of a term. */
-export function truncateWord(word: string): string {
-  return word.length <= MAX_TERM_LENGTH ? word : word.slice(0, MAX_TERM_LENGTH).replace(/[\ud800-\udbff]$/, '');
+/** The term of a stem in any language but English and Vietnamese. */
+function toTermOf(word: string, stem: string): string {
+  return LATIN.test(word) ? LATIN_MARK + stem : stem;
 }
 
-function toTerm(word: string): string {
-  return STEMMABLE.test(word) ? stemmer(word) : word;
+/** Whether a text is English, by its stop words. Returns `byDefault` if it has none, or one that is not English alone. */
+function isEnglishText(words: readonly FoldedWord[], byDefault: boolean): boolean {
+  const { en = 0, ...others } = Object.fromEntries(
+    countStopWords(words.slice(0, MAX_READ_WORDS).map(({ text }) => text)),
+  );
+  const most = Math.max(0, ...Object.values(others));
+  return en === most && en < 2 ? byDefault : en >= most;
 }

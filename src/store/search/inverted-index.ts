@@ -3,13 +3,14 @@
  * and removing passages locks the corpus, so such transactions run one after another.
  */
 import { type RawBuilder, sql } from 'kysely';
+import { countWords } from '../../domain/language/terms.ts';
 import { isPostgres } from '../engines/engine.ts';
 import { yieldBatches } from '../engines/yield-batches.ts';
 import type { Queryable } from '../tables.ts';
 import type { SegmentPostings } from './bm25.ts';
 import { encodePosting, POSTING_BYTES, removePostings, segmentOf } from './postings.ts';
 
-/** A passage to index; `terms` are all its normalized terms in order, with repetitions. */
+/** A passage to index, with the terms that `toIndexTerms` returns. */
 export interface IndexEntry {
   readonly passageId: string;
   readonly accountId: string;
@@ -23,7 +24,7 @@ export interface Corpus {
   readonly id: number;
   /** The number of passages. */
   readonly passages: number;
-  /** The number of terms of all passages, repetitions included. */
+  /** The number of words of all passages. */
   readonly terms: number;
 }
 
@@ -53,7 +54,7 @@ async function addBatch(trx: Queryable, batch: readonly IndexEntry[]): Promise<v
   const rows = entries.map(({ slot, passageId, sourceId, terms }) => ({
     ...{ corpus_id: corpus.id, slot, passage_id: passageId, source_id: sourceId },
     terms: terms.join(' '),
-    length: terms.length,
+    length: countWords(terms),
   }));
   await trx.insertInto('search_entries').values(rows).execute();
   await sql`
@@ -87,7 +88,7 @@ export async function unindexSource(trx: Queryable, accountId: string, sourceId:
   const entries = rows.map(({ slot, terms }) => ({ slot, terms: splitTerms(terms) }));
   for await (const batch of yieldBatches(entries, weigh, MAX_BATCH_WEIGHT)) {
     await removePostingsOf(trx, corpus.id, batch);
-    const length = batch.reduce((sum, { terms }) => sum + terms.length, 0);
+    const length = batch.reduce((sum, { terms }) => sum + countWords(terms), 0);
     await sql`
       update search_corpora set passages = passages - ${batch.length}, terms = terms - ${length} where id = ${corpus.id}
     `.execute(trx);
@@ -189,7 +190,7 @@ async function growCorpus(
   batch: readonly IndexEntry[],
 ): Promise<{ id: number; firstSlot: number }> {
   await waitForLocks(trx);
-  const terms = batch.reduce((sum, entry) => sum + entry.terms.length, 0);
+  const terms = batch.reduce((sum, entry) => sum + countWords(entry.terms), 0);
   const values = {
     chatbot_id: chatbotId,
     account_id: accountId,
@@ -246,9 +247,10 @@ function encodeEntries(entries: readonly Entry[]): PostingsRow[] {
   const rows = new Map<string, PostingsRow>();
   for (const { slot, terms } of entries) {
     const segment = segmentOf(slot);
+    const length = countWords(terms);
     for (const [term, count] of countOccurrences(terms)) {
       const key = `${segment} ${term}`;
-      const hex = encodePosting(slot, count, terms.length);
+      const hex = encodePosting(slot, count, length);
       rows.set(key, { term, segment, hex: (rows.get(key)?.hex ?? '') + hex });
     }
   }

@@ -7,7 +7,7 @@ export interface SearchCorpusRow {
   chatbot_id: string;
   account_id: string;
   passages: number;
-  /** The number of terms of all passages, repetitions included. */
+  /** The number of words of all passages. */
   terms: number;
   /** The slot of the next passage. */
   next_slot: number;
@@ -19,7 +19,7 @@ export interface SearchEntryRow {
   slot: number;
   passage_id: string;
   source_id: string;
-  /** All terms in the order of the text, separated by spaces. */
+  /** The terms of its words in the order of the text, then those of parts of words, separated by spaces. */
   terms: string;
   length: number;
 }

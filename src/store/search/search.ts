@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import type { Passage, SourceType } from '../../domain/entities.ts';
-import type { QueryWord } from '../../domain/language/terms.ts';
+import { countWords, type QueryWord } from '../../domain/language/terms.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
 import { inverseDocumentFrequency, type SearchedWord, selectBest } from './bm25.ts';
 import {
@@ -25,6 +25,8 @@ export interface Candidate {
   readonly sourceType: SourceType;
   /** The indexed terms of the passage: those of the source's title, of the headings, and of the text, in this order. */
   readonly terms: readonly string[];
+  /** The indexed terms for parts of its words. */
+  readonly parts: readonly string[];
 }
 
 /** The search index of a chatbot. All its counts are exact, and are those of this chatbot alone. */
@@ -61,6 +63,9 @@ const MAX_POSTINGS = 200_000;
 /** The minimum number of words that a search uses, however frequent they are. */
 const MIN_WORDS = 2;
 
+/** The weight of all parts of a word together, as a share of the word's. */
+const PART_SHARE = 0.3;
+
 /** The default number of candidates: the index might not rank the best ones first. */
 const DEFAULT_LIMIT = 50;
 
@@ -84,27 +89,44 @@ export async function openIndex(db: Queryable, accountId: string, chatbotId: str
 
     async findCandidates(words, limit = DEFAULT_LIMIT) {
       if (corpus === undefined) return [];
-      const counts = await countTerms(words.flatMap(({ terms }) => terms));
+      const counts = await countTerms(words.flatMap(({ terms, parts = [] }) => [...terms, ...parts.flat()]));
       return findBest(db, accountId, corpus, chooseWords(words, counts, corpus), limit);
     },
   };
 }
 
-/** Chooses words, the rarest first, as long as they do not have too many postings in total. */
+/**
+ * Chooses words, the rarest first, as long as they do not have too many postings in total; then parts of words by the
+ * same rule.
+ */
 function chooseWords(words: readonly QueryWord[], counts: ReadonlyMap<string, number>, corpus: Corpus): SearchedWord[] {
+  const parts = words.flatMap(({ parts = [] }) => parts.map((terms) => ({ terms, share: PART_SHARE / parts.length })));
   let postings = 0;
-  return words
-    .map(({ terms }) => ({ terms, count: terms.reduce((sum, term) => sum + (counts.get(term) ?? 0), 0) }))
-    .filter(({ count }) => count > 0)
-    .sort((a, b) => a.count - b.count)
-    .filter(({ count }, index) => {
-      postings += count;
-      return index < MIN_WORDS || postings <= MAX_POSTINGS;
-    })
-    .map(({ terms, count }) => ({
-      terms,
-      weight: inverseDocumentFrequency(Math.min(count, corpus.passages), corpus.passages),
-    }));
+  const choose = (rated: readonly { terms: readonly string[]; share: number }[], minWords: number) =>
+    rated
+      .map(({ terms, share }) => ({
+        terms,
+        share,
+        count: terms.reduce((sum, term) => sum + (counts.get(term) ?? 0), 0),
+      }))
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => a.count - b.count)
+      .filter(({ count }, index) => {
+        const isChosen = index < minWords || postings + count <= MAX_POSTINGS;
+        if (isChosen) postings += count;
+        return isChosen;
+      })
+      .map(({ terms, share, count }) => ({
+        terms,
+        weight: share * inverseDocumentFrequency(Math.min(count, corpus.passages), corpus.passages),
+      }));
+  return [
+    ...choose(
+      words.map(({ terms }) => ({ terms, share: 1 })),
+      MIN_WORDS,
+    ),
+    ...choose(parts, 0),
+  ];
 }
 
 async function findBest(
@@ -133,11 +155,14 @@ async function findBest(
 }
 
 function toCandidate(row: CandidateRow): Candidate {
+  const terms = splitTerms(row.terms);
+  const wordCount = countWords(terms);
   return {
     passage: toPassage(row),
     title: row.title,
     url: row.url,
     sourceType: row.type,
-    terms: splitTerms(row.terms),
+    terms: terms.slice(0, wordCount),
+    parts: terms.slice(wordCount),
   };
 }
