@@ -22,8 +22,8 @@ const MAX_PAIR_DISTANCE = 2;
  * does not: `Standardlieferung` for `Lieferung`. Measured on XQuAD and on questions in other inflections than their
  * sources, in eight languages.
  */
-const PART_SHARE_BESIDE_WORD = 0.3;
-const PART_SHARE = 0.6;
+const PART_SHARE_BESIDE_WORD = 0.5;
+const PART_SHARE = 0.9;
 
 /**
  * Scores how well a text matches a question: BM25 over the single words, plus a bonus for pairs that stay together, as
