@@ -4,6 +4,8 @@ import { inverseDocumentFrequency } from '../store/search/bm25.ts';
 import { openIndex } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
 import { chooseCorrections, correctText, findCorrections } from './correct-spelling.ts';
+import { readConfidenceFeatures } from './ranking/confidence-features.ts';
+import { estimateConfidence } from './ranking/estimate-confidence.ts';
 import { omitDuplicates } from './ranking/omit-duplicates.ts';
 import type { HeadedCandidate, QuestionTerms } from './ranking/passage-features.ts';
 import { scoreCandidates } from './ranking/rank-passages.ts';
@@ -24,11 +26,7 @@ export interface Hit {
 export interface Retrieval {
   /** Best first; empty when no word of the question occurs. */
   readonly hits: readonly Hit[];
-  /**
-   * The best score without bonus, 0 to 1, which shows how likely the sources are to be relevant to the question. It
-   * separates questions about the SQuAD sample from off-topic ones with an AUC of 0.98, for corpora of 1 to 288
-   * passages.
-   */
+  /** The estimated probability, 0 to 1, that the best passages answer the question: see `estimateConfidence`. */
   readonly confidence: number;
   /** The words that were searched for, in the order of the question. */
   readonly words: readonly WeightedWord[];
@@ -41,8 +39,7 @@ const MIN_CANDIDATES = 30;
 
 /**
  * In passages: a smaller corpus counts as this large when terms are weighted. Otherwise, with a single passage, the
- * words that the passage lacks would weigh five times as much as those that it contains, and `confidence` would depend
- * on the corpus size.
+ * words that the passage lacks would weigh five times as much as those that it contains.
  */
 const MIN_CORPUS_SIZE = 100;
 
@@ -67,7 +64,18 @@ export async function retrieve(
   limit: number,
 ): Promise<Retrieval> {
   const found = await findWeighted(db, accountId, chatbotId, question, limit);
-  const { candidates, averageLength, words, correctedQuestion } = found;
+  const { ranked, features } = rankFound(found);
+  return {
+    hits: omitDuplicates(ranked, limit).map(({ terms, headLength, ...hit }) => hit),
+    confidence: estimateConfidence(features),
+    words: found.words,
+    correctedQuestion: found.correctedQuestion,
+  };
+}
+
+/** Ranks the candidates for a question, best first, and reads the features of the ranking. */
+export function rankFound(found: WeightedCandidates) {
+  const { candidates, averageLength, words } = found;
   const scores = scoreCandidates(found, candidates, averageLength);
   const scored = candidates.map((candidate, index) => ({ ...candidate, score: scores[index] ?? 0 }));
   const ranked = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored).sort(
@@ -76,12 +84,7 @@ export async function retrieve(
   const wordScores = candidates.map(({ terms, parts }) =>
     scoreTerms(terms, words, terms.length / averageLength, parts),
   );
-  return {
-    hits: omitDuplicates(ranked, limit).map(({ terms, parts, headLength, ...hit }) => hit),
-    confidence: Math.max(0, ...wordScores),
-    words,
-    correctedQuestion,
-  };
+  return { ranked, features: readConfidenceFeatures(found, ranked, Math.max(0, ...wordScores)) };
 }
 
 /** The candidates for a question, and its words with their weights among the passages of the chatbot. */
@@ -90,6 +93,9 @@ export interface WeightedCandidates extends QuestionTerms {
   /** How many terms a passage of the chatbot has on average. */
   readonly averageLength: number;
   readonly correctedQuestion: string | null;
+  /** How many passages contain each term of the words. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly passageCount: number;
 }
 
 /** Finds the passages that may match a question, at least `MIN_CANDIDATES` if there are as many. */
@@ -116,7 +122,8 @@ export async function findWeighted(
     headLength: toTerms([candidate.title, ...candidate.passage.headingPath].join('\n')).length,
   }));
   return {
-    ...{ words, candidates, correctedQuestion },
+    ...{ words, candidates, correctedQuestion, counts },
+    passageCount: index.passageCount,
     terms: toTerms(correctedQuestion ?? question),
     averageLength: index.averageLength,
   };

@@ -71,7 +71,7 @@ async function selectAnswerable(
   const answerableQuestions: string[] = [];
   for (const text of questions) {
     const { confidence } = await retrieve(db.read, accountId, chatbotId, text, 1);
-    if (toConfidenceBand(confidence) !== 'NONE') answerableQuestions.push(text);
+    if (toConfidenceBand(confidence) === 'SURE') answerableQuestions.push(text);
   }
   return answerableQuestions;
 }

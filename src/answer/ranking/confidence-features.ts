@@ -1,0 +1,68 @@
+import type { HeadedCandidate, QuestionTerms } from './passage-features.ts';
+import { shareOf } from './passage-features.ts';
+
+/** The features by which the chance of a right answer is estimated; each is from 0 to 1, except `corpus`. */
+export interface ConfidenceFeatures {
+  /** The best score. */
+  readonly score: number;
+  /** The best score if it is that of a question-answer entry, otherwise 0. */
+  readonly entry: number;
+  /** The best share of the question's words by BM25 in one passage. */
+  readonly words: number;
+  /** The share of the question that the five best passages contain together. */
+  readonly coverage: number;
+  /** The share of the weights of words that no passage contains. */
+  readonly unknown: number;
+  /** The share of the five best passages that are of the source of the best one. */
+  readonly agreement: number;
+  /** The weight of what the best passage has of the question, divided by twenty: long questions ask for more by the way. */
+  readonly evidence: number;
+  /** The weights of all words of the question, divided by twenty. */
+  readonly length: number;
+  /** The best score less the best one of another source. */
+  readonly lead: number;
+  /** One divided by the number of words: short questions are less certain. */
+  readonly shortness: number;
+  /** The natural logarithm of the number of passages, divided by ten: more passages find more by chance. */
+  readonly corpus: number;
+}
+
+/** The number of passages that are looked at together. */
+const BEST = 5;
+
+/** A ranked candidate. */
+type Ranked = HeadedCandidate & { readonly score: number };
+
+/** Reads the features of a ranking, best first; undefined if there is no candidate. */
+export function readConfidenceFeatures(
+  {
+    words,
+    counts,
+    passageCount,
+  }: Pick<QuestionTerms, 'words'> & {
+    /** How many passages contain each term. */
+    readonly counts: ReadonlyMap<string, number>;
+    readonly passageCount: number;
+  },
+  ranked: readonly Ranked[],
+  wordScore: number,
+): ConfidenceFeatures | undefined {
+  const [best] = ranked;
+  if (best === undefined) return undefined;
+  const top = ranked.slice(0, BEST);
+  const total = words.reduce((sum, { weight }) => sum + weight, 0);
+  const found = new Set(top.flatMap(({ terms }) => terms));
+  return {
+    score: best.score,
+    entry: best.sourceType === 'QA' ? best.score : 0,
+    words: wordScore,
+    coverage: shareOf(words, ({ terms }) => +terms.some((term) => found.has(term))),
+    unknown: shareOf(words, ({ terms }) => +terms.every((term) => (counts.get(term) ?? 0) === 0)),
+    agreement: top.filter(({ passage }) => passage.sourceId === best.passage.sourceId).length / BEST,
+    evidence: (best.score * total) / 20,
+    length: total / 20,
+    lead: best.score - (ranked.find(({ passage }) => passage.sourceId !== best.passage.sourceId)?.score ?? 0),
+    shortness: 1 / Math.max(words.length, 1),
+    corpus: Math.log(Math.max(passageCount, 1)) / 10,
+  };
+}
