@@ -140,7 +140,7 @@ builder.objectFields(MessageRef, (t) => ({
     nullable: true,
     authScopes: CONTENT_SCOPES,
     description:
-      'The likelihood, 0 to 1, that the sources are relevant to the question: the share of it that the best passage covers. Null until the reply ends, if it ended before the search, for messages of other roles, and for replies written before the gateway stored it. Needs `READ` or `CHAT`.',
+      'The estimated probability, 0 to 1, that the sources answer the question. Null until the reply ends, if it ended before the search, for messages of other roles, and for replies written before the gateway stored it. Needs `READ` or `CHAT`.',
   }),
   finishReason: t.expose('finishReason', {
     type: FinishReason,
