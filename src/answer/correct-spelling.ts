@@ -11,8 +11,10 @@ interface Correction {
   readonly cost: number;
 }
 
-/** A word that no passage contains. Its terms are those that it may mean instead. */
+/** A word that no passage contains. Its terms include those that it may mean instead. */
 export interface MisspeltWord extends QueryWord {
+  /** The terms of the word as it is written. */
+  readonly ownTerms: readonly string[];
   readonly corrections: readonly Correction[];
 }
 
@@ -45,8 +47,11 @@ const COUNT_PER_COST = 100;
 const DOUBT = 2;
 const MAX_DOUBT = 0.6;
 
-/** The maximum number of mistakes that are counted to find the word in a passage that is nearest to a misspelt one. */
-const MAX_COUNTED_MISTAKES = 8;
+/**
+ * A word and its correction may have different endings, but differ in at most this share of the letters, or two: terms
+ * that are only the first letters of words may be those of quite another word.
+ */
+const MAX_DIFFERENT_SHARE = 1 / 3;
 
 /**
  * Finds corrections for the words that no passage of the chatbot contains, in the chatbot's own vocabulary: words that
@@ -65,15 +70,15 @@ export async function findCorrections(
   for (const { word, byTerm } of spellings) {
     const likeliest = chooseLikeliest(byTerm, spellingCounts);
     const corrections = likeliest.length > 0 ? likeliest : await findTwoMistakes(index, word.text);
-    const terms = corrections.map(({ term }) => term);
-    if (terms.length > 0) misspelt.set(word, { ...word, terms, corrections });
+    const terms = [...word.terms, ...corrections.map(({ term }) => term)];
+    if (corrections.length > 0) misspelt.set(word, { ...word, terms, ownTerms: word.terms, corrections });
   }
   return words.map((word) => misspelt.get(word) ?? word);
 }
 
 /**
- * Decides for each misspelt word on one of its terms: the one with which the best of the candidates scores most. The
- * word then has the spelling of that passage. A part of its weight stays with the word as it is written, which is in no
+ * Decides for each misspelt word on one of its corrections: the one with which the best of the candidates scores most, if
+ * it scores more than with the parts of the word as it is written. The word then has the spelling of that passage. A part of its weight stays with the word as it is written, which is in no
  * passage, and comes last: so a question of which nothing but corrections is found has a low score.
  * @param weigh gives a word its weight.
  */
@@ -82,16 +87,20 @@ export function chooseCorrections(
   candidates: readonly Candidate[],
   weigh: (word: QueryWord) => WeightedWord,
 ): (WeightedWord & CorrectedWord)[] {
-  const chosen: (WeightedWord & CorrectedWord)[] = words.map(({ corrections, ...word }) => weigh(word));
+  const chosen: (WeightedWord & CorrectedWord)[] = words.map(({ corrections, ownTerms, ...word }) =>
+    weigh({ ...word, terms: ownTerms ?? word.terms }),
+  );
   for (const [place, { text: misspelt, corrections = [] }] of words.entries()) {
-    let bestScore = 0;
+    let { score: bestScore } = findBest(chosen, corrections.length > 0 ? candidates : []);
     for (const { term, cost } of corrections) {
       const word = weigh({ text: term, terms: [term] });
-      const { score, candidate } = findBest(chosen.with(place, word), term, candidates);
-      if (candidate === undefined || score <= bestScore) continue;
+      const withTerm = candidates.filter(({ terms }) => terms.includes(term));
+      const { score, candidate } = findBest(chosen.with(place, word), withTerm);
+      const meant = candidate && score > bestScore ? findWord(candidate, term, misspelt) : undefined;
+      if (meant === undefined) continue;
       bestScore = score;
       const doubt = Math.min(MAX_DOUBT, (DOUBT * cost) / misspelt.length);
-      chosen[place] = { ...word, text: findWord(candidate, term, misspelt), misspelt, doubt };
+      chosen[place] = { ...word, text: meant, misspelt, doubt };
     }
   }
   const doubts = chosen.flatMap(({ misspelt: text, weight, doubt = 0 }) =>
@@ -147,21 +156,25 @@ async function findTwoMistakes(index: ChatbotIndex, word: string): Promise<Corre
     .map((term) => ({ term, cost: TWO_MISTAKES_COST }));
 }
 
-/** Finds the best of the candidates that contain a term. */
-function findBest(words: readonly WeightedWord[], term: string, candidates: readonly Candidate[]) {
+function findBest(words: readonly WeightedWord[], candidates: readonly Candidate[]) {
   let best: { score: number; candidate?: Candidate } = { score: 0 };
   for (const candidate of candidates) {
-    if (!candidate.terms.includes(term)) continue;
-    const score = scoreTerms(candidate.terms, words, 1);
+    const score = scoreTerms(candidate.terms, words, 1, candidate.parts);
     if (score > best.score) best = { score, candidate };
   }
   return best;
 }
 
-/** Finds the word of a passage that has a term and is nearest to a misspelt word: `deliveries` or `delivery`. */
-function findWord({ title, passage }: Candidate, term: string, misspelt: string): string {
+/** Finds the word of a passage that has a term and is nearest to a misspelt word, if one is near: `deliveries` or `delivery`. */
+function findWord({ title, passage }: Candidate, term: string, misspelt: string): string | undefined {
   const text = [title, ...passage.headingPath, passage.text].join('\n').toLowerCase();
-  const words = [...new Set(text.match(WORD_RUN))].filter((word) => toQueryWords(word)[0]?.terms.includes(term));
-  const mistakesOf = (word: string) => countMistakes(word, misspelt, MAX_COUNTED_MISTAKES);
-  return words.sort((a, b) => mistakesOf(a) - mistakesOf(b))[0] ?? term;
+  const limit = Math.max(2, Math.floor(misspelt.length * MAX_DIFFERENT_SHARE));
+  let nearest: { readonly word: string; readonly mistakes: number } | undefined;
+  for (const word of new Set(text.match(WORD_RUN))) {
+    const [folded] = toQueryWords(word);
+    if (!folded?.terms.includes(term)) continue;
+    const mistakes = countMistakes(folded.text, misspelt, limit);
+    if (mistakes < (nearest?.mistakes ?? limit + 1)) nearest = { word, mistakes };
+  }
+  return nearest?.word;
 }

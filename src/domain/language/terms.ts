@@ -8,7 +8,7 @@ import { type FoldedWord, toWords } from './words.ts';
  * The version of the rules by which texts become terms. After an update that changes a term of any text, raise it: the
  * gateway then indexes all passages again.
  */
-export const TERMS_VERSION = 2;
+export const TERMS_VERSION = 3;
 
 /** The maximum number of words of a search; it ignores further words, so that a hostile question stays cheap. */
 export const MAX_QUERY_WORDS = 32;
@@ -142,10 +142,13 @@ function toTermOf(word: string, stem: string): string {
   return LATIN.test(word) ? LATIN_MARK + stem : stem;
 }
 
-/** Whether a text is English, by its stop words. Returns `byDefault` if it has none, or one that is not English alone. */
+/**
+ * Whether a text is English, by its stop words, each counted once: a short text often repeats its title. Returns
+ * `byDefault` if it has none, or one that is not English alone.
+ */
 function isEnglishText(words: readonly FoldedWord[], byDefault: boolean): boolean {
   const { en = 0, ...others } = Object.fromEntries(
-    countStopWords(words.slice(0, MAX_READ_WORDS).map(({ text }) => text)),
+    countStopWords(new Set(words.slice(0, MAX_READ_WORDS).map(({ text }) => text))),
   );
   const most = Math.max(0, ...Object.values(others));
   return en === most && en < 2 ? byDefault : en >= most;

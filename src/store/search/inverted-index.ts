@@ -70,6 +70,7 @@ async function addBatch(trx: Queryable, batch: readonly IndexEntry[]): Promise<v
  * Removes all passages of a source from the index, even if their rows no longer exist. Other accounts' sources stay.
  */
 export async function unindexSource(trx: Queryable, accountId: string, sourceId: string): Promise<void> {
+  await waitForLocks(trx);
   const corpus = await trx
     .selectFrom('search_corpora')
     .select('id')
@@ -78,7 +79,6 @@ export async function unindexSource(trx: Queryable, accountId: string, sourceId:
     .forUpdate()
     .executeTakeFirst();
   if (corpus === undefined) return;
-  await waitForLocks(trx);
   const rows = await trx
     .selectFrom('search_entries')
     .select(['slot', 'terms'])
