@@ -6,15 +6,15 @@ export type ConfidenceBand = 'NONE' | 'UNSURE' | 'SURE';
 
 /**
  * Below this confidence the engine treats the sources as unrelated to the question. Cross-validated shares of questions
- * at or above this number, on topic and off-topic: ten articles 99 and 43 %, one article 99 and 29 %, documentation
- * pages 77 and 17 %, question-answer entries 99.7 and 20 %, sentences in eight languages 95 and 38 %, articles in twelve
- * languages 99 and 51 %. It is low because such an answer says that it may be wrong, and a model can still refuse.
+ * at or above this number, on topic and off-topic: ten articles 99 and 44 %, one article 99 and 29 %, documentation
+ * pages 73 and 16 %, question-answer entries 99.8 and 27 %, sentences in eight languages 95 and 13 %, articles in twelve
+ * languages 99 and 52 %. It is low because such an answer says that it may be wrong, and a model can still refuse.
  */
 const MIN_UNSURE_CONFIDENCE = 0.15;
 
 /**
- * At or above this confidence the engine treats the sources as clearly relevant. The same shares: ten articles 92 and
- * 2 %, one article 95 and 3 %, documentation pages 23 and 1 %, question-answer entries 91 and 0 %, sentences 71 and 14 %,
+ * At or above this confidence the engine treats the sources as clearly relevant. The same shares: ten articles 93 and
+ * 3 %, one article 94 and 3 %, documentation pages 23 and 1 %, question-answer entries 91 and 0 %, sentences 75 and 4 %,
  * articles in twelve languages 90 and 5 %.
  */
 const MIN_SURE_CONFIDENCE = 0.6;

@@ -26,7 +26,7 @@ const MAX_EARLIER_QUESTIONS = 2;
  *
  * Results on the SQuAD sample: 90 % of the follow-ups to a question about a passage have that passage among the best 8
  * hits, and 2 % without history. A question that changes the subject finds its own passage as often as without history.
- * An off-topic question after a question about a passage counts as answerable in 55 % of the cases, because the earlier
+ * An off-topic question after a question about a passage counts as answerable in more than half of the cases, because the earlier
  * question has an answer; a model then answers that it does not know.
  */
 export async function retrieveWithHistory(

@@ -63,11 +63,11 @@ describeDatabases('retrieval', (engine) => {
     expect(offTopicSure).toBeLessThanOrEqual(1);
   });
 
-  it('answers at least 90 % of questions from a one-paragraph corpus, is sure of no off-topic one', async () => {
+  it('answers at least 90 % of questions from a one-paragraph corpus, is sure of at most 0.5 % of off-topic ones', async () => {
     const openings = articles.map((article) => ({ ...article, paragraphs: article.paragraphs.slice(0, 1) }));
     const corpora = await addEachArticle(database.db, openings);
     const { answered, offTopicSure } = await measureAnswers(corpora, offTopic);
     expect(answered).toBeGreaterThanOrEqual(90);
-    expect(offTopicSure).toBe(0);
+    expect(offTopicSure).toBeLessThanOrEqual(0.5);
   });
 });

@@ -66,7 +66,9 @@ it('rejects an unknown data set or engine', async () => {
   await expect(runEval('/nowhere', '--engine', 'oracle')).rejects.toMatchObject({ code: 2 });
 });
 
-it('measures a data set of articles, with off-topic questions or half of the articles as off topic', async () => {
+it('measures a data set of articles, with off-topic questions or half of the articles as off topic', {
+  timeout: 180_000,
+}, async () => {
   const folder = await makeFolder({});
   for (const name of ['squad.json', 'squad-sample.json']) await cp(ARTICLES, join(folder, name));
   const { rows } = await runEval(folder, 'squad-sample', 'squad');

@@ -28,7 +28,7 @@ it('follows from the confidence in the sources with the built-in engine', async 
     { status: 'COMPLETED', outcome: 'FALLBACK', confidence: 0, parent: UNEXPLAINED },
   ]);
   const [answered = 0, unsure = 0] = replies.map(({ confidence }) => Number(confidence));
-  expect([answered > 0.32 && answered <= 1, unsure >= 0.22 && unsure < 0.32]).toEqual([true, true]);
+  expect([answered >= 0.6 && answered <= 1, unsure >= 0.15 && unsure < 0.6]).toEqual([true, true]);
 });
 
 it('is FALLBACK if a model repeats the fallback message, and null if the model fails', async () => {

@@ -1,3 +1,4 @@
+import type { WeightedWord } from '../score-passage.ts';
 import type { HeadedCandidate, QuestionTerms } from './passage-features.ts';
 import { shareOf } from './passage-features.ts';
 
@@ -11,7 +12,7 @@ export interface ConfidenceFeatures {
   readonly words: number;
   /** The share of the question that the five best passages contain together. */
   readonly coverage: number;
-  /** The share of the weights of words that no passage contains. */
+  /** The share of the weights of words of which no passage contains anything. */
   readonly unknown: number;
   /** The share of the five best passages that are of the source of the best one. */
   readonly agreement: number;
@@ -51,13 +52,17 @@ export function readConfidenceFeatures(
   if (best === undefined) return undefined;
   const top = ranked.slice(0, BEST);
   const total = words.reduce((sum, { weight }) => sum + weight, 0);
-  const found = new Set(top.flatMap(({ terms }) => terms));
+  const found = new Set(top.flatMap(({ terms, parts }) => [...terms, ...parts]));
+  const known = new Set(ranked.flatMap(({ parts }) => parts));
   return {
     score: best.score,
     entry: best.sourceType === 'QA' ? best.score : 0,
     words: wordScore,
-    coverage: shareOf(words, ({ terms }) => +terms.some((term) => found.has(term))),
-    unknown: shareOf(words, ({ terms }) => +terms.every((term) => (counts.get(term) ?? 0) === 0)),
+    coverage: shareOf(words, ({ terms, parts }) => +(terms.some((term) => found.has(term)) || hasPart(parts, found))),
+    unknown: shareOf(
+      words,
+      ({ terms, parts }) => +(terms.every((term) => !counts.get(term)) && !hasPart(parts, known)),
+    ),
     agreement: top.filter(({ passage }) => passage.sourceId === best.passage.sourceId).length / BEST,
     evidence: (best.score * total) / 20,
     length: total / 20,
@@ -65,4 +70,9 @@ export function readConfidenceFeatures(
     shortness: 1 / Math.max(words.length, 1),
     corpus: Math.log(Math.max(passageCount, 1)) / 10,
   };
+}
+
+/** Whether some terms have a part of a word. */
+function hasPart(parts: WeightedWord['parts'] = [], terms: ReadonlySet<string>): boolean {
+  return parts.some((alternatives) => alternatives.some((term) => terms.has(term)));
 }
