@@ -114,9 +114,10 @@ the measurement.
   conversations, alone and together (\`bench/lists.ts\`). The baseline of the slowest text is a page of
   the sources whose title contains a number.
 - Search: a chatbot with 100,000 passages of 100 words that are as frequent as those of a natural language
-  (\`bench/search/corpus.ts\`), searched in the process of the benchmark: the shortest of three runs of each question. The
-  CPU time includes that of Postgres. The baseline is the database's own ranked search for texts with both of two words (contentless FTS5; GIN
-  index of tsvector). The size of the search index is that of all its tables and indexes, for real texts.
+  (\`bench/search/corpus.ts\`), searched in the process of the benchmark: the shortest of three runs of each question.
+  The CPU time includes that of Postgres. The baseline is the database's own ranked search for texts with both of two
+  words (contentless FTS5; GIN index of tsvector). The size of the search index is that of all its tables and indexes,
+  for real texts.
 - Webhooks: replayWebhooks sends 1,000 events again to a receiver on the other core. The cost includes the
   enqueueing, the signing, a connection for each delivery, and the log. The baseline only posts, on persistent
   connections. For sendMessage, the endpoint of the webhook never responds, so that the cost is that of enqueueing

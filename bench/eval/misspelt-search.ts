@@ -6,7 +6,7 @@ import { meanOf, medianOf, rankOf, recallAt } from './figures.ts';
 import { MISTAKES, makeTypingMistake } from './typing-mistakes.ts';
 
 /** The maximum number of questions that are asked with mistakes: five searches for each of them. */
-const MAX_QUESTIONS = 1_500;
+const MAX_QUESTIONS = 1_000;
 
 /** A search for one wording of a question. */
 interface Search {

@@ -7,7 +7,7 @@ import { measureFollowUps } from './follow-ups.ts';
 import { measureMisspeltSearch } from './misspelt-search.ts';
 
 /** The maximum number of questions of each side when questions are separated from off-topic ones. */
-const MAX_SEPARATED = 2_000;
+const MAX_SEPARATED = 1_000;
 
 /**
  * The articles of SQuAD 1.1, which has no off-topic questions. They are separated in a second corpus of every other
