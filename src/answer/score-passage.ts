@@ -1,13 +1,10 @@
 import type { QueryWord } from '../domain/language/terms.ts';
+import { B, K1 } from '../store/search/bm25.ts';
 
 /** A word of a question with its weight: a word that fewer passages contain weighs more. */
 export interface WeightedWord extends QueryWord {
   readonly weight: number;
 }
-
-/** BM25's usual constants. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009. */
-const K1 = 1.2;
-const B = 0.75;
 
 /**
  * Two adjacent words of a question that follow each other in a text, with at most one word between them, count as one

@@ -78,7 +78,7 @@ export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([n
 export const INDEX_ENTRIES: KeyedTable = {
   name: 'search_entries',
   key: ['passage_id'],
-  columns: ['passage_id', 'source_id', 'terms', 'length'],
+  columns: ['passage_id', 'source_id', 'terms'],
 };
 
 const BATCH_SIZE = 1_000;

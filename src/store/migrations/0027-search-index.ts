@@ -43,7 +43,6 @@ async function createOnSqlite(db: Kysely<unknown>): Promise<void> {
       passage_id text not null unique,
       source_id text not null,
       terms text not null,
-      length integer not null,
       primary key (corpus_id, slot)
     ) without rowid`.execute(db);
   await sql`
@@ -77,7 +76,6 @@ async function createOnPostgres(db: Kysely<unknown>): Promise<void> {
       passage_id text collate "C" not null unique,
       source_id text collate "C" not null,
       terms text not null,
-      length integer not null,
       primary key (corpus_id, slot)
     )`.execute(db);
   await sql`

@@ -1,7 +1,11 @@
 import { LENGTHS, POSTING_BYTES, readCount, readLengthCode, readSlot, SEGMENT_SIZE } from './postings.ts';
 
-/** BM25's usual constants. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009. */
+/**
+ * BM25's usual constant for how soon further occurrences of a term count little. Source of both constants: Robertson and
+ * Zaragoza, "The Probabilistic Relevance Framework", 2009.
+ */
 export const K1 = 1.2;
+/** BM25's usual constant for how much the length of a text counts, 0 to 1. */
 export const B = 0.75;
 
 /** The postings of one term in one segment. */

@@ -54,7 +54,6 @@ async function addBatch(trx: Queryable, batch: readonly IndexEntry[]): Promise<v
   const rows = entries.map(({ slot, passageId, sourceId, terms }) => ({
     ...{ corpus_id: corpus.id, slot, passage_id: passageId, source_id: sourceId },
     terms: terms.join(' '),
-    length: countWords(terms),
   }));
   await trx.insertInto('search_entries').values(rows).execute();
   await sql`

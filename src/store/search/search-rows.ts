@@ -21,7 +21,6 @@ export interface SearchEntryRow {
   source_id: string;
   /** The terms of its words in the order of the text, then those of parts of words, separated by spaces. */
   terms: string;
-  length: number;
 }
 
 /** A row of search_postings: the passages of one segment that contain a term. `postings.ts` describes the bytes. */

@@ -72,6 +72,7 @@ const DEFAULT_LIMIT = 50;
 /** Opens the search index of a chatbot. An unknown chatbot, or one of another account, has an empty one. */
 export async function openIndex(db: Queryable, accountId: string, chatbotId: string): Promise<ChatbotIndex> {
   const corpus = await findCorpus(db, accountId, chatbotId);
+  const averageLength = corpus ? corpus.terms / Math.max(corpus.passages, 1) : 0;
   const knownCounts = new Map<string, number>();
 
   async function countTerms(terms: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -83,14 +84,25 @@ export async function openIndex(db: Queryable, accountId: string, chatbotId: str
 
   return {
     passageCount: corpus?.passages ?? 0,
-    averageLength: corpus ? corpus.terms / Math.max(corpus.passages, 1) : 0,
+    averageLength,
     countTerms,
     listTerms: async (prefix) => (corpus ? listStoredTerms(db, corpus, prefix) : []),
 
     async findCandidates(words, limit = DEFAULT_LIMIT) {
       if (corpus === undefined) return [];
       const counts = await countTerms(words.flatMap(({ terms, parts = [] }) => [...terms, ...parts.flat()]));
-      return findBest(db, accountId, corpus, chooseWords(words, counts, corpus), limit);
+      const chosen = chooseWords(words, counts, corpus);
+      const slots = selectBest(
+        await readPostings(
+          db,
+          corpus,
+          chosen.flatMap(({ terms }) => terms),
+        ),
+        chosen,
+        averageLength,
+        limit,
+      );
+      return readCandidates(db, accountId, corpus, slots);
     },
   };
 }
@@ -129,26 +141,19 @@ function chooseWords(words: readonly QueryWord[], counts: ReadonlyMap<string, nu
   ];
 }
 
-async function findBest(
+async function readCandidates(
   db: Queryable,
   accountId: string,
   corpus: Corpus,
-  words: readonly SearchedWord[],
-  limit: number,
+  slots: readonly number[],
 ): Promise<Candidate[]> {
-  const postings = await readPostings(
-    db,
-    corpus,
-    words.flatMap(({ terms }) => terms),
-  );
-  const slots = selectBest(postings, words, corpus.terms / Math.max(corpus.passages, 1), limit);
   if (slots.length === 0) return [];
   const { rows } = await sql<CandidateRow>`
     select p.*, s.title, s.url, s.type, e.terms
     from search_entries as e
     cross join passages as p
     cross join sources as s
-    where e.corpus_id = ${corpus.id} and e.slot in (${sql.join(slots)})
+    where e.corpus_id = ${corpus.id} and e.slot in (${sql.join([...slots])})
       and p.id = e.passage_id and p.account_id = ${accountId} and s.id = p.source_id
   `.execute(db);
   return rows.map(toCandidate);
