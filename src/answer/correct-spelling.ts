@@ -37,7 +37,7 @@ const LONG_WORD = 8;
 const RIGHT_LETTERS = 2;
 const TWO_MISTAKES_COST = 2;
 
-/** Of two terms, the one in so many times more passages makes up for a mistake that is less likely by 1. */
+/** The number of times that a term must be more frequent than another to make up for a mistake that costs 1 more. */
 const COUNT_PER_COST = 100;
 
 /**
@@ -55,7 +55,8 @@ const MAX_DIFFERENT_SHARE = 1 / 3;
 
 /**
  * Finds corrections for the words that no passage of the chatbot contains, in the chatbot's own vocabulary: words that
- * differ by one typing mistake, and for long words by two if there are none. Other words stay as they are.
+ * differ by one typing mistake, and for long words by two if there are none. Two mistakes are found only in English and
+ * outside Latin script, because other terms are only the first letters of words. Other words stay as they are.
  */
 export async function findCorrections(
   index: ChatbotIndex,
@@ -77,9 +78,10 @@ export async function findCorrections(
 }
 
 /**
- * Decides for each misspelt word on one of its corrections: the one with which the best of the candidates scores most, if
- * it scores more than with the parts of the word as it is written. The word then has the spelling of that passage. A part of its weight stays with the word as it is written, which is in no
- * passage, and comes last: so a question of which nothing but corrections is found has a low score.
+ * Chooses a correction for each misspelt word: the one with which the best candidate scores most, if it scores more than
+ * with the word as written, of which a passage may have parts. The word then has the spelling of that passage. A part of
+ * its weight stays with the word as written, which no passage contains and which comes last, so that a question of which
+ * only corrections are found has a low score.
  * @param weigh gives a word its weight.
  */
 export function chooseCorrections(
@@ -165,7 +167,7 @@ function findBest(words: readonly WeightedWord[], candidates: readonly Candidate
   return best;
 }
 
-/** Finds the word of a passage that has a term and is nearest to a misspelt word, if one is near: `deliveries` or `delivery`. */
+/** Finds the word of a passage that has a term and is nearest to a misspelt word: `deliveries` or `delivery`. */
 function findWord({ title, passage }: Candidate, term: string, misspelt: string): string | undefined {
   const text = [title, ...passage.headingPath, passage.text].join('\n').toLowerCase();
   const limit = Math.max(2, Math.floor(misspelt.length * MAX_DIFFERENT_SHARE));

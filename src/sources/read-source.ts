@@ -90,6 +90,7 @@ function addHeading(title: string, { headingPath, text }: Chunk): Chunk {
   return { headingPath: headingPath[0] === title ? headingPath : [title, ...headingPath], text };
 }
 
+/** Creates the result for a source that cannot be read. It is fast, because it reads only the start of the text. */
 export function createReadFailure({ title, content: { qa, text } }: SourceToRead, failure: string): ReadResult {
   if (title !== undefined) return { title, passages: [], failure };
   const document = qa ? undefined : readDocument((text ?? '').slice(0, 5_000));

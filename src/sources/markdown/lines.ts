@@ -146,6 +146,7 @@ function isBlank(line: Line | undefined): boolean {
   return line === undefined || (!line.isCode && line.text.trim() === '');
 }
 
+/** Joins lines into a text, with a line break between two lines. */
 export function joinLines(lines: readonly Line[]): string {
   return lines.map(({ text }) => text).join('\n');
 }
