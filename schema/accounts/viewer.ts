@@ -53,7 +53,8 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
   fields: (t) => ({
     id: t.id({
       description: 'The identity of the credential, for caches; `node` does not find it.',
-      resolve: ({ apiKeyId, session }) => ['viewer', apiKeyId, session?.conversationId].filter(Boolean).join(':'),
+      resolve: ({ credentialId, session }) =>
+        ['viewer', credentialId, session?.conversationId].filter(Boolean).join(':'),
     }),
     kind: t.field({
       type: ViewerKind,
@@ -72,9 +73,9 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     apiKey: t.field({
       type: ApiKeyRef,
       nullable: true,
-      description: 'The API key, or the API key that signed the session token; null if the key no longer exists.',
-      resolve: async (viewer, _args, { deps }) =>
-        (await findApiKey(deps.db.read, viewer.accountId, viewer.apiKeyId)) ?? null,
+      description: 'The API key; null for another kind of credential, and if the key no longer exists.',
+      resolve: async ({ accountId, apiKeyId }, _args, { deps }) =>
+        apiKeyId === null ? null : ((await findApiKey(deps.db.read, accountId, apiKeyId)) ?? null),
     }),
     scopes: t.field({
       type: [Scope],

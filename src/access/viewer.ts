@@ -10,7 +10,10 @@ import type { SessionScope } from './sessions.ts';
 export interface Viewer {
   readonly kind: 'API_KEY' | 'SESSION';
   readonly accountId: string;
-  readonly apiKeyId: string;
+  /** Identifies the credential in limits, sockets, streams and caches. */
+  readonly credentialId: string;
+  /** The API key; null for another kind of credential. */
+  readonly apiKeyId: string | null;
   /** The name of the API key; null for a session. */
   readonly keyName: string | null;
   readonly scopes: ReadonlySet<Scope>;
@@ -64,7 +67,8 @@ export async function authenticate(
   return {
     kind: cached.session === undefined ? 'API_KEY' : 'SESSION',
     accountId: cached.key.accountId,
-    apiKeyId: cached.key.id,
+    credentialId: cached.key.id,
+    apiKeyId: cached.session === undefined ? cached.key.id : null,
     keyName: cached.session === undefined ? cached.key.name : null,
     scopes: new Set(cached.key.scopes),
     revoked: cached.revoked,
@@ -140,13 +144,13 @@ interface Limit {
 
 const TYPING_PER_REQUEST = 10;
 
-const requestLimitOf = ({ config }: LimitDeps, { apiKeyId }: Viewer): Limit => ({
-  key: `key:${apiKeyId}`,
+const requestLimitOf = ({ config }: LimitDeps, { credentialId }: Viewer): Limit => ({
+  key: `key:${credentialId}`,
   max: config.rateLimitPerMinute,
   noun: 'requests',
 });
-const typingLimitOf = ({ config }: LimitDeps, { apiKeyId }: Viewer): Limit => ({
-  key: `typing:${apiKeyId}`,
+const typingLimitOf = ({ config }: LimitDeps, { credentialId }: Viewer): Limit => ({
+  key: `typing:${credentialId}`,
   max: Math.min(TYPING_PER_REQUEST * config.rateLimitPerMinute, MAX_LIMIT),
   noun: 'typing indicators',
 });

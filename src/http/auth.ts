@@ -190,7 +190,7 @@ export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMes
 export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined, request: IncomingMessage): Client {
   return viewer === undefined
     ? { name: `address:${networkOf(addressOf(deps, request))}`, hasKey: false }
-    : { name: `key:${viewer.apiKeyId}`, hasKey: true };
+    : { name: `key:${viewer.credentialId}`, hasKey: true };
 }
 
 /** Creates a function that marks a response as that of an earlier request; in a stream that is open, it is too late. */

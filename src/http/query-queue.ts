@@ -38,7 +38,7 @@ export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metric
     { viewer, signal }: Partial<GraphContext>,
     execute: () => MaybePromise<ExecutionResult>,
   ): Promise<ExecutionResult> {
-    const client = viewer?.apiKeyId ?? '';
+    const client = viewer?.credentialId ?? '';
     const hasStarted = queue.tryStart(client) || (await queue.wait(client, signal));
     // The client has disconnected, so nobody receives the result.
     if (!hasStarted) return {};

@@ -283,7 +283,7 @@ function countStream(
   { response, signal }: Pick<Exchange, 'response' | 'signal'>,
 ): void {
   try {
-    streams.claim(viewer.apiKeyId, signal);
+    streams.claim(viewer.credentialId, signal);
   } catch (error) {
     if (error instanceof RateLimitedError) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
     throw error;

@@ -90,7 +90,7 @@ export function createSocketAuth(deps: Deps): SocketAuth {
         closeWhenRevoked(extra.socket, viewer);
         extra.viewer = viewer;
         viewers.set(extra.socket, viewer);
-        return countSocket(context, `key:${viewer.apiKeyId}`, MAX_SOCKETS_PER_KEY);
+        return countSocket(context, `key:${viewer.credentialId}`, MAX_SOCKETS_PER_KEY);
       } catch (error) {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
         // Clients treat 4401 as final; after 1013 they may retry.

@@ -125,7 +125,15 @@ const SHAPE_RULE = 'Must be one `subscription` of the field `event`, and nothing
 
 function createReader(accountId: string): Viewer {
   const revoked = new AbortController().signal;
-  return { kind: 'API_KEY', accountId, apiKeyId: '', keyName: null, scopes: READER_SCOPES, revoked };
+  return {
+    kind: 'API_KEY',
+    accountId,
+    credentialId: '',
+    apiKeyId: null,
+    keyName: null,
+    scopes: READER_SCOPES,
+    revoked,
+  };
 }
 
 /** Converts a result. `report` logs internal errors, which the selection hides because they may contain secrets. */

@@ -102,7 +102,7 @@ async function writeNewVersion(
     enqueued,
     now,
     ...origin
-  }: { enqueued: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string },
+  }: { enqueued: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string | null },
 ): Promise<Omit<CommittedEdit, 'enqueued'>> {
   const { message: original, conversation, chatbot } = fork;
   const { accountId, chatbotId } = conversation;

@@ -159,7 +159,7 @@ interface WriteOptions {
   readonly enqueued: EnqueuedReply | undefined;
   readonly now: number;
   readonly nodeId: string | null;
-  readonly apiKeyId: string;
+  readonly apiKeyId: string | null;
   /** The id that a new conversation gets; absent: `startConversation` creates one. */
   readonly conversationId: string | undefined;
 }

@@ -65,7 +65,7 @@ interface NewReply {
   readonly now: number;
   /** The node that generates the reply; null: see `nodeForNewReplies`. */
   readonly nodeId: string | null;
-  readonly apiKeyId: string;
+  readonly apiKeyId: string | null;
   /** The reply that this one replaces, if any. */
   readonly replacesId?: string;
 }

@@ -13,7 +13,7 @@ function createQueue(run: (key: string) => ExecutionResult | Promise<ExecutionRe
   const { execute } = queueQueries(
     {
       execute({ contextValue }) {
-        const key = (contextValue as { viewer?: { apiKeyId: string } }).viewer?.apiKeyId ?? 'none';
+        const key = (contextValue as { viewer?: { credentialId: string } }).viewer?.credentialId ?? 'none';
         startedKeys.push(key);
         return run(key);
       },
@@ -24,7 +24,7 @@ function createQueue(run: (key: string) => ExecutionResult | Promise<ExecutionRe
   return {
     startedKeys,
     send(key: string | undefined, { kind = 'query', signal = new AbortController().signal }: SendOptions = {}) {
-      const viewer = key === undefined ? undefined : { apiKeyId: key };
+      const viewer = key === undefined ? undefined : { credentialId: key };
       return Promise.resolve(execute({ schema, document: DOCUMENTS[kind], contextValue: { viewer, signal } }));
     },
     countWaiting: async () => (await metrics.waitingQueries.get()).values[0]?.value,

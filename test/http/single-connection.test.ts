@@ -227,7 +227,7 @@ it('a reservation that no client opens ends after a minute', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const reservations = createReservations(() => {});
-  const viewer = { apiKeyId: 'k', revoked: new AbortController().signal } as Viewer;
+  const viewer = { credentialId: 'k', revoked: new AbortController().signal } as Viewer;
   let claimed: AbortSignal | undefined;
   const token = reservations.create(viewer, (_viewer, signal) => {
     claimed = signal;
