@@ -1,6 +1,12 @@
 import { MAX_LIMIT, type RateLimiter, type RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Scope } from '../domain/entities.ts';
-import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import {
+  QueryTooComplexError,
+  RateLimitedError,
+  type RefusalError,
+  SessionExpiredError,
+  UnauthenticatedError,
+} from '../domain/errors.ts';
 import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Keyring } from './keyring.ts';
@@ -17,10 +23,19 @@ export interface Viewer {
   /** The name of the API key; null for a session. */
   readonly keyName: string | null;
   readonly scopes: ReadonlySet<Scope>;
-  /** Aborts when the credential is revoked. */
+  /** Aborts when the credential is revoked, or expires: then the reason is a `SessionExpiredError`. */
   readonly revoked: AbortSignal;
   /** The scope of a session of the chat page; absent for other credentials. */
   readonly session?: SessionScope | undefined;
+}
+
+/**
+ * Returns the error for what the viewer's credential can no longer do; undefined while the credential is valid. To be
+ * asked when something ends.
+ */
+export function refusalOf({ revoked }: Pick<Viewer, 'revoked'>): RefusalError | undefined {
+  if (!revoked.aborted) return undefined;
+  return revoked.reason instanceof SessionExpiredError ? revoked.reason : new UnauthenticatedError();
 }
 
 /** The dependencies of authentication and rate limits. */

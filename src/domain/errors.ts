@@ -24,6 +24,7 @@ const RESULT_ERRORS = {
 export const ERRORS = {
   ...RESULT_ERRORS,
   UNAUTHENTICATED: { status: 401, text: 'Unauthorized' },
+  SESSION_EXPIRED: { status: 401, text: 'The token has expired.' },
   FORBIDDEN: { status: 403, text: 'This credential may not do that.' },
   RATE_LIMITED: { status: 429, text: 'API rate limit exceeded.' },
   BAD_USER_INPUT: { status: 400, graphqlStatus: 422, text: 'The input is invalid.' },
@@ -137,6 +138,9 @@ export class QuotaExceededError extends refusalOf('QUOTA_EXCEEDED') {}
 
 /** The credential is missing or invalid: unknown, malformed and revoked keys get the same error. */
 export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}
+
+/** The token was valid, and has expired: the client gets a new one and repeats the request. */
+export class SessionExpiredError extends refusalOf('SESSION_EXPIRED') {}
 
 /** The credential is valid but lacks a scope. Nothing was done. */
 export class ForbiddenError extends RefusalError {

@@ -18,6 +18,7 @@ import { GRAPHQL_METHODS } from './request-rules.ts';
  */
 const CODES_WITH_HTTP_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
+  'SESSION_EXPIRED',
   'FORBIDDEN',
   'RATE_LIMITED',
   'METHOD_NOT_ALLOWED',

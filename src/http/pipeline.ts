@@ -12,6 +12,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type GraphContext, renewLoaders } from '../../schema/context.ts';
+import { refusalOf, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
@@ -22,6 +23,7 @@ import {
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
+import { createFeed } from '../domain/feed.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import { countMutationFields, requireRequestsLeft, type TransportContext } from './auth.ts';
 import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
@@ -170,10 +172,13 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
         return withResponseLimit(() => execute(args));
       case 'subscription':
         if (viewer) countStream?.(viewer);
-        return subscribe(args, (executeEvent) => {
-          renewLoaders(args.contextValue as GraphContext);
-          return withResponseLimit(executeEvent);
-        });
+        return withRefusalAtEnd(
+          await subscribe(args, (executeEvent) => {
+            renewLoaders(args.contextValue as GraphContext);
+            return withResponseLimit(executeEvent);
+          }),
+          viewer,
+        );
       default:
         // A mutation cannot be undone, so `measureOperation` has already bounded its response.
         return execute(args);
@@ -206,6 +211,22 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
       }
     },
   };
+}
+
+/** Adds a last result with the refusal, if the results end because the credential was revoked or has expired. */
+function withRefusalAtEnd(
+  results: SubscriptionResults | ExecutionResult,
+  viewer: Viewer | undefined,
+): SubscriptionResults | ExecutionResult {
+  if (viewer === undefined || !(Symbol.asyncIterator in results)) return results;
+  return createFeed(
+    async (push) => {
+      await results.pushTo(push);
+      const refusal = refusalOf(viewer);
+      if (refusal) await push({ errors: [new GraphQLError(refusal.message, { extensions: { code: refusal.code } })] });
+    },
+    () => void results.return(),
+  );
 }
 
 /** Counts an operation with its duration: when it is refused, or when it ends. */

@@ -8,10 +8,11 @@ import {
   consumeAnonymousRateLimit,
   consumeOperation,
   hasCredential,
+  refusalOf,
   type Viewer,
 } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { RateLimitedError, SessionExpiredError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { type AuthResult, addressOf, authenticateRequest, clientFor } from './auth.ts';
 import type { Client } from './pending-bytes.ts';
@@ -36,11 +37,14 @@ export interface SocketOperation {
   readonly isStream: boolean;
 }
 
-/** Decides which sockets stay open, and which operations run on them. A revoked key closes its sockets with 4401. */
+/**
+ * Decides which sockets stay open, and which operations run on them. A revoked credential closes its sockets with 4401,
+ * one that expires with 4403.
+ */
 export interface SocketAuth {
   /**
    * Authenticates a socket and counts it. Closes a refused socket and returns false. The close code is 4401 for an
-   * invalid credential; it is 1013 above a limit of sockets, requests or failed attempts, and while keys cannot be
+   * invalid credential and 4403 for an expired token; it is 1013 above a limit of sockets, requests or failed attempts, and while keys cannot be
    * looked up.
    */
   connect(context: SocketContext): Promise<boolean>;
@@ -58,7 +62,10 @@ export interface SocketAuth {
 const MAX_SOCKETS_PER_KEY = 100;
 const MAX_SOCKETS_PER_NETWORK = 20;
 const OVERLOAD = 1013;
-const UNAUTHORIZED = 4401;
+/** The credential is invalid: clients give up. */
+const UNAUTHORIZED = [4401, 'Unauthorized'] as const;
+/** The token has expired: clients get a new one, and reconnect. */
+const EXPIRED = [4403, 'Token expired'] as const;
 
 /** Creates the authentication of the sockets of one process. */
 export function createSocketAuth(deps: Deps): SocketAuth {
@@ -92,7 +99,8 @@ export function createSocketAuth(deps: Deps): SocketAuth {
         viewers.set(extra.socket, viewer);
         return countSocket(context, `key:${viewer.credentialId}`, MAX_SOCKETS_PER_KEY);
       } catch (error) {
-        if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
+        if (error instanceof UnauthenticatedError) return refuse(extra.socket, ...UNAUTHORIZED);
+        if (error instanceof SessionExpiredError) return refuse(extra.socket, ...EXPIRED);
         // Clients treat 4401 as final; after 1013 they may retry.
         if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
         deps.failures.log(error);
@@ -117,8 +125,12 @@ export function createSocketAuth(deps: Deps): SocketAuth {
   };
 }
 
-function closeWhenRevoked(socket: WebSocket, { revoked }: Viewer): void {
-  const close = () => socket.close(UNAUTHORIZED, 'Unauthorized');
+function closeWhenRevoked(socket: WebSocket, viewer: Viewer): void {
+  const { revoked } = viewer;
+  const close = () => {
+    const [code, reason] = refusalOf(viewer) instanceof SessionExpiredError ? EXPIRED : UNAUTHORIZED;
+    socket.close(code, reason);
+  };
   revoked.addEventListener('abort', close);
   socket.once('close', () => revoked.removeEventListener('abort', close));
 }
