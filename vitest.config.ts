@@ -66,7 +66,9 @@ export default defineConfig({
         extends: true,
         test: {
           ...secondRun,
-          include: ['test/{access,chatbots,conversations,dialects,http,messages,replies,schema,streams}/**/*.test.ts'],
+          include: [
+            'test/{access,chatbots,conversations,dialects,http,messages,replies,schema,streams,visitors}/**/*.test.ts',
+          ],
           exclude: [
             ...STACK_INDEPENDENT_TESTS,
             // These tests choose their stack or database engine themselves.

@@ -126,6 +126,7 @@ async function fillConversation(
     id: conversationId,
     accountId,
     chatbotId,
+    visitorId: null,
     sessionId: `visitor-${number}`,
     channel: 'CHAT_PAGE',
     status: 'OPEN',

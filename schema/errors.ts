@@ -8,6 +8,7 @@ import {
   NotFoundError,
   QuotaExceededError,
   type ResultErrorCode,
+  VisitorBlockedError,
 } from '../src/domain/errors.ts';
 import { MAX_ACTIVE_API_KEYS } from '../src/domain/shared-limits.ts';
 import { builder } from './builder.ts';
@@ -22,6 +23,7 @@ const MEANINGS: Readonly<Record<ResultErrorCode, string>> = {
   IDEMPOTENCY_CONFLICT: 'The `clientMessageId` was used for another request within the last 24 hours.',
   API_KEY_LIMIT: `The account has the maximum of ${MAX_ACTIVE_API_KEYS} active API keys.`,
   QUOTA_EXCEEDED: 'The account has used its monthly quota of replies.',
+  VISITOR_BLOCKED: 'The account has blocked the visitor.',
 };
 
 const ErrorCodeEnum = builder.enumType('ErrorCode', {
@@ -85,6 +87,12 @@ builder.objectType(ChatbotPausedError, {
 builder.objectType(QuotaExceededError, {
   name: 'QuotaExceededError',
   description: describeError('QUOTA_EXCEEDED'),
+  interfaces: [ErrorInterface],
+});
+
+builder.objectType(VisitorBlockedError, {
+  name: 'VisitorBlockedError',
+  description: describeError('VISITOR_BLOCKED'),
   interfaces: [ErrorInterface],
 });
 

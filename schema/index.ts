@@ -24,6 +24,7 @@ import './conversations/handoff.ts';
 import './conversations/update.ts';
 import './chatbots/lead.ts';
 import './chatbots/lead-list.ts';
+import './visitors/visitor.ts';
 import './conversations/event.ts';
 import './conversations/event-cursor.ts';
 import './models/provider.ts';

@@ -19,6 +19,7 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   message: 'Message',
   lead: 'Lead',
   conversationActivity: 'ConversationActivity',
+  visitor: 'Visitor',
   webhookSubscription: 'WebhookSubscription',
   webhookDelivery: 'WebhookDelivery',
 };
@@ -90,6 +91,8 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.lead.load(id);
       case 'conversationActivity':
         return loaders.activity.load(id);
+      case 'visitor':
+        return loaders.visitor.load(id);
       case 'webhookSubscription':
         return loaders.webhookSubscription.load(id);
       case 'webhookDelivery':

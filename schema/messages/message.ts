@@ -12,6 +12,7 @@ import {
   NotFoundError,
   QuotaExceededError,
   requireFound,
+  VisitorBlockedError,
 } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { MAX_CITATIONS, MAX_FOLLOW_UPS } from '../../src/domain/shared-limits.ts';
@@ -27,6 +28,7 @@ import { conversationField, noticeField, replyField, replyPayload, storedMessage
 import { parseForResponse } from '../scalars.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
 import { PassageRef, SourceRef } from '../sources/source.ts';
+import { VisitorInput } from '../visitors/visitor-input.ts';
 
 const MessageRole = builder.enumType('MessageRole', {
   description: 'The author of a message.',
@@ -214,6 +216,7 @@ export const REPLY_ERRORS = [
   ConversationBusyError,
   IdempotencyConflictError,
   QuotaExceededError,
+  VisitorBlockedError,
 ];
 
 builder.relayMutationField(
@@ -236,6 +239,11 @@ builder.relayMutationField(
       }),
       whenBusy: t.field(whenBusy),
       content: t.string(messageContent),
+      visitor: t.field({
+        type: VisitorInput,
+        description:
+          'The visitor who speaks; only with an API key. If absent, the conversation keeps the visitor it has.',
+      }),
       metadata: t.field({
         type: 'JSON',
         description:

@@ -6,7 +6,7 @@ import type { Deps } from '../deps.ts';
 import type { Lead, LeadForm } from '../domain/entities.ts';
 import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createIdAfter } from '../domain/ids.ts';
-import { metadataObject, parseInput, singleLine, text } from '../domain/input.ts';
+import { emailText, metadataObject, parseInput, singleLine, text } from '../domain/input.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
@@ -29,10 +29,7 @@ export interface CaptureLeadInput {
 /** The rules of the contact details of a lead. */
 export const leadRules = z.object({
   name: singleLine(1, 255).optional(),
-  // Checks only the syntax, because only an email to the address can prove that the address works.
-  email: text(3, 254)
-    .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')
-    .optional(),
+  email: emailText.optional(),
   phone: text(3, 50)
     .refine(
       (value) => /^\+?[\d\s()./-]+$/.test(value) && value.replace(/\D/g, '').length >= 3,

@@ -107,6 +107,8 @@ export async function startConversation(
     id?: string | undefined;
     channel: Channel;
     sessionId: string | undefined;
+    /** The visitor, if the client has named one. */
+    visitorId: string | undefined;
     metadata: JsonText | undefined;
     at: Timestamp;
   },
@@ -117,6 +119,7 @@ export async function startConversation(
     id,
     accountId: chatbot.accountId,
     chatbotId: chatbot.id,
+    visitorId: fields.visitorId ?? null,
     sessionId: fields.sessionId ?? id,
     channel: fields.channel,
     status: 'OPEN',

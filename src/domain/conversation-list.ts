@@ -12,6 +12,7 @@ export interface ConversationFilter {
   readonly hasUnread?: boolean | undefined;
   readonly channels?: readonly Channel[] | undefined;
   readonly sessionId?: string | undefined;
+  readonly visitorId?: string | undefined;
   readonly hasLead?: boolean | undefined;
   /** A message that the conversation shows has this rating. */
   readonly rating?: Rating | undefined;

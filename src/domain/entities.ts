@@ -164,6 +164,8 @@ export interface Conversation {
   readonly id: string;
   readonly accountId: string;
   readonly chatbotId: string;
+  /** The visitor; null in a conversation of an API key that has named none. */
+  readonly visitorId: string | null;
   readonly sessionId: string;
   readonly channel: Channel;
   readonly status: ConversationStatus;

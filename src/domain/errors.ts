@@ -13,6 +13,7 @@ const RESULT_ERRORS = {
   IDEMPOTENCY_CONFLICT: { status: 422, text: 'This idempotency key was used for another request.' },
   API_KEY_LIMIT: { status: 400, text: `Maximum ${MAX_ACTIVE_API_KEYS} active API keys allowed. Revoke one first.` },
   QUOTA_EXCEEDED: { status: 429, text: 'Monthly message limit reached.' },
+  VISITOR_BLOCKED: { status: 403, text: 'This visitor is blocked.' },
 } as const satisfies ErrorTable;
 
 /**
@@ -135,6 +136,9 @@ export class ApiKeyLimitError extends refusalOf('API_KEY_LIMIT') {}
 
 /** The account has used up the AI replies of this UTC month. */
 export class QuotaExceededError extends refusalOf('QUOTA_EXCEEDED') {}
+
+/** The visitor, or the network of the client, is blocked. */
+export class VisitorBlockedError extends refusalOf('VISITOR_BLOCKED') {}
 
 /** The credential is missing or invalid: unknown, malformed and revoked keys get the same error. */
 export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}

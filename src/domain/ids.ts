@@ -19,6 +19,8 @@ const KINDS = {
   webhookEvent: 11,
   conversationEvent: 12,
   conversationActivity: 13,
+  visitor: 14,
+  sessionToken: 15,
 } as const;
 
 /** An entity with ids. */

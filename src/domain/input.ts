@@ -36,6 +36,12 @@ export function singleLine(min: number, max: number) {
 /** A name shown in lists. */
 export const nameText = singleLine(1, 255);
 
+/** An email address. Checks only the syntax, because only an email to the address can prove that the address works. */
+export const emailText = text(3, 254).refine(
+  (value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value),
+  'Must be an email address.',
+);
+
 /** An id chosen by the client. */
 export const clientIdText = text(1, 255);
 

@@ -23,7 +23,7 @@ import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend 
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
 /** The message to edit and its new text. Without `metadata`, the new message copies that of the edited message; null: none. */
-export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
+export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput | 'visitor'> {
   readonly id: string;
 }
 

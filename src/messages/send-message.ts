@@ -13,9 +13,10 @@ import { recordChanges } from '../conversations/record-changes.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel, Conversation, Message } from '../domain/entities.ts';
-import { requireFound } from '../domain/errors.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
+import type { Visitor } from '../domain/visitors.ts';
 import {
   type DispatchInput,
   dispatchReply,
@@ -32,6 +33,7 @@ import type { LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { assignVisitor, resolveVisitor, type VisitorInput, visitorRules } from '../visitors/visitor-of-send.ts';
 import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
 /** A visitor's message, and its conversation or chatbot. */
@@ -40,6 +42,8 @@ export interface SendMessageInput extends TargetInput {
   readonly metadata?: unknown;
   /** The idempotency key: a repeated request returns the messages of the first request. */
   readonly clientMessageId?: string | null | undefined;
+  /** The visitor who speaks, as named by a server; only for API keys. */
+  readonly visitor?: VisitorInput | null | undefined;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
 }
@@ -66,13 +70,14 @@ const rulesFor = (maxChars: number) =>
     sessionId: clientIdText.optional(),
     metadata: metadataObject.optional(),
     clientMessageId: clientIdText.optional(),
+    visitor: visitorRules.optional(),
   });
 
 /**
  * Stores a visitor's message and its reply in one transaction, and resolves after the commit. The reply is generated in
  * the background, after the open replies of the conversation. While a person answers, there is no reply.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
- * QuotaExceededError, QueueFullError; in these cases nothing is stored.
+ * QuotaExceededError, QueueFullError, VisitorBlockedError; in these cases nothing is stored.
  */
 export async function sendMessage(
   deps: GenerateDeps & Pick<Deps, 'typing'>,
@@ -95,8 +100,10 @@ export async function sendMessage(
       return { sentMessage, ...(await readEffectsToRepeat(trx, sentMessage.conversation)) };
     }
 
+    const visitor = await resolveVisitor(trx, target, parsed.visitor, now);
     const enqueued = await enqueueReply(trx, deps.config, target, { now, whenBusy: input.whenBusy });
     const result = await writeUserMessage(trx, target, channel, parsed, {
+      visitor,
       enqueued,
       now,
       nodeId: nodeForNewReplies(deps),
@@ -118,6 +125,9 @@ export async function sendMessage(
  */
 function withSessionTarget({ session }: Viewer, input: SendMessageInput): SendMessageInput {
   if (session === undefined) return input;
+  if (input.visitor != null) {
+    throw new InvalidInputError([{ path: ['visitor'], message: 'Only an API key may name the visitor.' }]);
+  }
   const { chatbotId, conversationId: sessionId } = session;
   return { ...input, conversationId: null, chatbotId, sessionId };
 }
@@ -129,14 +139,14 @@ type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 function idempotentSendOf(
   target: ConversationTarget,
   input: TargetInput,
-  { clientMessageId: key, content, sessionId, metadata }: ParsedInput,
+  { clientMessageId: key, content, sessionId, visitor, metadata }: ParsedInput,
   now: number,
 ): IdempotentSend | undefined {
   if (key === undefined) return undefined;
   const conversationId = input.conversationId == null ? undefined : target.conversation?.id;
   return {
     scope: { chatbotId: target.chatbot.id, operation: 'sendMessage', key },
-    request: { conversationId, sessionId, content, metadata: metadata && JSON.parse(metadata) },
+    request: { conversationId, sessionId, visitor, content, metadata: metadata && JSON.parse(metadata) },
     now,
   };
 }
@@ -156,6 +166,7 @@ export async function readSentMessage(
 
 /** The data for storing a message and its reply, besides the validated input. */
 interface WriteOptions {
+  readonly visitor: Visitor | undefined;
   readonly enqueued: EnqueuedReply | undefined;
   readonly now: number;
   readonly nodeId: string | null;
@@ -169,12 +180,15 @@ async function writeUserMessage(
   { chatbot, conversation: existing }: ConversationTarget,
   channel: Channel,
   { content, sessionId, metadata }: ParsedInput,
-  { enqueued, now, conversationId, ...origin }: WriteOptions,
+  { visitor, enqueued, now, conversationId, ...origin }: WriteOptions,
 ): Promise<{ sentMessage: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = existing
-    ? await countVisitorMessage(trx, existing, at)
-    : await startConversation(trx, chatbot, { id: conversationId, channel, sessionId, metadata, at });
+    ? await countVisitorMessage(trx, await assignVisitor(trx, existing, visitor), at)
+    : await startConversation(trx, chatbot, {
+        ...{ id: conversationId, channel, sessionId, metadata, at },
+        visitorId: visitor?.id,
+      });
   const parentId = (existing && (await findShownBranchEnd(trx, existing.accountId, existing.id))) ?? null;
   const fields = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const { message: userMessage, event: createdEvent } = await writeMessage(trx, conversation, at, fields);

@@ -9,6 +9,7 @@ import type { QuotaWarning } from '../domain/usage.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
+import { requireUnblockedVisitor } from '../visitors/visitor-of-send.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { requestStop, type StopRequest, stopReplies } from './stop-reply.ts';
 
@@ -33,7 +34,7 @@ const MAX_QUEUED_REPLIES = 100;
  * person answers, because the message then gets no reply.
  * @param conversation locked by the caller; absent if the message starts a conversation.
  * @param whenBusy absent: `ENQUEUE`.
- * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
+ * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError, VisitorBlockedError
  */
 export async function enqueueReply(
   trx: Queryable,
@@ -42,6 +43,7 @@ export async function enqueueReply(
   { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
 ): Promise<EnqueuedReply | undefined> {
   const { accountId } = chatbot;
+  if (conversation) await requireUnblockedVisitor(trx, conversation);
   if (conversation && answererOf(conversation, now) === 'AGENT') return undefined;
   if (!chatbot.isActive) throw new ChatbotPausedError();
   const openReplies = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];

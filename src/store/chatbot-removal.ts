@@ -21,6 +21,8 @@ export async function removeChatbotPart(trx: Queryable, chatbot: DeletedChatbot)
     (await removeSource(trx, chatbot)) ||
     (await removeIdempotencyKeys(trx, chatbot.id)) ||
     (await removeDeliveries(trx, chatbot.id)) ||
+    (await removeRowsOfChatbot(trx, 'session_tokens', chatbot.id)) ||
+    (await removeRowsOfChatbot(trx, 'visitors', chatbot.id)) ||
     (await removeChatbot(trx, chatbot))
   );
 }
@@ -49,6 +51,14 @@ async function removeRowsOf(trx: Queryable, table: string, conversationIds: read
     delete from ${sql.table(table)} where id in (
       select id from ${sql.table(table)} where conversation_id in (${sql.join([...conversationIds])})
       limit ${sql.lit(MAX_ROWS)})`.execute(trx);
+  return numAffectedRows === BigInt(MAX_ROWS);
+}
+
+/** Removes rows of a chatbot, at most `MAX_ROWS`. Returns whether more may remain. */
+async function removeRowsOfChatbot(trx: Queryable, table: string, chatbotId: string): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    delete from ${sql.table(table)} where id in (
+      select id from ${sql.table(table)} where chatbot_id = ${chatbotId} limit ${sql.lit(MAX_ROWS)})`.execute(trx);
   return numAffectedRows === BigInt(MAX_ROWS);
 }
 

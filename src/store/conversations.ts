@@ -134,6 +134,7 @@ const LOCK_BY_SESSION = prepareQuery((db) => selectBySession(db).forNoKeyUpdate(
 
 function toChangeableColumns(conversation: Conversation) {
   return {
+    visitor_id: conversation.visitorId,
     status: conversation.status,
     silent_until: conversation.silentUntil,
     assignee: conversation.assignee,
@@ -163,6 +164,7 @@ export function toConversation(row: Selectable<ConversationRow>): Conversation {
     id: row.id,
     accountId: row.account_id,
     chatbotId: row.chatbot_id,
+    visitorId: row.visitor_id,
     sessionId: row.session_id,
     channel: row.channel,
     status: row.status,

@@ -12,6 +12,7 @@ import type {
 } from '../domain/entities.ts';
 import type { SourceOrder } from '../domain/list-filters.ts';
 import type { ListPosition } from '../domain/ordered-list.ts';
+import type { Visitor } from '../domain/visitors.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
 import { findActivities } from './activities.ts';
 import { findApiKeys } from './api-keys.ts';
@@ -27,6 +28,7 @@ import { countRows, type RowFilter } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
 import { findSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
+import { findVisitors } from './visitors/visitors.ts';
 import { findWebhookDeliveries, listWebhookAttempts } from './webhooks/deliveries.ts';
 import { findWebhookEvents } from './webhooks/events.ts';
 import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhooks/subscriptions.ts';
@@ -44,6 +46,7 @@ export interface Loaders {
   readonly message: DataLoader<string, Message | undefined>;
   readonly lead: DataLoader<string, Lead | undefined>;
   readonly activity: DataLoader<string, ConversationActivity | undefined>;
+  readonly visitor: DataLoader<string, Visitor | undefined>;
   /** The last message of a kind that a conversation shows. */
   readonly lastMessage: DataLoader<LastMessageKey, Message | undefined, string>;
   /** The messages with a parent, by the parent's id; the first messages of a conversation, by the conversation's id. */
@@ -143,6 +146,11 @@ class LazyLoaders implements Loaders {
   get activity() {
     this.#created.activity ??= this.#byId(findActivities);
     return this.#created.activity;
+  }
+
+  get visitor() {
+    this.#created.visitor ??= this.#byId(findVisitors);
+    return this.#created.visitor;
   }
 
   get lastMessage() {

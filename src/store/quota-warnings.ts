@@ -1,5 +1,6 @@
 import type { QuotaWarning } from '../domain/usage.ts';
-import type { Queryable, QuotaWarningRow } from './tables.ts';
+import type { Queryable } from './tables.ts';
+import type { QuotaWarningRow } from './usage-rows.ts';
 
 /**
  * Inserts a warning, once per month and percentage. The caller has locked the usage row of the month, so the numbers

@@ -11,6 +11,8 @@ const OWNERS = {
   conversations: ['chatbots', 'chatbot_id'],
   leads: ['chatbots', 'chatbot_id'],
   conversation_leads: ['conversations', 'conversation_id', 'leads'],
+  visitors: ['chatbots', 'chatbot_id'],
+  visitor_conversations: ['visitors', 'visitor_id', 'conversations'],
   passages: ['sources', 'source_id'],
   messages: ['conversations', 'conversation_id'],
   conversation_activities: ['conversations', 'conversation_id'],

@@ -20,6 +20,14 @@ import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts
 import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
 import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
 import type { PassageVectorRow } from './search/vector-rows.ts';
+import type { QuotaWarningRow, UsageDayRow, UsageQuarterHourRow, UsageRow } from './usage-rows.ts';
+import type {
+  AddressBlockRow,
+  IdentitySecretRow,
+  SessionTokenRow,
+  VisitorJoinRow,
+  VisitorRow,
+} from './visitors/rows.ts';
 import type {
   WebhookAttemptRow,
   WebhookDeliveryRow,
@@ -66,6 +74,11 @@ export interface ChatbotRow {
   /** JSON. */
   answering: JsonText;
   is_active: Flag;
+  is_public: Generated<Flag>;
+  /** JSON. */
+  allowed_origins: Generated<JsonText>;
+  requires_identity: Generated<Flag>;
+  jwks_url: string | null;
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
@@ -192,64 +205,6 @@ export interface IdempotencyKeyRow {
   created_at: Timestamp;
 }
 
-/** A row of usage, one per account and UTC month: the number of replies that count against the quota. */
-export interface UsageRow {
-  account_id: string;
-  month: string;
-  messages: number;
-}
-
-/** The columns that count the usage of finished replies. */
-export const USAGE_COUNT_COLUMNS = [
-  'messages',
-  'input_tokens',
-  'cached_tokens',
-  'output_tokens',
-  'reasoning_tokens',
-  /** In billionths of a US dollar, for the replies whose price is known. */
-  'price_nano',
-  /** The number of replies without a known price. */
-  'unpriced_messages',
-  'answered',
-  'unsure',
-  'fallbacks',
-  'rated_up',
-  'rated_down',
-] as const;
-
-/** The usage of finished replies. */
-export type UsageCountColumns = Record<(typeof USAGE_COUNT_COLUMNS)[number], number>;
-
-/**
- * A row of usage_days: the usage of the replies that were requested on a UTC day. It remains after the deletion of the
- * chatbot. The ids of the chatbot and the API key are `''` when unknown.
- */
-export interface UsageDayRow extends UsageCountColumns {
-  account_id: string;
-  day: string;
-  chatbot_id: string;
-  api_key_id: string;
-}
-
-/**
- * A row of usage_quarter_hours: the same usage by the quarter-hour in UTC, `YYYY-MM-DDTHH:MM`, for the days of time
- * zones. There are at most as many rows as replies.
- */
-export interface UsageQuarterHourRow extends Omit<UsageDayRow, 'day'> {
-  quarter_hour: string;
-}
-
-/** A row of quota_warnings, one per month and percentage of the quota. `number` counts within the account. */
-export interface QuotaWarningRow {
-  account_id: string;
-  number: number;
-  month: string;
-  percent: number;
-  used: number;
-  message_limit: number;
-  at: Timestamp;
-}
-
 /** A row of provider_keys: an account's own key for a model provider. */
 export interface ProviderKeyRow {
   account_id: string;
@@ -285,6 +240,11 @@ export interface Tables {
   search_postings: SearchPostingsRow;
   passage_vectors: PassageVectorRow;
   task_claims: TaskClaimRow;
+  visitors: VisitorRow;
+  visitor_joins: VisitorJoinRow;
+  address_blocks: AddressBlockRow;
+  session_tokens: SessionTokenRow;
+  identity_secrets: IdentitySecretRow;
   conversations: ConversationRow;
   inbox_counts: InboxCountRow;
   messages: MessageRow;

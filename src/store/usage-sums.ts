@@ -3,7 +3,8 @@ import type { Timestamp } from '../domain/time.ts';
 import type { UsageCounts } from '../domain/usage.ts';
 import type { LocalDay, UsagePeriod } from '../domain/usage-period.ts';
 import { CHATBOT_NOT_DELETED } from './deleted-chatbots.ts';
-import { type Queryable, USAGE_COUNT_COLUMNS, type UsageCountColumns } from './tables.ts';
+import type { Queryable } from './tables.ts';
+import { USAGE_COUNT_COLUMNS, type UsageCountColumns } from './usage-rows.ts';
 
 /** Selects the replies that were requested in a period; an absent field selects all. */
 export interface UsageFilter {

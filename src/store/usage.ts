@@ -3,7 +3,8 @@ import type { Message, Rating } from '../domain/entities.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import { formatQuarterHour } from '../domain/usage-period.ts';
 import { prepareQuery } from './engines/prepared.ts';
-import { type Queryable, USAGE_COUNT_COLUMNS, type UsageCountColumns } from './tables.ts';
+import type { Queryable } from './tables.ts';
+import { USAGE_COUNT_COLUMNS, type UsageCountColumns } from './usage-rows.ts';
 
 /**
  * Reserves one AI reply of the account's monthly quota, in the transaction of the message, and locks the row of the

@@ -44,6 +44,7 @@ export async function send(
     content: string;
     whenBusy?: 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
     clientMessageId?: string;
+    visitor?: object;
   },
   key = gateway.key,
 ): Promise<{ conversationId: string; messageId: string; replyId: string; status: string }> {

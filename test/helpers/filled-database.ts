@@ -18,6 +18,7 @@ const ACCOUNT_QUERY = `{
     id name slug leadForm { title } metadata createdAt updatedAt
     sources(first: 10) { nodes { id title status passages(first: 10) { nodes { id headingPath text position } } } }
     leads(first: 10) { nodes { id name email customData createdAt } }
+    visitors(first: 10) { nodes { id externalId name email customData isBlocked conversations { nodes { id } } } }
   } }
 }`;
 const CONVERSATION_QUERY = `query ($id: ID!) { conversation(id: $id) {
@@ -128,7 +129,10 @@ export async function fillDatabase() {
     authorName: 'Ann',
   });
   await mutate('captureLead lead { id }', { conversationId, email: 'a@example.com', customData: { plan: 'gold' } });
-  const openReply = await send(gateway, { chatbotId, sessionId: 'two', content: 'And now?' });
+  const openReply = await send(gateway, {
+    ...{ chatbotId, sessionId: 'two', content: 'And now?' },
+    visitor: { externalId: 'customer-42', name: 'Ada' },
+  });
   engine.push(delta(OPEN_REPLY_TEXT));
   const expectSaved = async () => {
     const saved = gateway.deps.db.read.selectFrom('messages').select('id').where('content', '=', OPEN_REPLY_TEXT);

@@ -50,6 +50,7 @@ export async function insertLargeConversation(
       id: conversationId,
       accountId,
       chatbotId,
+      visitorId: null,
       sessionId: conversationId,
       channel: 'API',
       status: 'OPEN',

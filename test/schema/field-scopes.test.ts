@@ -38,6 +38,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...['Query.lead', 'Query.leads', 'Query.source', 'Conversation.leads'],
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
+    ...['Chatbot.visitors', 'Visitor.leads'],
     ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
     ...WEBHOOK_TYPES.flatMap((type) => [`${type}.chatbot`, `${type}.data`]),
     ...WEBHOOK_TYPES.filter((type) => /^(Conversation|Handoff|Lead|Message)/.test(type)).map(
@@ -56,12 +57,14 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
       'messages',
       'metadata',
       'sessionId',
+      'visitor',
     ].map((name) => `Conversation.${name}`),
     ...['citations', 'confidence', 'content', 'followUps', 'metadata', 'outcome', 'parent', 'rating'].map(
       (name) => `Message.${name}`,
     ),
     ...['ratingComment', 'reasoning', 'replies', 'siblings'].map((name) => `Message.${name}`),
     ...['customData', 'email', 'name', 'phone'].map((name) => `Lead.${name}`),
+    ...['conversations', 'customData', 'email', 'externalId', 'name'].map((name) => `Visitor.${name}`),
     'Passage.text',
     ...['Subscription.conversationEvents', 'Subscription.messageStream'],
   ],
@@ -87,6 +90,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...[
       ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
       ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage', 'updateConversations', 'updateLead'],
+      ...['updateVisitor', 'blockVisitor'],
       ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],

@@ -20,6 +20,7 @@ const KINDS = [
   ['message', 'Message'],
   ['lead', 'Lead'],
   ['conversationActivity', 'ConversationActivity'],
+  ['visitor', 'Visitor'],
   ['webhookSubscription', 'WebhookSubscription'],
   ['webhookDelivery', 'WebhookDelivery'],
 ] as const satisfies readonly (readonly [IdKind, string])[];
@@ -46,6 +47,8 @@ beforeAll(async () => {
     { selection: 'lead { id }' },
   );
   await mutate(gateway, 'escalateConversation', { id: conversationId });
+  await mutate(gateway, 'sendMessage', { conversationId, content: 'I am Ada.', visitor: { externalId: 'ada' } });
+  const [visitor] = await gateway.deps.db.read.selectFrom('visitors').select('id').execute();
   const [activity] = await gateway.deps.db.read.selectFrom('conversation_activities').select('id').execute();
   const webhook = await subscribe(gateway);
   const [source] = data.chatbot.sources.nodes;
@@ -59,6 +62,7 @@ beforeAll(async () => {
     message: messageId,
     lead: captured.lead.id,
     conversationActivity: activity?.id ?? '',
+    visitor: visitor?.id ?? '',
     webhookSubscription: webhook.id,
     webhookDelivery: (await storeDelivery(gateway, webhook.id)).id,
   };

@@ -104,7 +104,9 @@ export type ErrorCode =
   /** The object with the given id does not exist or belongs to another account. */
   | 'NOT_FOUND'
   /** The account has used its monthly quota of replies. */
-  | 'QUOTA_EXCEEDED';
+  | 'QUOTA_EXCEEDED'
+  /** The account has blocked the visitor. */
+  | 'VISITOR_BLOCKED';
 
 /** The reason why a reply ended. */
 export type FinishReason =
@@ -182,6 +184,8 @@ export type SendMessageInput = {
   metadata?: unknown;
   /** The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`. */
   sessionId?: string | null | undefined;
+  /** The visitor who speaks; only with an API key. If absent, the conversation keeps the visitor it has. */
+  visitor?: VisitorInput | null | undefined;
   /** The handling of the message while the conversation has an unfinished reply. */
   whenBusy?: WhenBusy | null | undefined;
 };
@@ -243,6 +247,18 @@ export type UpdateWebhookSubscriptionInput = {
   schedule?: WebhookSchedule | null | undefined;
   /** The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters. Must not be null. */
   url?: string | null | undefined;
+};
+
+/** A visitor, as named by a server of the account. Given details replace those of a known visitor; absent and null ones are kept. */
+export type VisitorInput = {
+  /** Further data about the visitor; an object of at most 16 kB. */
+  customData?: unknown;
+  /** The email address. */
+  email?: string | null | undefined;
+  /** The id of the visitor in your own systems; 1 to 255 characters, unique within the chatbot. If absent, the visitor is anonymous: a new one, or the anonymous visitor of the conversation. */
+  externalId?: string | null | undefined;
+  /** The name; 1 to 255 characters. */
+  name?: string | null | undefined;
 };
 
 /** Conditions on deliveries. A list of values selects the objects that have any of them, so an empty list selects nothing. A condition that is absent or null selects everything. */
@@ -351,6 +367,7 @@ export type SendMessageMutation = { sendMessage:
     | { __typename: 'NotFoundError', code: ErrorCode }
     | { __typename: 'QuotaExceededError', code: ErrorCode }
     | { __typename: 'SendMessagePayload', notice: string | null, reply: { id: string, status: MessageStatus } | null }
+    | { __typename: 'VisitorBlockedError', code: ErrorCode }
    };
 
 export type StopMessageMutationVariables = Exact<{

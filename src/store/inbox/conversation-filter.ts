@@ -62,6 +62,7 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
     return choose([sql`chatbot_id in (${chatbots}) and session_id = ${filter.sessionId}`], 'sessionId', 'chatbotIds');
   }
   if (order.field === 'LAST_MESSAGE_AT') {
+    if (filter.visitorId !== undefined) return choose([sql`visitor_id = ${filter.visitorId}`], 'visitorId');
     if (filter.assignee !== undefined) return choose([sql`${ofAccount} and assignee = ${filter.assignee}`], 'assignee');
     if (filter.hasUnread === true) {
       return hinted('conversations_unread', choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread'));
@@ -100,6 +101,7 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
     // Unlike `unread_count`, this is in the index of the unread.
     hasUnread: matchesFlag(filter.hasUnread, sql`unread_since is not null`, sql`unread_since is null`),
     channels: channels && isIn('channel', channels),
+    visitorId: filter.visitorId === undefined ? undefined : sql`visitor_id = ${filter.visitorId}`,
     sessionId: filter.sessionId === undefined ? undefined : sql`session_id = ${filter.sessionId}`,
     hasLead: matchesFlag(filter.hasLead, HAS_LEAD, sql`not ${HAS_LEAD}`),
     rating: filter.rating && hasRating(filter.rating),

@@ -8,6 +8,8 @@ export interface ConversationRow {
   id: string;
   account_id: string;
   chatbot_id: string;
+  /** No foreign key: an anonymous visitor is deleted when it is identified as another one. */
+  visitor_id: string | null;
   session_id: string;
   channel: Channel;
   status: ConversationStatus;

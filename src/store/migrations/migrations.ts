@@ -26,6 +26,7 @@ import { addReadMarks } from './0025-read-marks.ts';
 import { addWaitingAssigned } from './0026-waiting-assigned.ts';
 import { replaceSearchIndex } from './0027-search-index.ts';
 import { addPassageVectors } from './0028-passage-vectors.ts';
+import { addVisitors } from './0029-visitors.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -56,4 +57,5 @@ export const migrations: Record<string, Migration> = {
   '0026-waiting-assigned': { up: addWaitingAssigned },
   '0027-search-index': { up: replaceSearchIndex },
   '0028-passage-vectors': { up: addPassageVectors },
+  '0029-visitors': { up: addVisitors },
 };

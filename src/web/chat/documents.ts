@@ -51,7 +51,9 @@ export type ErrorCode =
   /** The object with the given id does not exist or belongs to another account. */
   | 'NOT_FOUND'
   /** The account has used its monthly quota of replies. */
-  | 'QUOTA_EXCEEDED';
+  | 'QUOTA_EXCEEDED'
+  /** The account has blocked the visitor. */
+  | 'VISITOR_BLOCKED';
 
 /** The author of a message. */
 export type MessageRole =
@@ -100,6 +102,8 @@ export type SendMessageInput = {
   metadata?: unknown;
   /** The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`. */
   sessionId?: string | null | undefined;
+  /** The visitor who speaks; only with an API key. If absent, the conversation keeps the visitor it has. */
+  visitor?: VisitorInput | null | undefined;
   /** The handling of the message while the conversation has an unfinished reply. */
   whenBusy?: WhenBusy | null | undefined;
 };
@@ -110,6 +114,18 @@ export type TypingRole =
   | 'AGENT'
   /** The visitor of the conversation. */
   | 'USER';
+
+/** A visitor, as named by a server of the account. Given details replace those of a known visitor; absent and null ones are kept. */
+export type VisitorInput = {
+  /** Further data about the visitor; an object of at most 16 kB. */
+  customData?: unknown;
+  /** The email address. */
+  email?: string | null | undefined;
+  /** The id of the visitor in your own systems; 1 to 255 characters, unique within the chatbot. If absent, the visitor is anonymous: a new one, or the anonymous visitor of the conversation. */
+  externalId?: string | null | undefined;
+  /** The name; 1 to 255 characters. */
+  name?: string | null | undefined;
+};
 
 /** The handling of a message to a conversation with an unfinished reply. */
 export type WhenBusy =
@@ -151,6 +167,7 @@ export type PassagesQuery = { node:
     | { __typename: 'Message', citations: Array<{ passage: { id: string, text: string } | null }> }
     | { __typename: 'Passage' }
     | { __typename: 'Source' }
+    | { __typename: 'Visitor' }
     | { __typename: 'WebhookDelivery' }
     | { __typename: 'WebhookSubscription' }
    | null };
@@ -202,6 +219,7 @@ export type SendMutation = { sendMessage:
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
     | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'VisitorBlockedError', code: ErrorCode, reason: string }
    };
 
 export type StopMutationVariables = Exact<{
@@ -239,6 +257,7 @@ export type RegenerateMutation = { regenerateMessage:
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
     | { __typename: 'RegenerateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'VisitorBlockedError', code: ErrorCode, reason: string }
    };
 
 export type EditMutationVariables = Exact<{
@@ -255,6 +274,7 @@ export type EditMutation = { editMessage:
     | { __typename: 'InvalidInputError', code: ErrorCode, reason: string }
     | { __typename: 'NotFoundError', code: ErrorCode, reason: string }
     | { __typename: 'QuotaExceededError', code: ErrorCode, reason: string }
+    | { __typename: 'VisitorBlockedError', code: ErrorCode, reason: string }
    };
 
 export type SelectMutationVariables = Exact<{

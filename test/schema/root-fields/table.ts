@@ -4,6 +4,7 @@ import { CONVERSATION_ROWS } from './rows/conversations.ts';
 import { MESSAGE_ROWS } from './rows/messages.ts';
 import { QUERY_ROWS } from './rows/queries.ts';
 import { SUBSCRIPTION_ROWS } from './rows/subscriptions.ts';
+import { VISITOR_ROWS } from './rows/visitors.ts';
 import { WEBHOOK_ROWS } from './rows/webhooks.ts';
 
 /** The rows of all root fields of the schema. */
@@ -12,6 +13,7 @@ export const ROWS: readonly Row[] = [
   ...MESSAGE_ROWS,
   ...CONVERSATION_ROWS,
   ...ACCOUNT_ROWS,
+  ...VISITOR_ROWS,
   ...WEBHOOK_ROWS,
   ...SUBSCRIPTION_ROWS,
 ];

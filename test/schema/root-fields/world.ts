@@ -23,7 +23,7 @@ const UNANSWERED = 'Wait for me.';
 type Sent = Awaited<ReturnType<typeof send>>;
 
 /** The kinds of objects that an argument can name. */
-export type NamedKind = Exclude<IdKind, 'conversationEvent'>;
+export type NamedKind = Exclude<IdKind, 'conversationEvent' | 'sessionToken'>;
 
 /** An account with an object of each kind. */
 export interface World extends TestGateway {
@@ -120,8 +120,9 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
     { selection: 'lead { id }' },
   );
   await mutate(gateway, 'assignConversation', { id: conversationId, assignee: 'Ada' });
+  await mutate(gateway, 'sendMessage', { chatbotId, content: 'I am Ada.', visitor: { externalId: 'ada' } });
   const { read } = gateway.deps.db;
-  const findId = async (table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities') =>
+  const findId = async (table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities' | 'visitors') =>
     (await read.selectFrom(table).select('id').where('account_id', '=', gateway.accountId).executeTakeFirstOrThrow())
       .id;
   const webhook = await subscribe(gateway);
@@ -139,6 +140,7 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
     webhookDelivery: delivery.id,
     webhookEvent: delivery.eventId,
     conversationActivity: await findId('conversation_activities'),
+    visitor: await findId('visitors'),
   };
 }
 

@@ -36,6 +36,21 @@ async function createCrowdedMessage(world: World): Promise<string> {
   return messageId;
 }
 
+/** Sends a message of a visitor, waits for its reply and blocks the visitor. */
+async function blockSender(world: World) {
+  const { ids, run } = world;
+  const externalId = createId('visitor');
+  const sent = await send(world, { chatbotId: ids.chatbot, content: 'Hello', visitor: { externalId } });
+  await webSocket.subscribe(world, { messageId: sent.replyId }).ended;
+  const { visitorId } = await world.deps.db.read
+    .selectFrom('visitors')
+    .select('id as visitorId')
+    .where('external_id', '=', externalId)
+    .executeTakeFirstOrThrow();
+  await run('blockVisitor', { id: visitorId });
+  return { ...sent, externalId };
+}
+
 /** The rows of the mutations of messages. */
 export const MESSAGE_ROWS: readonly Row[] = [
   {
@@ -58,6 +73,10 @@ export const MESSAGE_ROWS: readonly Row[] = [
         await exhaustQuota();
         return { chatbotId: ids.chatbot, content: 'Hello' };
       },
+      VisitorBlockedError: async (world) => {
+        const { externalId } = await blockSender(world);
+        return { chatbotId: world.ids.chatbot, content: 'Hello', visitor: { externalId } };
+      },
     },
   },
   {
@@ -75,6 +94,7 @@ export const MESSAGE_ROWS: readonly Row[] = [
         await exhaustQuota();
         return { id: ids.message, content: 'Again' };
       },
+      VisitorBlockedError: async (world) => ({ id: (await blockSender(world)).messageId, content: 'Again' }),
     },
   },
   {
@@ -95,6 +115,7 @@ export const MESSAGE_ROWS: readonly Row[] = [
         await exhaustQuota();
         return { id: replyId };
       },
+      VisitorBlockedError: async (world) => ({ id: (await blockSender(world)).replyId }),
     },
   },
   {
