@@ -21,6 +21,7 @@ const STACK_INDEPENDENT_TESTS = [
   'test/*.test.ts',
   'test/{domain,outbound}/**/*.test.ts',
   'test/answer/{citation-markers,confidence,follow-ups,markdown-blocks,model-engine,prompt,question-form,render-quote,sentences}.test.ts',
+  'test/clients/typescript/package.test.ts',
   'test/coordination/{live-bus,rate-limiter}.test.ts',
   'test/dialects/rest/mappers.test.ts',
   'test/http/{bodies/receive-time,graphiql/tabs,query-queue,send-results}.test.ts',

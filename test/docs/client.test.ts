@@ -1,43 +1,13 @@
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startProxy } from '../helpers/clients/tcp-proxy.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Starts a proxy between a client and the gateway. A test can break the proxy's connections. */
-async function startProxy(target: URL) {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const gateway = connect(Number(target.port), target.hostname);
-    for (const [socket, other] of [[client, gateway] as const, [gateway, client] as const]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => other.destroy());
-    }
-    client.pipe(gateway).pipe(client);
-  });
-  const listen = async (port: number) => {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
-  };
-  const port = await listen(0);
-  const disconnect = () => {
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-  };
-  onTestFinished(() => {
-    disconnect();
-    server.close();
-  });
-  return { port, disconnect };
-}
 
 /** Loads the client code of docs/graphql.md, unchanged except for its address and key. */
 async function loadClient(port: number, key: string) {

@@ -21,7 +21,7 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const OTHER_NAMES = [
   ...['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'POSTGRES_PASSWORD', 'SITE_ADDRESS', 'CHATGRAPH_KEY', 'CHROMIUM_PATH'],
   ...['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'RANDOM_MINUTES', 'RANDOM_REPORT', 'EVAL_DATA'],
-  ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'],
+  ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'REPLY_FAILED', 'REPLY_INTERRUPTED'],
 ];
 
 /** The times that docs/scaling.md mentions, with the source files that define them. */

@@ -150,7 +150,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { eventCursor: string, id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
 
 export type PassagesQueryVariables = Exact<{
   messageId: string | number;
@@ -206,6 +206,33 @@ export type FollowSubscription = { conversationEvents:
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, cursor: string }
    };
 
+export type ReplySubscriptionVariables = Exact<{
+  messageId: string | number;
+  after?: string | null | undefined;
+}>;
+
+
+export type ReplySubscription = { messageStream:
+    | { __typename: 'BranchSelected', cursor: string }
+    | { __typename: 'CitationAdded', cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null } }
+    | { __typename: 'ConversationChanged', cursor: string }
+    | { __typename: 'ConversationDeleted', cursor: string }
+    | { __typename: 'FollowUpsSuggested', cursor: string }
+    | { __typename: 'LeadCaptured', cursor: string }
+    | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageCreated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageDeleted', cursor: string }
+    | { __typename: 'MessageDelta', offset: number, text: string, cursor: string }
+    | { __typename: 'MessageFailed', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageInterrupted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageStarted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string, headingPath: Array<string> } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageUpdated', cursor: string }
+    | { __typename: 'StreamGap', cursor: string }
+    | { __typename: 'StreamReady', cursor: string }
+    | { __typename: 'TypingChanged', cursor: string }
+   };
+
 export type SendMutationVariables = Exact<{
   input: SendMessageInput;
 }>;
@@ -234,7 +261,8 @@ export type StopMutation = { stopMessage:
 
 export type RateMutationVariables = Exact<{
   messageId: string | number;
-  rating: Rating;
+  rating?: Rating | null | undefined;
+  comment?: string | null | undefined;
 }>;
 
 
@@ -246,6 +274,7 @@ export type RateMutation = { rateMessage:
 
 export type RegenerateMutationVariables = Exact<{
   messageId: string | number;
+  clientMessageId?: string | null | undefined;
 }>;
 
 
@@ -263,6 +292,7 @@ export type RegenerateMutation = { regenerateMessage:
 export type EditMutationVariables = Exact<{
   messageId: string | number;
   content: string;
+  clientMessageId?: string | null | undefined;
 }>;
 
 
@@ -442,6 +472,7 @@ fragment CitationFields on Citation {
 export const ConversationDocument = /*#__PURE__*/ new TypedDocumentString(`
     query Conversation($id: ID!, $before: String) {
   conversation(id: $id) {
+    eventCursor
     ...ConversationFields
     messages(last: 50, before: $before) {
       ...MessagePage
@@ -644,6 +675,86 @@ fragment ConversationFields on Conversation {
   answeredBy
   assignee
 }`) as unknown as TypedDocumentString<FollowSubscription, FollowSubscriptionVariables>;
+export const ReplyDocument = /*#__PURE__*/ new TypedDocumentString(`
+    subscription Reply($messageId: ID!, $after: String) {
+  messageStream(messageId: $messageId, after: $after) {
+    __typename
+    cursor
+    ... on MessageCreated {
+      message {
+        ...MessageFields
+      }
+    }
+    ... on MessageStarted {
+      message {
+        ...MessageFields
+      }
+    }
+    ... on MessageDelta {
+      offset
+      text
+    }
+    ... on CitationAdded {
+      citation {
+        ...CitationFields
+      }
+    }
+    ... on MessageCompleted {
+      message {
+        ...MessageFields
+      }
+    }
+    ... on MessageFailed {
+      message {
+        ...MessageFields
+      }
+    }
+    ... on MessageStopped {
+      message {
+        ...MessageFields
+      }
+    }
+    ... on MessageInterrupted {
+      message {
+        ...MessageFields
+      }
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  role
+  status
+  content
+  rating
+  createdAt
+  authorName
+  isShown
+  parent {
+    id
+  }
+  siblings {
+    id
+  }
+  citations {
+    ...CitationFields
+  }
+  followUps
+  error {
+    message
+  }
+}
+fragment CitationFields on Citation {
+  start
+  end
+  title
+  url
+  quote
+  passage {
+    id
+    headingPath
+  }
+}`) as unknown as TypedDocumentString<ReplySubscription, ReplySubscriptionVariables>;
 export const SendDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) {
@@ -756,8 +867,8 @@ fragment CitationFields on Citation {
   }
 }`) as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
 export const RateDocument = /*#__PURE__*/ new TypedDocumentString(`
-    mutation Rate($messageId: ID!, $rating: Rating!) {
-  rateMessage(input: {id: $messageId, rating: $rating}) {
+    mutation Rate($messageId: ID!, $rating: Rating, $comment: String) {
+  rateMessage(input: {id: $messageId, rating: $rating, comment: $comment}) {
     __typename
     ... on RateMessagePayload {
       reply {
@@ -805,8 +916,10 @@ fragment CitationFields on Citation {
   }
 }`) as unknown as TypedDocumentString<RateMutation, RateMutationVariables>;
 export const RegenerateDocument = /*#__PURE__*/ new TypedDocumentString(`
-    mutation Regenerate($messageId: ID!) {
-  regenerateMessage(input: {id: $messageId, whenBusy: INTERRUPT}) {
+    mutation Regenerate($messageId: ID!, $clientMessageId: String) {
+  regenerateMessage(
+    input: {id: $messageId, clientMessageId: $clientMessageId, whenBusy: INTERRUPT}
+  ) {
     __typename
     ... on RegenerateMessagePayload {
       reply {
@@ -854,8 +967,10 @@ fragment CitationFields on Citation {
   }
 }`) as unknown as TypedDocumentString<RegenerateMutation, RegenerateMutationVariables>;
 export const EditDocument = /*#__PURE__*/ new TypedDocumentString(`
-    mutation Edit($messageId: ID!, $content: String!) {
-  editMessage(input: {id: $messageId, content: $content, whenBusy: INTERRUPT}) {
+    mutation Edit($messageId: ID!, $content: String!, $clientMessageId: String) {
+  editMessage(
+    input: {id: $messageId, content: $content, clientMessageId: $clientMessageId, whenBusy: INTERRUPT}
+  ) {
     __typename
     ... on EditMessagePayload {
       userMessage {
