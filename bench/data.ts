@@ -87,6 +87,8 @@ export async function createChatbotRow(
     leadForm: DEFAULT_LEAD_FORM,
     isActive: true,
     metadata: toJson({ shop: number }),
+    persistedOnly: false,
+    sessionOperations: null,
     createdAt: at,
     updatedAt: at,
   });

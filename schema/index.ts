@@ -7,6 +7,7 @@ import './accounts/inbox.ts';
 import './accounts/quota-warning.ts';
 import './accounts/api-key.ts';
 import './chatbots/chatbot.ts';
+import './accounts/operation-manifest.ts';
 import './messages/estimate.ts';
 import './sources/source.ts';
 import './sources/list.ts';

@@ -22,6 +22,8 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   visitor: 'Visitor',
   webhookSubscription: 'WebhookSubscription',
   webhookDelivery: 'WebhookDelivery',
+  operationManifest: 'OperationManifest',
+  operation: 'Operation',
 };
 
 /** An object that can be fetched by its id alone: the id contains its kind. */
@@ -97,6 +99,10 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.webhookSubscription.load(id);
       case 'webhookDelivery':
         return loaders.webhookDelivery.load(id);
+      case 'operationManifest':
+        return loaders.manifest.load(id);
+      case 'operation':
+        return loaders.operation.load(id);
       default:
         return undefined;
     }

@@ -18,6 +18,7 @@ import { systemClock, toTimestamp } from './domain/time.ts';
 import { createFailureLog } from './failures.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { findGraphiqlLink } from './http/graphiql/session.ts';
+import { checkDocument } from './http/operations/check-document.ts';
 import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
@@ -28,6 +29,7 @@ import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
 import { createProviderAccess } from './models/provider-access.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
+import { createOperationStore } from './operations/operation-store.ts';
 import { startCheckpoints } from './replies/checkpoint.ts';
 import { createNode } from './replies/gateway-node.ts';
 import { joinCluster } from './replies/node-leases.ts';
@@ -135,6 +137,8 @@ async function createDeps(
       config.embeddings && createEmbedder(config.embeddings, { fetch: providerAccess.operatorFetch, logger, metrics }),
     engines: createEngines(config, models, logger),
     selections: createSelections(() => deps),
+    operations: createOperationStore(db, clock, failures),
+    checkDocument,
     ...overrides,
     db,
   };
@@ -225,6 +229,7 @@ async function closeGateway(
   // Requests and announcements may have started tasks since.
   await deps.background.drain(LAST_DRAIN_MS);
   await deps.keyring.close();
+  await deps.operations.close();
   await deps.providerAccess.close();
   deps.failures.close();
   await deps.db.close();

@@ -9,6 +9,7 @@ import { nameText, parseInput } from './domain/input.ts';
 import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
 import { trimTrailingSlashes } from './domain/text.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
+import type { PushedFile } from './push-file.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -23,6 +24,9 @@ const USAGE = `Usage: chatgraph [command]
        [--scopes read,chat,manage]
   keys list                                         list the keys of all accounts
   keys revoke <id>                                  revoke a key permanently
+  operations push <file> --name <name>              store the documents of a front end as a version of a manifest;
+       [--account <name or id>]                     a file of Apollo, Relay or GraphQL Code Generator
+       [--url http://… --key ic_…, else CHATGRAPH_KEY]  push to a gateway elsewhere; needs a key with MANAGE
   migrate-to <postgres://…>                         copy the SQLite database to an empty Postgres; a second run resumes
   webhooks listen                                   print deliveries as they happen; needs a key with MANAGE
        [--url http://127.0.0.1:4000] [--key ic_…, else CHATGRAPH_KEY] [--subscription <id>]
@@ -118,6 +122,7 @@ const COMMANDS: Readonly<Record<string, Command<string>>> = {
   'keys create': withDatabase(createKey),
   'keys list': withDatabase(listKeys),
   'keys revoke': withDatabase(revokeKey),
+  'operations push': pushManifest,
   'migrate-to': migrateTo,
   'webhooks listen': listenToWebhooks,
 };
@@ -190,6 +195,29 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Com
   return { text: `Revoked ${key.prefix}… (${toPlainLine(key.name)}).`, value: { id: key.id, revoked: true } };
 }
 
+async function pushManifest(
+  databaseUrl: string,
+  operands: readonly string[],
+  values: Values,
+  context: CommandContext,
+): Promise<CommandResult> {
+  const [path] = operands;
+  const { name, account } = values;
+  if (path === undefined || name === undefined)
+    throw new StartupError('Give a file, and --name with the name of its manifest.');
+  // Imported only here, because no other command needs the schema.
+  const { pushFileToDatabase, pushFileToGateway } = await import('./push-file.ts');
+  const push = async (db: Database) => describePush(await pushFileToDatabase(db, account, { path, name }));
+  if (values.url === undefined) return withDatabase(push)(databaseUrl, operands, values, context);
+  const gateway = { url: trimTrailingSlashes(readAddress('--url', values.url)), key: requireKey(values, context) };
+  return describePush(await pushFileToGateway(gateway, { path, name }));
+}
+
+function describePush(pushed: PushedFile): CommandResult {
+  const { name, version, documents } = pushed;
+  return { text: `${name} has ${documents} documents in version ${version}.`, value: pushed };
+}
+
 async function migrateTo(
   from: string,
   operands: readonly string[],
@@ -222,10 +250,9 @@ async function listenToWebhooks(
   _databaseUrl: string,
   _operands: readonly string[],
   values: Values,
-  { env }: CommandContext,
+  context: CommandContext,
 ): Promise<never> {
-  const key = values.key ?? readKey(env);
-  if (key === undefined) throw new StartupError('Give a key by --key ic_… or CHATGRAPH_KEY.');
+  const key = requireKey(values, context);
   const url = trimTrailingSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
   const forwardUrl = values.forward && readAddress('--forward', values.forward);
   const { listen } = await import('./listen-to-webhooks.ts');
@@ -234,6 +261,12 @@ async function listenToWebhooks(
   // The program that reads the output, such as `head`, has closed the pipe.
   process.stdout.on('error', stop);
   return listen({ url, key, subscriptionId: values.subscription, forwardUrl, asJson: values.json ?? false });
+}
+
+function requireKey(values: Values, { env }: CommandContext): string {
+  const key = values.key ?? readKey(env);
+  if (key === undefined) throw new StartupError('Give a key by --key ic_… or CHATGRAPH_KEY.');
+  return key;
 }
 
 function readAddress(option: string, text: string): string {

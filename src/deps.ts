@@ -15,6 +15,8 @@ import type { Embedder } from './models/embedder.ts';
 import type { Models } from './models/model-types.ts';
 import type { Prices } from './models/prices.ts';
 import type { ProviderAccess } from './models/provider-access.ts';
+import type { CheckDocument } from './operations/document-checker.ts';
+import type { OperationStore } from './operations/operation-store.ts';
 import type { GatewayNode } from './replies/gateway-node.ts';
 import type { LiveReplies } from './replies/live-replies.ts';
 import type { ReplyGate } from './replies/reply-gate.ts';
@@ -54,4 +56,7 @@ export interface Deps {
   readonly embedder: Embedder | undefined;
   readonly prices: Prices;
   readonly selections: Selections;
+  /** The documents that front ends send by their ids. */
+  readonly operations: OperationStore;
+  readonly checkDocument: CheckDocument;
 }

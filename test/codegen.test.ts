@@ -14,7 +14,7 @@ describe('codegen', () => {
   it.each([
     ...['schema/schema.graphql', 'schema/webhooks.graphql', 'schema/possible-types.json'],
     ...['schema/graphcache-keys.json', 'src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'],
-    ...['clients/typescript/src/documents.ts', 'docs/examples/inbox/documents.ts'],
+    ...['clients/typescript/src/documents.ts', 'src/operations/documents.ts', 'docs/examples/inbox/documents.ts'],
   ])('has %s up to date', async (path) => {
     expect(contentOf(path)).toBe(await readFile(new URL(`../${path}`, import.meta.url), 'utf8'));
   });

@@ -1,7 +1,7 @@
-import { createApiKey, revokeApiKey } from '../../src/access/api-keys.ts';
+import { createApiKey, revokeApiKey, updateApiKey } from '../../src/access/api-keys.ts';
 import type { ApiKey, Scope as ScopeName } from '../../src/domain/entities.ts';
 import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
-import { builder } from '../builder.ts';
+import { builder, CHANGES_RULE } from '../builder.ts';
 import { Node } from '../node.ts';
 
 /** The permissions of a credential. */
@@ -37,6 +37,10 @@ export const ApiKeyRef = builder.objectRef<ApiKey>('ApiKey').implement({
       nullable: true,
       description: 'The time of the revocation, which is final; null while the key is active.',
     }),
+    persistedOnly: t.exposeBoolean('persistedOnly', {
+      description:
+        'True if the key may run only the documents of the manifests of the account, and of the built-in manifest `chat`.',
+    }),
   }),
 });
 
@@ -52,6 +56,9 @@ builder.relayMutationField(
         description:
           'The permissions of the key, at most those of this credential; if absent, the same as this credential.',
       }),
+      persistedOnly: t.boolean({
+        description: 'True to allow only the documents of manifests; false if absent. REST is not affected.',
+      }),
     }),
   },
   {
@@ -65,6 +72,33 @@ builder.relayMutationField(
     outputFields: (t) => ({
       apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The new API key without its secret.' }),
       key: t.exposeString('secret', { description: 'The API key itself, which is never shown again.' }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'updateApiKey',
+  {
+    description: `The changes to an API key. ${CHANGES_RULE}`,
+    inputFields: (t) => ({
+      id: t.id({ required: true, description: 'The id of the API key.' }),
+      name: t.string({ description: 'The name of the key; 1 to 255 characters. Must not be null.' }),
+      persistedOnly: t.boolean({
+        description:
+          'True to allow only the documents of manifests, on open WebSockets too; running operations continue. Must not be null.',
+      }),
+    }),
+  },
+  {
+    description: 'Changes an API key. Its permissions never change. Needs `MANAGE`.',
+    authScopes: { MANAGE: true },
+    errors: { types: [NotFoundError, InvalidInputError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ apiKey: await updateApiKey(deps, viewer, input) }),
+  },
+  {
+    description: 'The updated API key.',
+    outputFields: (t) => ({
+      apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The API key after the change.' }),
     }),
   },
 );

@@ -236,6 +236,14 @@ builder.relayMutationField(
         description:
           "Your application's data about the chatbot, replaced as a whole; an object of at most 16 kB, and null removes it.",
       }),
+      persistedOnly: t.boolean({
+        description:
+          'True allows every session of the chatbot only the documents of its manifest. Null resets it to false.',
+      }),
+      sessionOperations: t.string({
+        description:
+          'The name of the manifest whose documents public sessions may run, which must have been pushed. Null selects the built-in manifest `chat`.',
+      }),
       isActive: t.boolean({
         description:
           'False pauses the chatbot: a streaming reply continues to its end, and waiting replies begin when it is active again. Must not be null.',

@@ -1,14 +1,20 @@
 import { z } from 'zod';
 import type { Announcements } from '../coordination/announcements.ts';
 import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
-import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/errors.ts';
+import { ApiKeyLimitError, InvalidInputError, NotFoundError, requireFound } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
-import { nameText, parseInput } from '../domain/input.ts';
+import { nameText, omitUndefined, parseChanges, parseInput } from '../domain/input.ts';
 import { generateKey, hashKey, hasKeyFormat, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { MAX_ACTIVE_API_KEYS } from '../domain/shared-limits.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
-import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
+import {
+  countActiveApiKeys,
+  findApiKey,
+  insertApiKey,
+  markApiKeyRevoked,
+  updateApiKeySettings,
+} from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import type { Queryable } from '../store/tables.ts';
 import type { Keyring } from './keyring.ts';
@@ -20,6 +26,14 @@ export interface CreatedApiKey {
   readonly secret: string;
 }
 
+/** The dependencies of a change of a key. */
+interface KeyringDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly keyring: Pick<Keyring, 'refresh'>;
+  readonly announcements: Pick<Announcements, 'announce'>;
+}
+
 const rules = z.object({
   name: nameText,
   scopes: z
@@ -27,26 +41,35 @@ const rules = z.object({
     .min(1, 'Name at least one scope, or leave the field out.')
     .transform((scopes) => SCOPES.filter((scope) => scopes.includes(scope)))
     .optional(),
+  persistedOnly: z.boolean().optional(),
 });
+
+const changeRules = z.object({ name: nameText.optional(), persistedOnly: z.boolean().optional() });
 
 /**
  * Creates a key for the viewer's account.
  * @param input `name` has 1–255 characters. `scopes` must be scopes of the viewer; if absent, the key has all of
- * them.
+ * them. `persistedOnly` limits the key to the documents of manifests; if absent, it may send any.
  * @throws InvalidInputError; ApiKeyLimitError when the account has 5 active keys.
  */
 export async function createApiKey(
   deps: { readonly db: Database; readonly clock: Clock },
   viewer: Viewer,
-  input: { name: string; scopes?: readonly Scope[] | null | undefined },
+  input: {
+    name: string;
+    scopes?: readonly Scope[] | null | undefined;
+    persistedOnly?: boolean | null | undefined;
+  },
 ): Promise<CreatedApiKey> {
-  const { name, scopes = [...viewer.scopes] } = parseInput(rules, input);
+  const { name, scopes = [...viewer.scopes], persistedOnly = false } = parseInput(rules, input);
   const missingScopes = scopes.filter((scope) => !viewer.scopes.has(scope));
   if (missingScopes.length > 0) {
     const message = `This credential does not have ${missingScopes.join(', ')}.`;
     throw new InvalidInputError([{ path: ['scopes'], message }]);
   }
-  return deps.db.transaction((trx) => issueApiKey(trx, deps.clock.now(), viewer.accountId, { name, scopes }));
+  return deps.db.transaction((trx) =>
+    issueApiKey(trx, deps.clock.now(), viewer.accountId, { name, scopes, persistedOnly }),
+  );
 }
 
 /**
@@ -59,7 +82,12 @@ export async function issueApiKey(
   trx: Queryable,
   now: number,
   accountId: string,
-  { name, scopes, secret = generateKey() }: { name: string; scopes: readonly Scope[]; secret?: string },
+  {
+    name,
+    scopes,
+    persistedOnly = false,
+    secret = generateKey(),
+  }: { name: string; scopes: readonly Scope[]; persistedOnly?: boolean; secret?: string },
 ): Promise<CreatedApiKey> {
   if (!hasKeyFormat(secret)) throw new InvalidInputError([{ path: ['secret'], message: 'Not an API key.' }]);
   await lockAccount(trx, accountId);
@@ -73,9 +101,31 @@ export async function issueApiKey(
     createdAt: toTimestamp(now),
     lastUsedAt: null,
     revokedAt: null,
+    persistedOnly,
   };
   await insertApiKey(trx, apiKey, hashKey(secret));
   return { apiKey, secret };
+}
+
+/**
+ * Changes the name of a key, or what it may send; in force at once, on other gateways within moments.
+ * @throws NotFoundError, InvalidInputError
+ */
+export async function updateApiKey(
+  deps: KeyringDeps,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: { id: string; name?: string | null | undefined; persistedOnly?: boolean | null | undefined },
+): Promise<ApiKey> {
+  const changes = omitUndefined(parseChanges(changeRules, { ...input }));
+  const id = requireFound('API key', parseId('apiKey', input.id));
+  const changed = await deps.db.transaction(async (trx) => {
+    await lockAccount(trx, viewer.accountId);
+    const apiKey = { ...requireFound('API key', await findApiKey(trx, viewer.accountId, id)), ...changes };
+    await updateApiKeySettings(trx, apiKey);
+    return apiKey;
+  });
+  await refreshKeys(deps, changed.id);
+  return changed;
 }
 
 /**
@@ -83,16 +133,7 @@ export async function issueApiKey(
  * key changes nothing.
  * @throws NotFoundError
  */
-export async function revokeApiKey(
-  deps: {
-    readonly db: Database;
-    readonly clock: Clock;
-    readonly keyring: Pick<Keyring, 'refresh'>;
-    readonly announcements: Pick<Announcements, 'announce'>;
-  },
-  viewer: Viewer,
-  input: { id: string },
-): Promise<ApiKey> {
+export async function revokeApiKey(deps: KeyringDeps, viewer: Viewer, input: { id: string }): Promise<ApiKey> {
   const id = parseId('apiKey', input.id);
   const revoked = await deps.db.transaction(async (trx) => {
     if (id === undefined) return undefined;
@@ -100,7 +141,12 @@ export async function revokeApiKey(
     return findApiKey(trx, viewer.accountId, id);
   });
   if (revoked === undefined) throw new NotFoundError('API key');
-  deps.announcements.announce('revoked', revoked.id);
-  await deps.keyring.refresh();
+  await refreshKeys(deps, revoked.id);
   return revoked;
+}
+
+/** Makes this process and all others read their cached keys again. */
+async function refreshKeys({ announcements, keyring }: KeyringDeps, id: string): Promise<void> {
+  announcements.announce('revoked', id);
+  await keyring.refresh();
 }

@@ -72,6 +72,7 @@ export function createSessions(clock: Clock): Sessions {
       createdAt: toTimestamp(clock.now()),
       lastUsedAt: null,
       revokedAt: null,
+      persistedOnly: false,
     };
     sessions.set(hashKey(token), { key, revoked: new AbortController().signal, ...(session && { session }) });
     return token;

@@ -23,6 +23,8 @@ export interface Viewer {
   /** The name of the API key; null for a session. */
   readonly keyName: string | null;
   readonly scopes: ReadonlySet<Scope>;
+  /** Whether the API key may run only the documents of manifests: see `operations-rule.ts`. */
+  readonly persistedOnly: boolean;
   /** Aborts when the credential is revoked, or expires: then the reason is a `SessionExpiredError`. */
   readonly revoked: AbortSignal;
   /** The scope of a session of the chat page; absent for other credentials. */
@@ -86,6 +88,10 @@ export async function authenticate(
     apiKeyId: cached.session === undefined ? cached.key.id : null,
     keyName: cached.session === undefined ? cached.key.name : null,
     scopes: new Set(cached.key.scopes),
+    // A socket keeps its viewer, and a change of the key concerns it too.
+    get persistedOnly() {
+      return cached.key.persistedOnly;
+    },
     revoked: cached.revoked,
     session: cached.session,
   };

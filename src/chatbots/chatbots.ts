@@ -17,6 +17,7 @@ import {
   text,
 } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
+import { BUILT_IN_MANIFEST } from '../domain/operations.ts';
 import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
@@ -30,6 +31,7 @@ import {
 import { markChatbotDeleted } from '../store/deleted-chatbots.ts';
 import { insertChatbotDeletion } from '../store/logs/account-logs.ts';
 import { listStreamingReplyIds } from '../store/open-replies.ts';
+import { findNewestManifest } from '../store/operations/manifests.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
@@ -54,6 +56,14 @@ export interface ChatbotFields {
   readonly leadForm?: LeadFormInput | null | undefined;
   readonly answering?: AnsweringInput | null | undefined;
   readonly metadata?: unknown;
+}
+
+/** The changes to a chatbot: its fields, and what only a chatbot that exists has. */
+export interface ChatbotChanges extends ChatbotFields {
+  readonly id: string;
+  readonly isActive?: boolean | null | undefined;
+  readonly persistedOnly?: boolean | null | undefined;
+  readonly sessionOperations?: string | null | undefined;
 }
 
 /** A lead form, as the owner sends it. */
@@ -99,6 +109,15 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
   });
 }
 
+const changeRules = {
+  isActive: z.boolean().optional(),
+  persistedOnly: resettable(z.boolean(), false),
+  sessionOperations: resettable(
+    z.string().transform((name) => (name === BUILT_IN_MANIFEST ? null : name)),
+    null,
+  ),
+};
+
 /**
  * Creates a chatbot. Without a `slug`, this function derives a slug from the name.
  * @throws InvalidInputError, also when another chatbot has the slug, and for a model that cannot be called.
@@ -115,6 +134,8 @@ export async function createChatbot(
     ...given,
     answering: { ...DEFAULTS.answering, ...given.answering },
     isActive: true,
+    persistedOnly: false,
+    sessionOperations: null,
   };
   await requireUsableModels(deps, viewer.accountId, fields);
   const at = toTimestamp(deps.clock.now());
@@ -143,9 +164,9 @@ export async function createChatbot(
 export async function updateChatbot(
   deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess'>,
   viewer: Viewer,
-  input: ChatbotFields & { id: string; isActive?: boolean | null | undefined },
+  input: ChatbotChanges,
 ): Promise<Chatbot> {
-  const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
+  const rules = rulesFor(deps).partial().extend(changeRules);
   const fields = omitUndefined(parseChanges(rules, { ...input }));
   const current = requireFound(
     'Chatbot',
@@ -158,6 +179,7 @@ export async function updateChatbot(
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
+    if (fields.sessionOperations) await requireManifest(trx, viewer.accountId, fields.sessionOperations);
     const changed = { ...changeFields(chatbot, fields), updatedAt: toTimestamp(deps.clock.now()) };
     await updateStoredChatbot(trx, changed);
     return changed;
@@ -234,6 +256,12 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
   if ((await findChatbotBySlug(trx, accountId, slug)) !== undefined) {
     throw new InvalidInputError([{ path: ['slug'], message: 'Another chatbot has this slug.' }]);
   }
+}
+
+async function requireManifest(trx: Queryable, accountId: string, name: string): Promise<void> {
+  if ((await findNewestManifest(trx, accountId, name)) !== undefined) return;
+  const message = 'The account has no manifest with this name. Push one first.';
+  throw new InvalidInputError([{ path: ['sessionOperations'], message }]);
 }
 
 /** Derives an ASCII slug from a name, and appends a number if the slug is taken or has the form of an id. */

@@ -15,7 +15,7 @@ export interface Announcements {
 }
 
 /**
- * The kinds of announcements, each with its text in parentheses: an API key was revoked (the key's id), someone has
+ * The kinds of announcements, each with its text in parentheses: an API key was revoked or changed (the key's id), someone has
  * started or stopped typing (the conversation, the role and the state as JSON), a reply should stop (its message's id),
  * an account has changed its provider keys (the account's id).
  */

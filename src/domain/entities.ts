@@ -98,6 +98,8 @@ export interface ApiKey {
   readonly createdAt: Timestamp;
   readonly lastUsedAt: Timestamp | null;
   readonly revokedAt: Timestamp | null;
+  /** Whether the key may run only the documents of manifests. */
+  readonly persistedOnly: boolean;
 }
 
 /** A chatbot, which answers visitors from its sources. */
@@ -115,6 +117,10 @@ export interface Chatbot {
   readonly answering: Answering;
   readonly isActive: boolean;
   readonly metadata: JsonText;
+  /** Whether all sessions may run only the documents of a manifest. */
+  readonly persistedOnly: boolean;
+  /** The name of the manifest of public sessions; null: the built-in one. */
+  readonly sessionOperations: string | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }

@@ -45,7 +45,9 @@ export const ERRORS = {
     status: 409,
     text: 'This gateway has no event stream with this token: it has ended, or another gateway has reserved it. Reserve one with PUT.',
   },
-  // The message is the one by which Apollo's protocol for persisted queries names the error.
+  OPERATION_NOT_ALLOWED: { status: 403, text: 'This credential may run only the documents of its manifest.' },
+  // The messages are those by which Apollo's protocol for persisted queries names the errors.
+  PERSISTED_QUERY_NOT_FOUND: { status: 422, text: 'PersistedQueryNotFound' },
   PERSISTED_QUERY_NOT_SUPPORTED: { status: 422, text: 'PersistedQueryNotSupported' },
   ANSWER_FAILED: { status: 502, text: 'The answer could not be produced.' },
   ANSWER_TIMEOUT: { status: 504, text: 'The answer took too long.' },
@@ -261,7 +263,13 @@ export class EventStreamConflictError extends RefusalError {
   }
 }
 
-/** The request names a persisted document instead of containing one, and the gateway stores no documents. */
+/** The document is not one of those that the credential may run. Nothing was done. */
+export class OperationNotAllowedError extends refusalOf('OPERATION_NOT_ALLOWED') {}
+
+/** The request has the id of an unknown document instead of a document. The client sends the document instead. */
+export class PersistedQueryNotFoundError extends refusalOf('PERSISTED_QUERY_NOT_FOUND') {}
+
+/** The request uses another version of Apollo's protocol than 1. The client sends documents without their hashes. */
 export class PersistedQueryNotSupportedError extends refusalOf('PERSISTED_QUERY_NOT_SUPPORTED') {}
 
 /**

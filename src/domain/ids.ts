@@ -21,6 +21,8 @@ const KINDS = {
   conversationActivity: 13,
   visitor: 14,
   sessionToken: 15,
+  operationManifest: 20,
+  operation: 21,
 } as const;
 
 /** An entity with ids. */

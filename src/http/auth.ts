@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ExecutionArgs, OperationDefinitionNode } from 'graphql';
+import type { DocumentNode, ExecutionArgs, OperationDefinitionNode } from 'graphql';
 import proxyAddr from 'proxy-addr';
 import { createLoadersFor, type GraphContext } from '../../schema/context.ts';
 import {
@@ -55,6 +55,8 @@ export interface TransportContext extends AuthResult {
    * @throws RateLimitedError when the key has the maximum number of streams.
    */
   readonly countStream?: (viewer: Viewer) => void;
+  /** Called with the document when all checks have passed, before it runs; set when the document is found. */
+  onChecked?: ((document: DocumentNode) => void) | undefined;
   /** The operation of a request whose results go to an event stream; absent for all others. */
   readonly streamedOperation?: StreamedOperation;
 }

@@ -14,6 +14,7 @@ import {
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import type { Deps } from '../deps.ts';
+import { isStoredDocument } from './operations/document-cache.ts';
 
 /** Runs one operation; its variables must be valid. */
 export type RunOperation = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
@@ -30,6 +31,7 @@ interface OperationEntry {
 const NULL_FOR_NON_NULL = /^Cannot return null for non-nullable field /;
 const CONTAINER_KINDS: ReadonlySet<string> = new Set([Kind.OBJECT, Kind.LIST]);
 const MAX_DOCUMENTS = 300;
+const MAX_STORED_DOCUMENTS = 1_000;
 const MAX_SELECTIONS = 1_000;
 
 /**
@@ -40,9 +42,12 @@ const MAX_SELECTIONS = 1_000;
 export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metrics'>): FindCompiled {
   const { compileAtUse } = config;
   if (compileAtUse === 0) return () => undefined;
-  const operationsByDocument = new LRUCache<DocumentNode, Map<string, OperationEntry>>({ max: MAX_DOCUMENTS });
+  const sentDocuments = new LRUCache<DocumentNode, Map<string, OperationEntry>>({ max: MAX_DOCUMENTS });
+  // Documents that clients send never displace those of manifests.
+  const storedDocuments = new LRUCache<DocumentNode, Map<string, OperationEntry>>({ max: MAX_STORED_DOCUMENTS });
 
   return (args) => {
+    const operationsByDocument = isStoredDocument(args.document) ? storedDocuments : sentDocuments;
     const operations = operationsByDocument.get(args.document) ?? new Map<string, OperationEntry>();
     if (operations.size === 0) operationsByDocument.set(args.document, operations);
     const name = args.operationName ?? '';

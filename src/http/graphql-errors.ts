@@ -4,6 +4,7 @@ import {
   ERRORS,
   type ErrorCode,
   ForbiddenError,
+  PersistedQueryNotFoundError,
   QueryTooComplexError,
   RateLimitedError,
   RefusalError,
@@ -20,6 +21,7 @@ const CODES_WITH_HTTP_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
   'SESSION_EXPIRED',
   'FORBIDDEN',
+  'OPERATION_NOT_ALLOWED',
   'RATE_LIMITED',
   'METHOD_NOT_ALLOWED',
   'NOT_ACCEPTABLE',
@@ -40,7 +42,7 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
   // The response with a refused field is otherwise valid, so the refusal does not determine the status.
   const isFieldError = source instanceof GraphQLError && source.path !== undefined;
   const http = setsStatus ? { status } : isFieldError ? undefined : { status: graphqlStatus, spec: true };
-  const headers = refusal instanceof UnsupportedEncodingError ? { 'Accept-Encoding': 'gzip' } : undefined;
+  const headers = headersOf(refusal);
   return createPublicError(message, source, {
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -48,6 +50,13 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
     ...(refusal instanceof QueryTooComplexError && costDetailsOf(refusal)),
     ...(http && { http: { ...http, ...(headers && { headers }) } }),
   });
+}
+
+function headersOf(refusal: RefusalError): Record<string, string> | undefined {
+  if (refusal instanceof UnsupportedEncodingError) return { 'Accept-Encoding': 'gzip' };
+  // The next client may have registered the document. Source: Apollo Server.
+  if (refusal instanceof PersistedQueryNotFoundError) return { 'Cache-Control': 'private, no-cache, must-revalidate' };
+  return undefined;
 }
 
 const costDetailsOf = ({ cost, limit, parts }: QueryTooComplexError) => ({ cost, limit, parts });

@@ -1,25 +1,31 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { readJson } from '../dialects/rest/body.ts';
-import { BadUserInputError, ERRORS, PayloadTooLargeError, PersistedQueryNotSupportedError } from '../domain/errors.ts';
+import { BadUserInputError, ERRORS, PayloadTooLargeError } from '../domain/errors.ts';
 import { isJsonObject } from '../domain/json.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
+import type { DocumentParameters, ResolveDocument } from './operations/resolve-document.ts';
 import { searchParamsOf } from './request-rules.ts';
 
 /**
  * Reads the parameters of a GraphQL request: of a POST from a body, with the rules of REST (only JSON, bounded, in valid
  * UTF-8), of a GET from the query of the URL. A parameter that is null, or empty in a URL, counts as absent, and so does
  * an empty `operationName`; unknown parameters are ignored. Source: GraphQL over HTTP.
+ * @param resolve finds the document of a request that only names it.
  */
-export function useRequestParameters(): Plugin<object, TransportContext> {
+export function useRequestParameters(resolve: ResolveDocument): Plugin<object, TransportContext> {
   return {
-    onRequestParse({ request, serverContext: { accepted, largeBody }, setRequestParser }) {
+    onRequestParse({ request, serverContext, setRequestParser }) {
+      const { accepted, largeBody } = serverContext;
       if (request.method !== 'GET' && request.method !== 'POST') return;
       setRequestParser(async () => {
         const parameters = request.method === 'GET' ? parseUrl(request.url) : await readJson(request, largeBody);
         try {
-          return readParameters(parameters);
+          const { documentId, query, ...others } = readParameters(parameters);
+          const document = await resolve(serverContext.viewer, { documentId, query, extensions: others.extensions });
+          serverContext.onChecked = document.onChecked;
+          return { query: document.text, ...others };
         } catch (error) {
           if (!(error instanceof BadUserInputError)) throw error;
           const { status, graphqlStatus } = ERRORS.BAD_USER_INPUT;
@@ -32,37 +38,32 @@ export function useRequestParameters(): Plugin<object, TransportContext> {
   };
 }
 
-/**
- * Refuses a request that names a persisted document instead of containing one.
- * @throws PersistedQueryNotSupportedError
- */
-export function requireDocument({ query, documentId, extensions }: Readonly<Record<string, unknown>>): void {
-  if (query) return;
-  if (documentId != null || (isJsonObject(extensions) && extensions.persistedQuery != null)) {
-    throw new PersistedQueryNotSupportedError();
-  }
-}
+/** The parameters of a request, before its document is found. */
+type RequestParameters = Omit<GraphQLParams, 'query'> & DocumentParameters;
 
-/** @throws BadUserInputError for parameters that are no GraphQL request; PersistedQueryNotSupportedError. */
-function readParameters(parameters: unknown): GraphQLParams {
+/** @throws BadUserInputError for parameters that are no GraphQL request. */
+function readParameters(parameters: unknown): RequestParameters {
   if (Array.isArray(parameters)) {
     throw new BadUserInputError('Batching is not offered: send one operation per request.');
   }
   if (!isJsonObject(parameters)) throw new BadUserInputError('The request body must be a JSON object.');
-  requireDocument(parameters);
-  const { query, operationName, variables, extensions } = parameters;
-  if (typeof query !== 'string') throw new BadUserInputError('`query` must be a string.');
+  const { query, documentId, operationName, variables, extensions } = parameters;
+  if (query != null && typeof query !== 'string') throw new BadUserInputError('`query` must be a string.');
+  if (documentId != null && typeof documentId !== 'string') {
+    throw new BadUserInputError('`documentId` must be a string.');
+  }
   if (operationName != null && typeof operationName !== 'string') {
     throw new BadUserInputError('`operationName` must be a string.');
   }
   if (variables != null && !isJsonObject(variables)) throw new BadUserInputError('`variables` must be an object.');
   if (extensions != null && !isJsonObject(extensions)) throw new BadUserInputError('`extensions` must be an object.');
   // A large body is for variables: everything else is parsed, cached or shown in errors.
-  if (Math.max(query.length, operationName?.length ?? 0) > MAX_BODY_BYTES) {
+  if (Math.max(query?.length ?? 0, operationName?.length ?? 0) > MAX_BODY_BYTES) {
     throw new PayloadTooLargeError(`Only variables may have more than ${MAX_BODY_BYTES / 1_024} kB.`);
   }
   return {
-    query,
+    query: query || undefined,
+    documentId: documentId || undefined,
     ...(operationName && { operationName }),
     ...(variables && { variables }),
     ...(extensions && { extensions }),

@@ -190,6 +190,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
       const startedAt = performance.now();
       try {
         await check(args);
+        (args.contextValue as TransportContext).onChecked?.(args.document);
       } catch (error) {
         observe(deps, args, startedAt, codeOf(error));
         throw error;

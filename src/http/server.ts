@@ -10,6 +10,7 @@ import { limitReceiveTime } from './bodies/receive-time.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect } from './graphql-errors.ts';
 import { isStreamType } from './media-types.ts';
+import { createDocuments } from './operations/resolve-document.ts';
 import { handleOrigin } from './origins.ts';
 import { RESPONSE_POLICY } from './pages.ts';
 import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
@@ -79,9 +80,10 @@ interface ServerState {
 export function createHttpServer(deps: Deps): HttpServer {
   const executor = queueQueries(createExecutor(deps), deps);
   const pipeline = createPipeline(deps, executor);
-  const graphql = createGraphQLServer(deps, pipeline);
+  const documents = createDocuments(deps);
+  const graphql = createGraphQLServer(deps, pipeline, documents);
   const pendingBytes = createPendingBytes(deps);
-  const sockets = createSocketServer(deps, graphql, pipeline, pendingBytes);
+  const sockets = createSocketServer(deps, { graphql, pipeline, resolve: documents.resolve }, pendingBytes);
   const routes = createRoutes(deps, graphql, executor);
   const whenOpen = Promise.withResolvers<void>();
   // After a failed start, `stopAccepting` rejects the promise. If no request waits for the promise, the rejection would

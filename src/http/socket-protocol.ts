@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { CloseCode, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
+import { isJsonObject } from '../domain/json.ts';
 
 /**
  * Creates the function that runs graphql-transport-ws on a socket, with pings. It replaces `useServer` of graphql-ws,
@@ -23,7 +24,7 @@ export function createProtocol<E extends Record<PropertyKey, unknown>>(
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listen) =>
           socket.on('message', (data) => {
-            listen(String(data)).catch((error) => {
+            listen(withQuery(String(data))).catch((error) => {
               onError(error);
               socket.close(CloseCode.InternalServerError, 'Internal server error');
             });
@@ -37,6 +38,24 @@ export function createProtocol<E extends Record<PropertyKey, unknown>>(
     });
   };
 }
+
+/**
+ * Adds an empty `query` to a `subscribe` message that only names its document: the library accepts no message without
+ * one. Any other message is returned as it is.
+ */
+function withQuery(text: string): string {
+  if (!NAMES_DOCUMENT.test(text)) return text;
+  try {
+    const message = JSON.parse(text);
+    if (!isJsonObject(message?.payload) || message.payload.query != null) return text;
+    return JSON.stringify({ ...message, payload: { ...message.payload, query: '' } });
+  } catch {
+    // The library closes the socket.
+    return text;
+  }
+}
+
+const NAMES_DOCUMENT = /"(?:documentId|persistedQuery)"/;
 
 /** Pings at intervals; terminates a socket that has not answered a ping before the next one is due. */
 function startPinging(socket: WebSocket, intervalMs: number): () => void {

@@ -132,6 +132,7 @@ function createReader(accountId: string): Viewer {
     apiKeyId: null,
     keyName: null,
     scopes: READER_SCOPES,
+    persistedOnly: false,
     revoked,
   };
 }

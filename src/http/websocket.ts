@@ -16,8 +16,8 @@ import { MAX_BODY_BYTES, MAX_LARGE_BODY_BYTES } from '../domain/shared-limits.ts
 import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
 import { createErrorMask, toPublicResult, withoutHttpExtensions } from './graphql-errors.ts';
+import type { DocumentParameters, ResolveDocument } from './operations/resolve-document.ts';
 import { isAllowedOrigin } from './origins.ts';
-import { requireDocument } from './parameters.ts';
 import type { PendingBytes } from './pending-bytes.ts';
 import type { Pipeline } from './pipeline.ts';
 import { sendResults } from './send-results.ts';
@@ -60,11 +60,16 @@ class ExplainingSocket extends WebSocket {
   }
 }
 
-/** The state that the operations of all sockets share. */
-interface Operations {
-  readonly deps: Deps;
+/** What prepares and runs operations. */
+interface GraphQLServices {
   readonly graphql: GraphQLServer;
   readonly pipeline: Pipeline;
+  readonly resolve: ResolveDocument;
+}
+
+/** The state that the operations of all sockets share. */
+interface Operations extends GraphQLServices {
+  readonly deps: Deps;
   readonly auth: SocketAuth;
   lastRequestNumber: number;
   /** The number of running operations. */
@@ -74,12 +79,7 @@ interface Operations {
 }
 
 /** Creates the WebSocket server. */
-export function createSocketServer(
-  deps: Deps,
-  graphql: GraphQLServer,
-  pipeline: Pipeline,
-  pendingBytes: PendingBytes,
-): SocketServer {
+export function createSocketServer(deps: Deps, services: GraphQLServices, pendingBytes: PendingBytes): SocketServer {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_BODY_BYTES,
@@ -88,7 +88,7 @@ export function createSocketServer(
     handleProtocols,
   });
   const auth = createSocketAuth(deps);
-  const operations: Operations = { deps, graphql, pipeline, auth, lastRequestNumber: 0, count: 0, streamCount: 0 };
+  const operations: Operations = { deps, ...services, auth, lastRequestNumber: 0, count: 0, streamCount: 0 };
   const runProtocol = createOperationProtocol(operations);
 
   function accept(socket: WebSocket, request: IncomingMessage, connection: Duplex): void {
@@ -171,16 +171,17 @@ async function prepareOperation(
   }
   const authResult = await operations.auth.authenticate(context, payload);
   const abortController = new AbortController();
+  const { text, onChecked } = await operations.resolve(authResult.viewer, readDocument(payload));
   const source: TransportContext = {
     ...authResult,
+    onChecked,
     requestId: `ws-${++operations.lastRequestNumber}`,
     transport: 'websocket',
     signal: abortController.signal,
     reportRateLimit: () => {},
   };
-  requireDocument({ ...payload });
   const { schema, parse, validate, contextFactory } = operations.graphql.getEnveloped(source);
-  const document = parse(payload.query);
+  const document = parse(text);
   const errors = validate(schema, document);
   if (errors.length > 0) return errors;
   const { variables: variableValues } = payload;
@@ -192,6 +193,19 @@ async function prepareOperation(
   // Counted last: an operation that was refused earlier would never complete, and would be counted for ever.
   startOperation(operations, context, id, { abortController, isStream: isSubscription(args) });
   return args;
+}
+
+/**
+ * The document of a `subscribe` message, or its id, as a member of the payload or of its extensions.
+ * @throws BadUserInputError
+ */
+function readDocument(payload: SubscribePayload): DocumentParameters {
+  const { query, extensions } = payload;
+  const documentId = 'documentId' in payload ? payload.documentId : undefined;
+  if (documentId != null && typeof documentId !== 'string') {
+    throw new BadUserInputError('`documentId` must be a string.');
+  }
+  return { query: query || undefined, documentId: documentId || undefined, extensions: extensions ?? undefined };
 }
 
 const isSubscription = ({ document, operationName }: ExecutionArgs): boolean =>

@@ -1,6 +1,4 @@
-import type { DocumentNode } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
 import { STREAM_HEADERS } from '../domain/event-stream.ts';
@@ -9,13 +7,16 @@ import { useMultipartHeartbeat } from './event-streams/multipart-heartbeat.ts';
 import { useSingleConnection } from './event-streams/single-connection.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { isStreamType } from './media-types.ts';
+import type { Documents } from './operations/resolve-document.ts';
 import { useRequestParameters } from './parameters.ts';
 import { type Pipeline, useCredentialCheck, useParser, usePipeline } from './pipeline.ts';
 
-const CACHED_QUERY_CHARS = 4_000_000;
-
 /** Creates the GraphQL server: it handles GraphQL over HTTP, and parses and validates the operations of WebSockets. */
-export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
+export function createGraphQLServer(
+  deps: Deps,
+  pipeline: Pipeline,
+  { documentCache, resolve }: Pick<Documents, 'documentCache' | 'resolve'>,
+) {
   const maskError = createErrorMask(deps);
   return createYoga<TransportContext>({
     schema,
@@ -27,20 +28,14 @@ export function createGraphQLServer(deps: Deps, pipeline: Pipeline) {
       useMultipartHeartbeat,
       useSingleConnection,
       usePartialStatus,
-      useRequestParameters(),
+      useRequestParameters(resolve),
       useParser(),
       useCredentialCheck(deps),
       usePipeline(pipeline),
     ],
     maskedErrors: { maskError },
-    // The cache keys are document texts, so their total length is bounded. Errors are cheap to compute again.
-    parserAndValidationCache: {
-      documentCache: new LRUCache<string, DocumentNode>({
-        maxSize: CACHED_QUERY_CHARS,
-        sizeCalculation: (_document, text) => text.length + 1,
-      }),
-      errorCache: { get: () => undefined, set: () => undefined },
-    },
+    // Errors are cheap to compute again.
+    parserAndValidationCache: { documentCache, errorCache: { get: () => undefined, set: () => undefined } },
     // The HTTP server handles everything that is not GraphQL.
     graphiql: false,
     cors: false,

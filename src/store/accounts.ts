@@ -33,6 +33,12 @@ export async function findAccountByIdOrName(db: Queryable, idOrName: string): Pr
   return row && toAccount(row);
 }
 
+/** Finds the only account; undefined if there are several, or none. */
+export async function findOnlyAccount(db: Queryable): Promise<Account | undefined> {
+  const [row, ...others] = await db.selectFrom('accounts').selectAll().limit(2).execute();
+  return row && others.length === 0 ? toAccount(row) : undefined;
+}
+
 /** Finds the account that was created first; undefined only before the first start. */
 export async function findFirstAccount(db: Queryable): Promise<Account | undefined> {
   const row = await db

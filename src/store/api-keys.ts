@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely';
 import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
@@ -19,6 +20,7 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
       created_at: key.createdAt,
       last_used_at: key.lastUsedAt,
       revoked_at: key.revokedAt,
+      persisted_only: key.persistedOnly ? 1 : 0,
     })
     .execute();
 }
@@ -125,6 +127,19 @@ export async function markApiKeyRevoked(
     .execute();
 }
 
+/** Stores the settings of a key of the account that its owner can change. */
+export async function updateApiKeySettings(
+  trx: Queryable,
+  { id, accountId, name, persistedOnly }: ApiKey,
+): Promise<void> {
+  await trx
+    .updateTable('api_keys')
+    .set({ name, persisted_only: persistedOnly ? 1 : 0 })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
 /** Records when keys were last used, by their ids. */
 export async function markApiKeysUsed(trx: Queryable, usedAt: ReadonlyMap<string, Timestamp>): Promise<void> {
   for (const [id, at] of usedAt) {
@@ -132,7 +147,7 @@ export async function markApiKeysUsed(trx: Queryable, usedAt: ReadonlyMap<string
   }
 }
 
-function toApiKey(row: ApiKeyRow): ApiKey {
+function toApiKey(row: Selectable<ApiKeyRow>): ApiKey {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -142,5 +157,6 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
+    persistedOnly: row.persisted_only === 1,
   };
 }

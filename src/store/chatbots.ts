@@ -107,6 +107,8 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
     answering: toJson(chatbot.answering),
     is_active: chatbot.isActive ? 1 : 0,
     metadata: chatbot.metadata,
+    persisted_only: chatbot.persistedOnly ? 1 : 0,
+    session_operations: chatbot.sessionOperations,
     created_at: chatbot.createdAt,
     updated_at: chatbot.updatedAt,
   };
@@ -127,6 +129,8 @@ function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
     answering: fromJson<Answering>(row.answering),
     isActive: row.is_active === 1,
     metadata: row.metadata,
+    persistedOnly: row.persisted_only === 1,
+    sessionOperations: row.session_operations,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

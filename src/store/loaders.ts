@@ -11,6 +11,7 @@ import type {
   Source,
 } from '../domain/entities.ts';
 import type { SourceOrder } from '../domain/list-filters.ts';
+import type { Operation, OperationManifest } from '../domain/operations.ts';
 import type { ListPosition } from '../domain/ordered-list.ts';
 import type { Visitor } from '../domain/visitors.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
@@ -23,6 +24,8 @@ import { listConversationsByChatbot } from './inbox/conversation-list.ts';
 import { findLeads } from './leads.ts';
 import { listSourcesByChatbot } from './lists/source-list.ts';
 import { findLastMessages, findMessages, type LastMessageFilter } from './messages.ts';
+import { findManifests, findNewestManifests } from './operations/manifests.ts';
+import { findOperations } from './operations/operations.ts';
 import type { Page } from './pages.ts';
 import { countRows, type RowFilter } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
@@ -56,6 +59,10 @@ export interface Loaders {
   readonly webhookEvent: DataLoader<string, WebhookEvent | undefined>;
   /** The attempts of a delivery in order, by its id. */
   readonly webhookAttempts: DataLoader<string, WebhookAttempt[]>;
+  readonly manifest: DataLoader<string, OperationManifest | undefined>;
+  /** The newest version of a manifest, by its name. */
+  readonly newestManifest: DataLoader<string, OperationManifest | undefined>;
+  readonly operation: DataLoader<string, Operation | undefined>;
   /** The sealed parts of a webhook subscription, by its id. */
   readonly sealedParts: DataLoader<string, SealedParts | undefined>;
   /** Pages of lists; not cached, because a mutation may change the list before the next page is read. */
@@ -183,6 +190,21 @@ class LazyLoaders implements Loaders {
   get webhookAttempts() {
     this.#created.webhookAttempts ??= this.#groupBy(listWebhookAttempts, ({ deliveryId }) => deliveryId);
     return this.#created.webhookAttempts;
+  }
+
+  get manifest() {
+    this.#created.manifest ??= this.#byId(findManifests);
+    return this.#created.manifest;
+  }
+
+  get newestManifest() {
+    this.#created.newestManifest ??= this.#byKey(findNewestManifests, ({ name }) => name);
+    return this.#created.newestManifest;
+  }
+
+  get operation() {
+    this.#created.operation ??= this.#byId(findOperations);
+    return this.#created.operation;
   }
 
   get sealedParts() {

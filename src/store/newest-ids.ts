@@ -18,6 +18,7 @@ const OWNER_COLUMNS = {
 const TIME_ORDERED_TABLES = [
   ...['accounts', 'api_keys', 'chatbots', 'sources', 'passages', 'conversations', 'messages', 'leads'],
   ...['conversation_activities', 'webhook_subscriptions', 'webhook_events', 'webhook_deliveries'],
+  ...['operation_manifests', 'operations'],
 ] as 'messages'[];
 
 /**

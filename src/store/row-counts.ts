@@ -17,6 +17,7 @@ const OWNERS = {
   messages: ['conversations', 'conversation_id'],
   conversation_activities: ['conversations', 'conversation_id'],
   webhook_deliveries: ['webhook_subscriptions', 'subscription_id'],
+  operations: ['operation_manifests', 'manifest_id'],
 } as const;
 
 /** Selects the rows of a list: the values that columns of its table must have. */

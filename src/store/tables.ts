@@ -18,6 +18,7 @@ import type { NodeRow, TaskClaimRow } from './cluster/rows.ts';
 import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
 import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
+import type { OperationManifestRow, OperationRow } from './operations/rows.ts';
 import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
 import type { PassageVectorRow } from './search/vector-rows.ts';
 import type { QuotaWarningRow, UsageDayRow, UsageQuarterHourRow, UsageRow } from './usage-rows.ts';
@@ -56,6 +57,7 @@ export interface ApiKeyRow {
   created_at: Timestamp;
   last_used_at: Timestamp | null;
   revoked_at: Timestamp | null;
+  persisted_only: Generated<Flag>;
 }
 
 /** A row of chatbots. */
@@ -84,6 +86,9 @@ export interface ChatbotRow {
   updated_at: Timestamp;
   /** The number of the chatbot's last event; only events change it. */
   last_event: Generated<number>;
+  persisted_only: Generated<Flag>;
+  /** The name of a manifest; null for the built-in one. */
+  session_operations: Generated<string | null>;
   /** When the chatbot was deleted. Queries no longer return it; a background task removes its rows. */
   deleted_at: Generated<Timestamp | null>;
 }
@@ -263,6 +268,8 @@ export interface Tables {
   quota_warnings: QuotaWarningRow;
   provider_keys: ProviderKeyRow;
   provider_models: ProviderModelRow;
+  operation_manifests: OperationManifestRow;
+  operations: OperationRow;
   webhook_subscriptions: WebhookSubscriptionRow;
   webhook_events: WebhookEventRow;
   webhook_deliveries: WebhookDeliveryRow;

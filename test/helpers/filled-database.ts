@@ -13,7 +13,8 @@ const USAGE_FIELDS = `month messages inputTokens outputTokens priceUsd days { da
 
 /** All data of the account that a key can read, except what a request itself changes. */
 const ACCOUNT_QUERY = `{
-  viewer { account { id name usage { ${USAGE_FIELDS} } } apiKey { id name prefix } scopes }
+  viewer { account { id name usage { ${USAGE_FIELDS} } operationManifests { nodes { id name version retiresAt
+    operations { nodes { id documentId document cost } } } } } apiKey { id name prefix } scopes }
   chatbots(first: 10) { nodes {
     id name slug leadForm { title } metadata createdAt updatedAt
     sources(first: 10) { nodes { id title status passages(first: 10) { nodes { id headingPath text position } } } }
@@ -128,6 +129,8 @@ export async function fillDatabase() {
     content: 'Hello, Ann here.',
     authorName: 'Ann',
   });
+  const documents = [{ documentId: 'kind', document: 'query Kind { viewer { kind } } # 📦' }];
+  await mutate('pushOperations manifest { id }', { name: 'web', documents });
   await mutate('captureLead lead { id }', { conversationId, email: 'a@example.com', customData: { plan: 'gold' } });
   const openReply = await send(gateway, {
     ...{ chatbotId, sessionId: 'two', content: 'And now?' },

@@ -43,6 +43,8 @@ export async function insertLargeConversation(
       leadForm: DEFAULT_LEAD_FORM,
       isActive: true,
       metadata: toJson({}),
+      persistedOnly: false,
+      sessionOperations: null,
       createdAt: at,
       updatedAt: at,
     });

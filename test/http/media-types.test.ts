@@ -143,9 +143,9 @@ describe('a refusal', () => {
     expect(await refuse(APOLLO)).toMatchObject({ status: 403, type: NEWER });
   });
 
-  it('names persisted documents as Apollo does, unless the request contains the document', async () => {
+  it('of an unknown document is the one of Apollo, unless the request contains the document', async () => {
     const persisted = { extensions: { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } } };
-    const error = { message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } };
+    const error = { message: 'PersistedQueryNotFound', extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } };
     for (const body of [persisted, { documentId: `sha256:${'0'.repeat(64)}` }, { ...persisted, query: '' }]) {
       const answers = [await post(NEWER, body), await post(JSON_TYPE, body)];
       expect(answers.map(({ status, text }) => [status, JSON.parse(text)])).toEqual([
@@ -156,7 +156,8 @@ describe('a refusal', () => {
     const query = new URLSearchParams({ extensions: JSON.stringify(persisted.extensions) });
     const got = await gateway.fetch(`/graphql?${query}`, { headers: { 'x-api-key': gateway.key } });
     expect(await got.json()).toEqual({ errors: [error] });
-    expect(await post(NEWER, { ...persisted, ...QUERY })).toMatchObject({ status: 200 });
+    const sent = { extensions: { persistedQuery: { version: 1, sha256Hash: hash('sha256', QUERY.query) } }, ...QUERY };
+    expect(await post(NEWER, sent)).toMatchObject({ status: 200 });
   });
 });
 

@@ -187,7 +187,7 @@ describe('operations over WebSocket', () => {
     const unnamed = await socket.execute('query A { viewer { kind } }', { operationName: '' });
     expect(unnamed).toEqual(VIEWER_RESULT);
     const persisted = { extensions: { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } } };
-    expect(codesOf(await socket.execute('', persisted))).toEqual(['PERSISTED_QUERY_NOT_SUPPORTED']);
+    expect(codesOf(await socket.execute('', persisted))).toEqual(['PERSISTED_QUERY_NOT_FOUND']);
     expect(codesOf(await socket.execute('{ nonsense }'))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
     expect(codesOf(await socket.execute('{'))).toEqual(['GRAPHQL_PARSE_FAILED']);
     expect(codesOf(await socket.execute('query A { __typename } query B { __typename }'))).toEqual(['BAD_USER_INPUT']);

@@ -11,7 +11,7 @@ import { requestGraphQL, startGateway } from '../helpers/gateway.ts';
 import { createDataDir, runCommandHere, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
 
 const TABLES =
-  'accounts account_logs api_keys chatbots sources passages passage_vectors conversations messages message_words task_progress leads conversation_events conversation_activities idempotency_keys usage usage_days usage_quarter_hours quota_warnings visitors';
+  'accounts account_logs api_keys chatbots sources passages passage_vectors conversations messages message_words task_progress leads conversation_events conversation_activities idempotency_keys usage usage_days usage_quarter_hours quota_warnings visitors operation_manifests operations';
 
 /** The advisory lock that `migrate-to` takes on its target; see `src/store/copy/target.ts`. */
 const TARGET_LOCK = 4_831_206_117;

@@ -70,6 +70,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   ],
   'READ MANAGE': [
     ...['answering', 'instructions', 'metadata', 'model', 'provider'].map((name) => `Chatbot.${name}`),
+    ...['Chatbot.persistedOnly', 'Chatbot.sessionOperations', 'Account.operationManifests'],
     ...['Message.generation', 'Query.estimateMessage', 'Query.providers'],
     ...[
       'Usage.days',
@@ -91,7 +92,16 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
       ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
       ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage', 'updateConversations', 'updateLead'],
       ...['updateVisitor', 'blockVisitor'],
-      ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
+      ...[
+        'createApiKey',
+        'updateApiKey',
+        'revokeApiKey',
+        'pushOperations',
+        'retireOperations',
+        'createChatbot',
+        'updateChatbot',
+        'deleteChatbot',
+      ],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],
       ...['rotateWebhookSecret', 'sendTestWebhook', 'redeliverWebhook', 'replayWebhooks'],

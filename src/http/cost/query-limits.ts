@@ -19,6 +19,7 @@ import { createSelectionMeter, fragmentOf } from './query-cost.ts';
  * large value of an object costs extra. The cost of introspection is that of its result: see `computeIntrospectionCost`.
  * A mutation is refused if its largest possible response would exceed a limit in bytes: after the mutation has run, it
  * is too late to refuse the response.
+ * @returns the cost.
  * @throws QueryTooComplexError
  */
 export function measureOperation(
@@ -26,9 +27,10 @@ export function measureOperation(
   document: DocumentNode,
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
-): void {
+): number {
   const root = schema.getRootType(operation.operation);
-  if (root == null || operationsWithinLimits.has(operation)) return;
+  const knownCost = constantCosts.get(operation);
+  if (root == null || knownCost !== undefined) return knownCost ?? 0;
   const meter = createSelectionMeter(schema, document, variables);
   const size = meter.measure(operation.selectionSet, root);
   requireAtMost('depth', size.depth, QUERY_LIMITS.depth);
@@ -57,10 +59,12 @@ export function measureOperation(
     });
   }
   // The size of most operations never changes: no variable is an argument that determines it.
-  if (!meter.dependsOnVariables && introspectionCost === 0) operationsWithinLimits.add(operation);
+  if (!meter.dependsOnVariables && introspectionCost === 0) constantCosts.set(operation, cost);
+  return cost;
 }
 
-const operationsWithinLimits = new WeakSet<OperationDefinitionNode>();
+/** The costs of operations within the limits that do not depend on variables. */
+const constantCosts = new WeakMap<OperationDefinitionNode, number>();
 
 /**
  * The names of an operation's root fields, with fragments inlined and repetitions kept. The document may be invalid:

@@ -61,6 +61,8 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   quota_warnings: ['account_id', 'number'],
   provider_keys: ['account_id', 'provider'],
   provider_models: ['account_id', 'provider', 'model'],
+  operation_manifests: ['id'],
+  operations: ['id'],
   webhook_subscriptions: ['id'],
   webhook_events: ['id'],
   webhook_deliveries: ['id'],

@@ -27,6 +27,7 @@ import { addWaitingAssigned } from './0026-waiting-assigned.ts';
 import { replaceSearchIndex } from './0027-search-index.ts';
 import { addPassageVectors } from './0028-passage-vectors.ts';
 import { addVisitors } from './0029-visitors.ts';
+import { addOperations } from './0030-operations.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
 export const migrations: Record<string, Migration> = {
@@ -58,4 +59,5 @@ export const migrations: Record<string, Migration> = {
   '0027-search-index': { up: replaceSearchIndex },
   '0028-passage-vectors': { up: addPassageVectors },
   '0029-visitors': { up: addVisitors },
+  '0030-operations': { up: addOperations },
 };

@@ -165,6 +165,8 @@ export type PassagesQuery = { node:
     | { __typename: 'ConversationActivity' }
     | { __typename: 'Lead' }
     | { __typename: 'Message', citations: Array<{ passage: { id: string, text: string } | null }> }
+    | { __typename: 'Operation' }
+    | { __typename: 'OperationManifest' }
     | { __typename: 'Passage' }
     | { __typename: 'Source' }
     | { __typename: 'Visitor' }

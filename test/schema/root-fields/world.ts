@@ -125,6 +125,12 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
   const findId = async (table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities' | 'visitors') =>
     (await read.selectFrom(table).select('id').where('account_id', '=', gateway.accountId).executeTakeFirstOrThrow())
       .id;
+  const pushed = await mutate<{ manifest: { id: string; operations: { nodes: { id: string }[] } } }>(
+    gateway,
+    'pushOperations',
+    { name: 'web', documents: [{ document: '{ viewer { id } }' }] },
+    { selection: 'manifest { id operations { nodes { id } } }' },
+  );
   const webhook = await subscribe(gateway);
   const delivery = await storeDelivery(gateway, webhook.id);
   return {
@@ -141,6 +147,8 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
     webhookEvent: delivery.eventId,
     conversationActivity: await findId('conversation_activities'),
     visitor: await findId('visitors'),
+    operationManifest: pushed.manifest.id,
+    operation: pushed.manifest.operations.nodes[0]?.id ?? '',
   };
 }
 

@@ -235,7 +235,9 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     const account = await db.transaction((trx) => addAccount(trx));
     const id = createId('apiKey');
     const key = { accountId: account.id, name: 'Key', prefix: 'ic_x', scopes: [], createdAt: toTimestamp(0) };
-    await db.transaction((trx) => insertApiKey(trx, { ...key, id, lastUsedAt: null, revokedAt: null }, 'hash'));
+    await db.transaction((trx) =>
+      insertApiKey(trx, { ...key, id, lastUsedAt: null, revokedAt: null, persistedOnly: false }, 'hash'),
+    );
     const listener = vi.fn();
     db.onForeignWrite(listener);
     // The first poll always reports a change.

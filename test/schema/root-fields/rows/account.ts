@@ -28,6 +28,26 @@ export const ACCOUNT_ROWS: readonly Row[] = [
     ids: { id: { kind: 'apiKey' } },
   },
   {
+    field: 'updateApiKey',
+    scopes: [['MANAGE']],
+    args: async ({ createSpareKey }) => ({ id: (await createSpareKey(['READ'])).id, persistedOnly: true }),
+    ids: { id: { kind: 'apiKey' } },
+    errors: { InvalidInputError: ({ ids }) => ({ id: ids.apiKey, name: null }) },
+  },
+  {
+    field: 'pushOperations',
+    scopes: [['MANAGE']],
+    args: () => ({ name: 'site', documents: [{ document: 'query Kind { viewer { kind } }' }] }),
+    longTexts: ['documents.0.document'],
+    errors: { InvalidInputError: () => ({ name: 'site', documents: [{ document: '{ nonsense }' }] }) },
+  },
+  {
+    field: 'retireOperations',
+    scopes: [['MANAGE']],
+    args: ({ ids }) => ({ id: ids.operationManifest, retiresAt: '2100-01-01T00:00:00Z' }),
+    ids: { id: { kind: 'operationManifest' } },
+  },
+  {
     field: 'createChatbot',
     scopes: [['MANAGE']],
     args: () => ({ name: 'Helper' }),

@@ -1,0 +1,110 @@
+import { LRUCache } from 'lru-cache';
+import { hashInId } from '../domain/operations.ts';
+import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { FailureLog } from '../failures.ts';
+import type { Database } from '../store/database.ts';
+import { findRunnableOperation, markOperationsUsed, type RunnableOperation } from '../store/operations/operations.ts';
+
+/**
+ * The documents of manifests that the process has used recently. A document is read again after one second, so a push
+ * and a retirement take effect in every process within that time, whoever made them.
+ */
+export interface OperationStore {
+  /**
+   * Finds a document that has not retired, by its id or by `sha256:` and the hash of its text; the hash alone is enough.
+   * @param name the manifest; undefined: any manifest of the account.
+   * @throws StorageUnavailableError
+   */
+  find(accountId: string, name: string | undefined, documentId: string): Promise<RunnableOperation | undefined>;
+  /** Records that a document was used now. The time is stored within a few seconds. */
+  recordUse(operationId: string): void;
+  /** The time when a document was last used, if it is not stored yet. */
+  lastUsedAt(operationId: string): Timestamp | undefined;
+  /** Forgets all documents, after a change of this process. */
+  invalidate(): void;
+  /** Stores the times of use that are not stored yet. */
+  close(): Promise<void>;
+}
+
+interface CachedLookup {
+  readonly readAt: number;
+  readonly operation: RunnableOperation | undefined;
+}
+
+const MAX_AGE_MS = 1_000;
+const USE_WRITE_INTERVAL_MS = 5_000;
+const MAX_CACHED_CHARS = 16_000_000;
+/** About the memory of a lookup besides the document. */
+const LOOKUP_CHARS = 300;
+
+/** Creates the store of one process. */
+export function createOperationStore(db: Database, clock: Clock, failures: FailureLog): OperationStore {
+  const lookups = new LRUCache<string, CachedLookup>({
+    maxSize: MAX_CACHED_CHARS,
+    sizeCalculation: ({ operation }) => LOOKUP_CHARS + (operation?.document.length ?? 0),
+  });
+  /** The lookups that are being read. */
+  const reads = new Map<string, Promise<RunnableOperation | undefined>>();
+  let usedAtById = new Map<string, number>();
+  let changeCount = 0;
+  const timer = setInterval(() => {
+    saveTimesOfUse().catch(logSaveFailure);
+  }, USE_WRITE_INTERVAL_MS).unref();
+
+  const logSaveFailure = (error: unknown) => failures.log(error, {}, 'cannot store when documents were last used');
+
+  async function saveTimesOfUse(): Promise<void> {
+    if (usedAtById.size === 0) return;
+    const batch = new Map([...usedAtById].map(([id, ms]) => [id, toTimestamp(ms)]));
+    usedAtById = new Map();
+    await db.transaction((trx) => markOperationsUsed(trx, batch));
+  }
+
+  async function read(key: string, accountId: string, name: string | undefined, documentId: string) {
+    const [readAt, changeCountAtStart] = [clock.monotonicMs(), changeCount];
+    const hash = hashInId(documentId) ?? documentId;
+    const now = toTimestamp(clock.now());
+    const found = await findRunnableOperation(db.read, accountId, { documentId, hash, name, now });
+    const known = lookups.peek(key)?.operation;
+    // The cache of parsed documents finds the same string faster than an equal one.
+    const operation = found && known?.document === found.document ? { ...found, document: known.document } : found;
+    // A read that started before a change may be out of date.
+    if (changeCount === changeCountAtStart) lookups.set(key, { readAt, operation });
+    return operation;
+  }
+
+  return {
+    async find(accountId, name, documentId) {
+      const key = `${accountId} ${name ?? ''} ${documentId}`;
+      const cached = lookups.get(key);
+      if (cached !== undefined && clock.monotonicMs() - cached.readAt < MAX_AGE_MS) {
+        const retiresAt = cached.operation?.retiresAt;
+        return retiresAt && retiresAt <= toTimestamp(clock.now()) ? undefined : cached.operation;
+      }
+      const reading = reads.get(key) ?? read(key, accountId, name, documentId).finally(() => reads.delete(key));
+      reads.set(key, reading);
+      return reading;
+    },
+
+    recordUse(operationId) {
+      usedAtById.set(operationId, clock.now());
+    },
+
+    lastUsedAt(operationId) {
+      const ms = usedAtById.get(operationId);
+      return ms === undefined ? undefined : toTimestamp(ms);
+    },
+
+    invalidate() {
+      changeCount++;
+      lookups.clear();
+      reads.clear();
+    },
+
+    async close() {
+      clearInterval(timer);
+      // A failed write must not prevent the shutdown.
+      await saveTimesOfUse().catch(logSaveFailure);
+    },
+  };
+}
