@@ -9,6 +9,7 @@ const EXPOSED_HEADERS = [
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',
+  'Warning',
   'X-Request-Id',
 ].join(', ');
 /** The time for which browsers may cache the response to a preflight; most cache it for less. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createPageKeys, type PageKeys } from '../access/page-keys.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
@@ -69,6 +70,7 @@ interface ServerState {
   readonly deps: Deps;
   readonly routes: ReturnType<typeof createRoutes>;
   readonly pendingBytes: PendingBytes;
+  readonly pageKeys: PageKeys;
   /** Requests wait until this resolves. */
   readonly whenOpen: Promise<void>;
   /** Aborts when the gateway starts to stop. */
@@ -83,7 +85,9 @@ export function createHttpServer(deps: Deps): HttpServer {
   const documents = createDocuments(deps);
   const graphql = createGraphQLServer(deps, pipeline, documents);
   const pendingBytes = createPendingBytes(deps);
-  const sockets = createSocketServer(deps, { graphql, pipeline, resolve: documents.resolve }, pendingBytes);
+  const pageKeys = createPageKeys(deps);
+  const services = { graphql, pipeline, resolve: documents.resolve };
+  const sockets = createSocketServer(deps, services, { pendingBytes, pageKeys });
   const routes = createRoutes(deps, graphql, executor);
   const whenOpen = Promise.withResolvers<void>();
   // After a failed start, `stopAccepting` rejects the promise. If no request waits for the promise, the rejection would
@@ -95,6 +99,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     deps,
     routes,
     pendingBytes,
+    pageKeys,
     whenOpen: whenOpen.promise,
     drainSignal: drainController.signal,
     inFlight,
@@ -143,7 +148,7 @@ async function handle(
   response: ServerResponse,
   waitsForContinue: boolean,
 ): Promise<void> {
-  const { deps, pendingBytes, drainSignal } = serverState;
+  const { deps, pendingBytes, pageKeys, drainSignal } = serverState;
   const path = pathOf(request);
   const requestId = readRequestId(request);
   const abortController = new AbortController();
@@ -177,6 +182,8 @@ async function handle(
     await serverState.whenOpen;
     const onAuthenticated = (authenticated: Viewer) => {
       viewer = authenticated;
+      const warning = pageKeys.check(viewer, request.headers);
+      if (warning !== undefined) response.setHeader('Warning', warning);
     };
     const signals = { signal: abortController.signal, drainSignal };
     const body = { receiveTime, waitsForContinue };

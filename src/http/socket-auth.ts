@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Context, SubscribePayload } from 'graphql-ws';
 import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
+import type { PageKeys } from '../access/page-keys.ts';
 import {
   authenticate,
   type Credential,
@@ -68,7 +69,7 @@ const UNAUTHORIZED = [4401, 'Unauthorized'] as const;
 const EXPIRED = [4403, 'Token expired'] as const;
 
 /** Creates the authentication of the sockets of one process. */
-export function createSocketAuth(deps: Deps): SocketAuth {
+export function createSocketAuth(deps: Deps, pageKeys: PageKeys): SocketAuth {
   const counts = new Map<string, number>();
   const viewers = new WeakMap<WebSocket, Viewer>();
 
@@ -94,6 +95,7 @@ export function createSocketAuth(deps: Deps): SocketAuth {
           return countSocket(context, `address:${networkOf(address)}`, MAX_SOCKETS_PER_NETWORK);
         }
         const viewer = await authenticate(deps, credential, address);
+        pageKeys.check(viewer, extra.request.headers);
         closeWhenRevoked(extra.socket, viewer);
         extra.viewer = viewer;
         viewers.set(extra.socket, viewer);

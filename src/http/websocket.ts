@@ -10,6 +10,7 @@ import {
 } from 'graphql';
 import { handleProtocols, type SubscribePayload } from 'graphql-ws';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { PageKeys } from '../access/page-keys.ts';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES, MAX_LARGE_BODY_BYTES } from '../domain/shared-limits.ts';
@@ -79,7 +80,11 @@ interface Operations extends GraphQLServices {
 }
 
 /** Creates the WebSocket server. */
-export function createSocketServer(deps: Deps, services: GraphQLServices, pendingBytes: PendingBytes): SocketServer {
+export function createSocketServer(
+  deps: Deps,
+  services: GraphQLServices,
+  { pendingBytes, pageKeys }: { pendingBytes: PendingBytes; pageKeys: PageKeys },
+): SocketServer {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_BODY_BYTES,
@@ -87,7 +92,7 @@ export function createSocketServer(deps: Deps, services: GraphQLServices, pendin
     WebSocket: ExplainingSocket,
     handleProtocols,
   });
-  const auth = createSocketAuth(deps);
+  const auth = createSocketAuth(deps, pageKeys);
   const operations: Operations = { deps, ...services, auth, lastRequestNumber: 0, count: 0, streamCount: 0 };
   const runProtocol = createOperationProtocol(operations);
 
