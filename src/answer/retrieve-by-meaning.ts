@@ -1,6 +1,6 @@
 import type { Embedder } from '../models/embedder.ts';
 import { ModelFailure } from '../models/failure.ts';
-import { findCorpus } from '../store/search/inverted-index.ts';
+import { findCorpus } from '../store/search/index-reads.ts';
 import { findSourcePassages } from '../store/search/passages.ts';
 import { findNearest } from '../store/search/vectors.ts';
 import type { Queryable } from '../store/tables.ts';

@@ -1,5 +1,6 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
 import { type QueryWord, toQueryWords, toTerms } from '../domain/language/terms.ts';
+import { toWords } from '../domain/language/words.ts';
 import { inverseDocumentFrequency } from '../store/search/bm25.ts';
 import { openIndex } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
@@ -106,8 +107,9 @@ export async function findWeighted(
   question: string,
   limit: number,
 ): Promise<WeightedCandidates> {
-  const index = await openIndex(db, accountId, chatbotId);
-  const searchedWords = await findCorrections(index, toQueryWords(question));
+  const questionWords = toQueryWords(question);
+  const index = await openIndex(db, accountId, chatbotId, questionWords);
+  const searchedWords = await findCorrections(index, questionWords);
   const found = await index.findCandidates(searchedWords, Math.max(MIN_CANDIDATES, limit));
   const counts = await index.countTerms(searchedWords.flatMap(({ terms }) => terms));
   const corpusSize = Math.max(MIN_CORPUS_SIZE, index.passageCount);
@@ -119,7 +121,8 @@ export async function findWeighted(
   const correctedQuestion = correctText(question, words);
   const candidates = found.map((candidate) => ({
     ...candidate,
-    headLength: toTerms([candidate.title, ...candidate.passage.headingPath].join('\n')).length,
+    // A word has one term.
+    headLength: toWords([candidate.title, ...candidate.passage.headingPath].join('\n')).length,
   }));
   return {
     ...{ words, candidates, correctedQuestion, counts },

@@ -1,6 +1,6 @@
 /**
- * The inverted index: the same tables and the same code on both engines. The index of a chatbot is its corpus. Adding
- * and removing passages locks the corpus, so such transactions run one after another.
+ * Changes of the inverted index: the same tables and the same code on both engines. The index of a chatbot is its
+ * corpus. Adding and removing passages locks the corpus, so such transactions run one after another.
  */
 import { type RawBuilder, sql } from 'kysely';
 import { countWords } from '../../domain/language/terms.ts';
@@ -8,7 +8,7 @@ import { isPostgres } from '../engines/engine.ts';
 import { yieldBatches } from '../engines/yield-batches.ts';
 import type { Queryable } from '../tables.ts';
 import type { SegmentPostings } from './bm25.ts';
-import { encodePosting, POSTING_BYTES, removePostings, segmentOf } from './postings.ts';
+import { encodePosting, removePostings, segmentOf } from './postings.ts';
 
 /** A passage to index, with the terms that `toIndexTerms` returns. */
 export interface IndexEntry {
@@ -17,15 +17,6 @@ export interface IndexEntry {
   readonly chatbotId: string;
   readonly sourceId: string;
   readonly terms: readonly string[];
-}
-
-/** The corpus of a chatbot. All its numbers are exact. */
-export interface Corpus {
-  readonly id: number;
-  /** The number of passages. */
-  readonly passages: number;
-  /** The number of words of all passages. */
-  readonly terms: number;
 }
 
 /** An indexed passage, without the ids that name it. */
@@ -107,74 +98,6 @@ export async function unindexChatbot(trx: Queryable, accountId: string, chatbotI
   if (corpus === undefined) return;
   await trx.deleteFrom('search_postings').where('corpus_id', '=', corpus.id).execute();
   await trx.deleteFrom('search_entries').where('corpus_id', '=', corpus.id).execute();
-}
-
-/** Finds the corpus of a chatbot of the account; undefined if it has never had a passage. */
-export async function findCorpus(db: Queryable, accountId: string, chatbotId: string): Promise<Corpus | undefined> {
-  return db
-    .selectFrom('search_corpora')
-    .select(['id', 'passages', 'terms'])
-    .where('chatbot_id', '=', chatbotId)
-    .where('account_id', '=', accountId)
-    .executeTakeFirst();
-}
-
-/** Counts the passages that contain each of some terms. The result lacks terms that no passage contains. */
-export async function countStoredTerms(
-  db: Queryable,
-  corpus: Corpus,
-  terms: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  if (terms.length === 0) return new Map();
-  const { rows } = await sql<{ term: string; passages: number }>`
-    select p.term, sum(length(p.data)) / ${sql.lit(POSTING_BYTES)} as passages
-    from ${givenTerms(db, terms)} as given
-    cross join search_postings as p
-    where p.corpus_id = ${corpus.id} and p.term = given.term
-    group by p.term
-  `.execute(db);
-  return new Map(rows.map(({ term, passages }) => [term, Number(passages)]));
-}
-
-/** The maximum number of terms that `listStoredTerms` returns, and of rows that it reads. */
-const MAX_LISTED = 2_000;
-const MAX_READ_ROWS = 5_000;
-
-/** Lists the terms of a corpus that start with a prefix of at least one letter, in alphabetical order. */
-export async function listStoredTerms(db: Queryable, corpus: Corpus, prefix: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom((eb) =>
-      eb
-        .selectFrom('search_postings')
-        .select('term')
-        .where('corpus_id', '=', corpus.id)
-        .where('term', '>=', prefix)
-        .where('term', '<', `${prefix}\u{10ffff}`)
-        .orderBy('term')
-        .limit(MAX_READ_ROWS)
-        .as('rows'),
-    )
-    .select('term')
-    .distinct()
-    .orderBy('term')
-    .limit(MAX_LISTED)
-    .execute();
-  return rows.map(({ term }) => term);
-}
-
-/** Reads the postings of some terms, in no particular order. */
-export async function readPostings(
-  db: Queryable,
-  corpus: Corpus,
-  terms: readonly string[],
-): Promise<SegmentPostings[]> {
-  if (terms.length === 0) return [];
-  return db
-    .selectFrom('search_postings')
-    .select(['term', 'segment', 'data'])
-    .where('corpus_id', '=', corpus.id)
-    .where('term', 'in', terms)
-    .execute();
 }
 
 /** Splits the stored text with the terms of a passage. */
@@ -277,13 +200,6 @@ function givenRows(db: Queryable, rows: readonly PostingsRow[]): RawBuilder<unkn
         select r ->> 0 as term, cast(r ->> 1 as integer) as segment, decode(r ->> 2, 'hex') as data
         from json_array_elements(cast(${json} as json)) as r)`
     : sql`(select value ->> 0 as term, value ->> 1 as segment, unhex(value ->> 2) as data from json_each(${json}))`;
-}
-
-/** A table with the column term, from one parameter: a statement with hundreds of parameters takes longer to compile. */
-function givenTerms(db: Queryable, terms: readonly string[]): RawBuilder<unknown> {
-  return isPostgres(db)
-    ? sql`(select unnest(cast(${[...terms]} as text[])) collate "C" as term)`
-    : sql`(select value as term from json_each(${JSON.stringify(terms)}))`;
 }
 
 function bytesOf(db: Queryable): RawBuilder<unknown> {

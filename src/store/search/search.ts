@@ -5,6 +5,8 @@
 import { sql } from 'kysely';
 import type { Passage, SourceType } from '../../domain/entities.ts';
 import { countWords, type QueryWord } from '../../domain/language/terms.ts';
+import { isPostgres } from '../engines/engine.ts';
+import { prepareQuery } from '../engines/prepared.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
 import { inverseDocumentFrequency, type SearchedWord, selectBest } from './bm25.ts';
 import {
@@ -12,9 +14,10 @@ import {
   countStoredTerms,
   findCorpus,
   listStoredTerms,
-  readPostings,
-  splitTerms,
-} from './inverted-index.ts';
+  readTermPostings,
+  type TermPostings,
+} from './index-reads.ts';
+import { splitTerms } from './inverted-index.ts';
 import { toPassage } from './passages.ts';
 
 /** A passage with at least one of the searched words, and the fields that are needed to rank and cite it. */
@@ -35,7 +38,7 @@ export interface ChatbotIndex {
   readonly passageCount: number;
   /** How many terms a passage has on average; 0 without passages. */
   readonly averageLength: number;
-  /** Returns for each term how many passages contain it; reads each term once. */
+  /** Returns for each term how many passages contain it; counts each term once. */
   countTerms(terms: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Lists terms that start with a prefix of at least one letter, in alphabetical order, at most 2,000. */
   listTerms(prefix: string): Promise<string[]>;
@@ -55,10 +58,12 @@ interface CandidateRow extends PassageRow {
 }
 
 /**
- * The approximate maximum number of postings that a search reads, at 20 ns each. To stay below it, a search in a large
+ * The approximate maximum number of postings that a search reads, at 50 ns each. To stay below it, a search in a large
  * corpus omits the most frequent words.
  */
 const MAX_POSTINGS = 200_000;
+
+const ABSENT: TermPostings = { count: 0, postings: [] };
 
 /** The minimum number of words that a search uses, however frequent they are. */
 const MIN_WORDS = 2;
@@ -69,17 +74,36 @@ const PART_SHARE = 0.3;
 /** The default number of candidates: the index might not rank the best ones first. */
 const DEFAULT_LIMIT = 50;
 
-/** Opens the search index of a chatbot. An unknown chatbot, or one of another account, has an empty one. */
-export async function openIndex(db: Queryable, accountId: string, chatbotId: string): Promise<ChatbotIndex> {
+/**
+ * Opens the search index of a chatbot. An unknown chatbot, or one of another account, has an empty one.
+ * @param words the words to search for, as far as they are known: it reads them at once.
+ */
+export async function openIndex(
+  db: Queryable,
+  accountId: string,
+  chatbotId: string,
+  words: readonly QueryWord[] = [],
+): Promise<ChatbotIndex> {
   const corpus = await findCorpus(db, accountId, chatbotId);
   const averageLength = corpus ? corpus.terms / Math.max(corpus.passages, 1) : 0;
-  const knownCounts = new Map<string, number>();
+  const known = new Map<string, TermPostings>();
+  // In a larger corpus, the lists of frequent words are too long to be read before it is known whether they are used.
+  if (corpus !== undefined && corpus.passages <= MAX_POSTINGS) await readTerms(corpus, listTerms(words));
+
+  async function readTerms(corpus: Corpus, terms: readonly string[]): Promise<void> {
+    const unread = [...new Set(terms)].filter((term) => known.get(term)?.postings === undefined);
+    const found = await readTermPostings(db, corpus, unread);
+    for (const [term, postings] of found) known.set(term, postings);
+  }
 
   async function countTerms(terms: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const unknown = [...new Set(terms)].filter((term) => !knownCounts.has(term));
-    const counts = corpus && unknown.length > 0 ? await countStoredTerms(db, corpus, unknown) : new Map();
-    for (const term of unknown) knownCounts.set(term, counts.get(term) ?? 0);
-    return new Map(terms.map((term) => [term, knownCounts.get(term) ?? 0]));
+    const unknown = [...new Set(terms)].filter((term) => !known.has(term));
+    const counts = corpus ? await countStoredTerms(db, corpus, unknown) : new Map<string, number>();
+    for (const term of unknown) {
+      const count = counts.get(term);
+      known.set(term, count === undefined ? ABSENT : { count });
+    }
+    return new Map(terms.map((term) => [term, known.get(term)?.count ?? 0]));
   }
 
   return {
@@ -90,21 +114,18 @@ export async function openIndex(db: Queryable, accountId: string, chatbotId: str
 
     async findCandidates(words, limit = DEFAULT_LIMIT) {
       if (corpus === undefined) return [];
-      const counts = await countTerms(words.flatMap(({ terms, parts = [] }) => [...terms, ...parts.flat()]));
-      const chosen = chooseWords(words, counts, corpus);
-      const slots = selectBest(
-        await readPostings(
-          db,
-          corpus,
-          chosen.flatMap(({ terms }) => terms),
-        ),
-        chosen,
-        averageLength,
-        limit,
-      );
-      return readCandidates(db, accountId, corpus, slots);
+      const chosen = chooseWords(words, await countTerms(listTerms(words)), corpus);
+      const terms = new Set(chosen.flatMap(({ terms }) => terms));
+      await readTerms(corpus, [...terms]);
+      const postings = Array.from(terms).flatMap((term) => known.get(term)?.postings ?? []);
+      return readCandidates(db, accountId, corpus, selectBest(postings, chosen, averageLength, limit));
     },
   };
+}
+
+/** Lists the terms of words and of their parts. */
+function listTerms(words: readonly QueryWord[]): string[] {
+  return words.flatMap(({ terms, parts = [] }) => [...terms, ...parts.flat()]);
 }
 
 /**
@@ -148,16 +169,25 @@ async function readCandidates(
   slots: readonly number[],
 ): Promise<Candidate[]> {
   if (slots.length === 0) return [];
-  const { rows } = await sql<CandidateRow>`
-    select p.*, s.title, s.url, s.type, e.terms
-    from search_entries as e
-    cross join passages as p
-    cross join sources as s
-    where e.corpus_id = ${corpus.id} and e.slot in (${sql.join([...slots])})
-      and p.id = e.passage_id and p.account_id = ${accountId} and s.id = p.source_id
-  `.execute(db);
+  const rows = await READ_CANDIDATES(db, [corpus.id, isPostgres(db) ? slots : JSON.stringify(slots), accountId]);
   return rows.map(toCandidate);
 }
+
+const READ_CANDIDATES = prepareQuery<CandidateRow>((db) => ({
+  compile: () =>
+    sql<CandidateRow>`
+      select p.*, s.title, s.url, s.type, e.terms
+      from search_entries as e
+      cross join passages as p
+      cross join sources as s
+      where e.corpus_id = cast(${0} as integer) and e.slot ${isPostgres(db) ? ANY_ON_POSTGRES : ANY_ON_SQLITE}
+        and p.id = e.passage_id and p.account_id = ${''} and s.id = p.source_id
+    `.compile(db),
+}));
+
+/** One parameter for any number of slots, so that the statement is always the same. */
+const ANY_ON_POSTGRES = sql`= any(cast(${[]} as integer[]))`;
+const ANY_ON_SQLITE = sql`in (select value from json_each(${'[]'}))`;
 
 function toCandidate(row: CandidateRow): Candidate {
   const terms = splitTerms(row.terms);

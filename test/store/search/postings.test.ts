@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../../../bench/eval/random.ts';
 import { selectBest } from '../../../src/store/search/bm25.ts';
 import {
   encodePosting,
@@ -64,6 +65,39 @@ describe('selectBest', () => {
     const many = Array.from({ length: 1_000 }, (_, slot) => [slot, 1, slot] as [number, number, number]);
     const rows = [{ term: 'red', segment: 0, data: encode(...many) }];
     expect(selectBest(rows, [red], 30, 3)).toEqual([0, 1, 2]);
+  });
+
+  it('finds the same as the sum of all scores, whatever words decide', () => {
+    const random = createRandom('postings');
+    const words = [0.4, 0.05, 0.002, 0.2].map((share, index) => ({
+      terms: [`t${index}`],
+      weight: -Math.log(share),
+      share,
+    }));
+    const rows = words.flatMap(({ terms: [term = ''], share }) =>
+      Array.from({ length: 6 }, (_, segment) => {
+        const slots = Array.from({ length: SEGMENT_SIZE }, (_, slot) => slot).filter(() => random() < share);
+        return {
+          term,
+          segment,
+          data: encode(...slots.map((slot): [number, number, number] => [slot, 1 + (slot % 3), 30])),
+        };
+      }),
+    );
+    const scores = new Map<number, number>();
+    for (const {
+      terms: [term],
+      weight,
+    } of words)
+      for (const { segment, data } of rows.filter((row) => row.term === term))
+        for (let at = 0; at < data.length; at += 3) {
+          const slot = segment * SEGMENT_SIZE + readSlot(data, at);
+          const count = readCount(data, at);
+          const length = LENGTHS[readLengthCode(data, at)] ?? 0;
+          scores.set(slot, (scores.get(slot) ?? 0) + (weight * count) / (count + 1.2 * (0.25 + (0.75 * length) / 30)));
+        }
+    const expected = [...scores].sort(([a, x], [b, y]) => y - x || a - b).map(([slot]) => slot);
+    for (const limit of [1, 30, 1_000]) expect(selectBest(rows, words, 30, limit)).toEqual(expected.slice(0, limit));
   });
 
   it('finds nothing without words and without postings', () => {
