@@ -89,6 +89,7 @@ export async function createChatbotRow(
     metadata: toJson({ shop: number }),
     persistedOnly: false,
     sessionOperations: null,
+    limits: {},
     createdAt: at,
     updatedAt: at,
   });

@@ -8,6 +8,7 @@ import './accounts/quota-warning.ts';
 import './accounts/api-key.ts';
 import './chatbots/chatbot.ts';
 import './accounts/operation-manifest.ts';
+import './chatbots/key-chatbots.ts';
 import './messages/estimate.ts';
 import './sources/source.ts';
 import './sources/list.ts';
@@ -39,11 +40,13 @@ import './webhooks/sending.ts';
 import './webhooks/dry-run.ts';
 import { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
+import { hideOtherChatbots } from './restriction.ts';
 import { acceptUnknownValues } from './unknown-values.ts';
 import { createWebhookSchema, isWebhookType } from './webhooks/webhook-schema.ts';
 
 const { types, ...config } = builder.toSchema().toConfig();
 acceptUnknownValues(types);
+hideOtherChatbots(types);
 
 /** The GraphQL schema. Loading it needs neither a database nor a configuration. */
 export const schema = new GraphQLSchema({

@@ -1,5 +1,13 @@
 import type { FieldNullability, InputFieldMap, InputShapeFromFields, SchemaTypes, TypeParam } from '@pothos/core';
-import type { GraphQLField } from 'graphql';
+import {
+  type GraphQLField,
+  type GraphQLInputType,
+  type GraphQLNamedType,
+  getNamedType,
+  isInputObjectType,
+  isLeafType,
+  isNonNullType,
+} from 'graphql';
 import { SCOPES, type Scope } from '../src/domain/entities.ts';
 
 type ScopeMap = { readonly [Name in Scope]?: true };
@@ -25,6 +33,12 @@ declare global {
       authScopes?: ScopeRule;
       /** The scopes that the values of the arguments need, besides `authScopes`; checked at the same time. */
       argumentScopes?: (args: InputShapeFromFields<Args>) => ScopeRule | undefined;
+      /**
+       * Whether a credential that is restricted to chatbots may select a field of a root type or of the account: then the
+       * resolver limits the result to these chatbots. By default only if an id is required, because the ids of other
+       * chatbots are hidden from every resolver.
+       */
+      allowsRestricted?: boolean;
     }
   }
 }
@@ -41,6 +55,7 @@ type Arguments = Readonly<Record<string, unknown>>;
 interface ScopeOptions {
   readonly authScopes?: ScopeRule;
   readonly argumentScopes?: (args: Arguments) => ScopeRule | undefined;
+  readonly allowsRestricted?: boolean;
 }
 
 /** The scopes of which any one allows selecting a field; empty if every credential may select it. */
@@ -52,6 +67,21 @@ export function scopesOf(field: ScopedField): readonly Scope[] {
 export function argumentScopesOf(field: ScopedField): ((args: Arguments) => readonly Scope[]) | undefined {
   const { argumentScopes } = optionsOf(field);
   return argumentScopes && ((args) => listScopes(argumentScopes(args)));
+}
+
+const ACCOUNT_TYPES: ReadonlySet<string> = new Set(['Query', 'Mutation', 'Subscription', 'Account']);
+
+/** Whether a credential that is restricted to chatbots may select a field. */
+export function allowsRestricted(type: GraphQLNamedType, field: GraphQLField<unknown, unknown>): boolean {
+  if (!ACCOUNT_TYPES.has(type.name) || isLeafType(getNamedType(field.type))) return true;
+  return optionsOf(field).allowsRestricted ?? field.args.some(({ type: argument }) => requiresId(argument));
+}
+
+function requiresId(type: GraphQLInputType): boolean {
+  if (!isNonNullType(type)) return false;
+  const named = getNamedType(type);
+  if (!isInputObjectType(named)) return named.name === 'ID';
+  return Object.values(named.getFields()).some((field) => requiresId(field.type));
 }
 
 const optionsOf = ({ extensions }: ScopedField): ScopeOptions => (extensions.pothosOptions ?? {}) as ScopeOptions;

@@ -2,13 +2,14 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { issueApiKey } from './access/api-keys.ts';
 import { readConfig, readKey } from './config.ts';
-import { type ApiKey, SCOPES, type Scope } from './domain/entities.ts';
+import type { ApiKey } from './domain/entities.ts';
 import { InvalidInputError, RefusalError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 import { createId } from './domain/ids.ts';
 import { nameText, parseInput } from './domain/input.ts';
 import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
 import { trimTrailingSlashes } from './domain/text.ts';
-import { systemClock, toTimestamp } from './domain/time.ts';
+import { systemClock, type Timestamp, toTimestamp } from './domain/time.ts';
+import { findNamedChatbots, readExpiry, readScopes } from './key-options.ts';
 import type { PushedFile } from './push-file.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
@@ -22,6 +23,8 @@ const USAGE = `Usage: chatgraph [command]
   accounts create <name>                            create an account
   keys create --account <name or id> --name <name>  create an API key; it is shown once
        [--scopes read,chat,manage]
+       [--expires <days or time>]                   invalid after 30d, or from 2027-01-01T00:00:00Z on
+       [--chatbot <id or slug>]                     restrict the key to a chatbot; may be repeated
   keys list                                         list the keys of all accounts
   keys revoke <id>                                  revoke a key permanently
   operations push <file> --name <name>              store the documents of a front end as a version of a manifest;
@@ -98,6 +101,8 @@ function parseCommand(args: readonly string[]) {
       account: { type: 'string' },
       name: { type: 'string' },
       scopes: { type: 'string' },
+      expires: { type: 'string' },
+      chatbot: { type: 'string', multiple: true },
       url: { type: 'string' },
       key: { type: 'string' },
       subscription: { type: 'string' },
@@ -160,10 +165,12 @@ async function createKey(db: Database, _operands: readonly string[], values: Val
   const rules = z.object({ account: nameText, name: nameText });
   const { account: accountName, name } = parseInput(rules, { account: values.account ?? '', name: values.name ?? '' });
   const scopes = readScopes(values.scopes);
+  const expiresAt = readExpiry(values.expires, systemClock.now());
   const created = await db.transaction(async (trx) => {
     const account = await findAccountByIdOrName(trx, accountName);
     if (account === undefined) throw new StartupError(`There is no account ${accountName}.`);
-    return issueApiKey(trx, systemClock.now(), account.id, { name, scopes });
+    const chatbotIds = values.chatbot && (await findNamedChatbots(trx, account.id, values.chatbot));
+    return issueApiKey(trx, systemClock.now(), account.id, { name, scopes, expiresAt, chatbotIds });
   });
   const value = { ...toPublicKey(created.apiKey), key: created.secret };
   return { text: `${created.secret}\nStore it now: it is not shown again.`, value };
@@ -171,8 +178,9 @@ async function createKey(db: Database, _operands: readonly string[], values: Val
 
 async function listKeys(db: Database): Promise<CommandResult> {
   const keys = await listAllApiKeys(db.read);
+  const now = toTimestamp(systemClock.now());
   const lines = keys.map((key) =>
-    [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active']
+    [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), stateOf(key, now)]
       // Names stored before control characters were forbidden may contain some.
       .map(toPlainLine)
       .join('  '),
@@ -181,6 +189,11 @@ async function listKeys(db: Database): Promise<CommandResult> {
     text: lines.join('\n') || 'There are no keys.',
     value: keys.map((key) => ({ ...toPublicKey(key), accountName: key.accountName })),
   };
+}
+
+function stateOf({ revokedAt, expiresAt }: ApiKey, now: Timestamp): string {
+  if (revokedAt !== null) return 'revoked';
+  return expiresAt !== null && expiresAt <= now ? 'expired' : 'active';
 }
 
 async function revokeKey(db: Database, operands: readonly string[]): Promise<CommandResult> {
@@ -276,15 +289,7 @@ function readAddress(option: string, text: string): string {
   return text;
 }
 
-function readScopes(text: string | undefined): readonly Scope[] {
-  if (text === undefined) return SCOPES;
-  const names = text.split(',').map((name) => name.trim().toUpperCase());
-  const unknown = names.filter((name) => !SCOPES.includes(name as Scope));
-  if (unknown.length > 0)
-    throw new StartupError(`Scopes are ${SCOPES.join(', ').toLowerCase()}; not ${unknown.join(', ')}.`);
-  return SCOPES.filter((scope) => names.includes(scope));
-}
-
-function toPublicKey({ id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt }: ApiKey) {
-  return { id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt };
+function toPublicKey({ accountId, ...key }: ApiKey) {
+  const { id, name, prefix, scopes, chatbotIds, createdAt, lastUsedAt, expiresAt, revokedAt } = key;
+  return { id, accountId, name, prefix, scopes, chatbotIds, createdAt, lastUsedAt, expiresAt, revokedAt };
 }

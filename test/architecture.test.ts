@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 const ORDER =
   'domain <- store, coordination <- outbound <- access <- models <- answer <- sources <- operations <- chatbots <- ' +
   'visitors <- conversations <- replies <- messages, streams <- webhooks <- demo <- schema, dialects, web <- http <- first-start, retention <- ' +
-  'app, listen-to-webhooks, push-file <- cli <- main';
+  'app, key-options, listen-to-webhooks, push-file <- cli <- main';
 /** Parts of the process. They import `domain` and each other; the parts of `ORDER` import only types from them. */
 const PROCESS = ['settings', 'config', 'logger', 'metrics', 'secrets', 'failures', 'background'];
 /** Entry points that assemble the process, and may import all of its parts. */

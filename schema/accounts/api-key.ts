@@ -1,4 +1,4 @@
-import { createApiKey, revokeApiKey, updateApiKey } from '../../src/access/api-keys.ts';
+import { createApiKey, MAX_KEY_CHATBOTS, revokeApiKey, updateApiKey } from '../../src/access/api-keys.ts';
 import type { ApiKey, Scope as ScopeName } from '../../src/domain/entities.ts';
 import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { builder, CHANGES_RULE } from '../builder.ts';
@@ -16,7 +16,7 @@ export const Scope = builder.enumType('Scope', {
   } satisfies Record<ScopeName, object>,
 });
 
-/** An API key, without its secret. */
+/** An API key, without its secret. `chatbots/key-chatbots.ts` adds its chatbots. */
 export const ApiKeyRef = builder.objectRef<ApiKey>('ApiKey').implement({
   description: 'A credential for servers, without its secret. Its scopes limit its access to the account.',
   interfaces: [Node],
@@ -24,7 +24,11 @@ export const ApiKeyRef = builder.objectRef<ApiKey>('ApiKey').implement({
     name: t.exposeString('name', { description: 'The name given by its creator.' }),
     prefix: t.exposeString('prefix', { description: 'The first 8 characters of the key, for recognition.' }),
     scopes: t.field({ type: [Scope], description: 'The permissions of the key.', resolve: (key) => [...key.scopes] }),
-    isActive: t.boolean({ description: 'False after the key was revoked.', resolve: (key) => key.revokedAt === null }),
+    isActive: t.boolean({
+      description: 'False after the key was revoked, and when it has expired.',
+      resolve: ({ revokedAt, expiresAt }, _args, { deps }) =>
+        revokedAt === null && (expiresAt === null || Date.parse(expiresAt) > deps.clock.now()),
+    }),
     lastUsedAt: t.field({
       type: 'DateTime',
       nullable: true,
@@ -32,6 +36,11 @@ export const ApiKeyRef = builder.objectRef<ApiKey>('ApiKey').implement({
       resolve: (key, _args, { deps }) => deps.keyring.lastUsedAt(key.id) ?? key.lastUsedAt,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'The time from which the key is invalid, and at which its streams end; null if it never expires.',
+    }),
     revokedAt: t.expose('revokedAt', {
       type: 'DateTime',
       nullable: true,
@@ -59,10 +68,21 @@ builder.relayMutationField(
       persistedOnly: t.boolean({
         description: 'True to allow only the documents of manifests; false if absent. REST is not affected.',
       }),
+      expiresAt: t.field({
+        type: 'DateTime',
+        required: false,
+        description:
+          'The time from which the key is invalid, in the future and not after the expiry of this credential; if absent, the same as this credential.',
+      }),
+      chatbotIds: t.idList({
+        required: false,
+        description: `The chatbots to which the key is restricted, 1 to ${MAX_KEY_CHATBOTS} chatbots of this credential; if absent, the same as this credential. Everything of another chatbot appears not to exist to a restricted key, and it cannot create chatbots.`,
+      }),
     }),
   },
   {
     description: 'Creates an API key. An account has at most 5 active keys. Needs `MANAGE`.',
+    allowsRestricted: true,
     authScopes: { MANAGE: true },
     errors: { types: [InvalidInputError, ApiKeyLimitError] },
     resolve: (_root, { input }, { deps, viewer }) => createApiKey(deps, viewer, input),

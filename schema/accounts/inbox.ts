@@ -1,3 +1,4 @@
+import { restrictChatbots } from '../../src/access/restriction.ts';
 import { BadUserInputError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
@@ -25,6 +26,7 @@ const InboxCountsRef = builder.objectRef<InboxCounts>('InboxCounts').implement({
 builder.objectField(AccountRef, 'inbox', (t) =>
   t.field({
     type: InboxCountsRef,
+    allowsRestricted: true,
     authScopes: { READ: true },
     description: 'Counts the conversations of the account, or of some of its chatbots, that need people. Needs `READ`.',
     args: {
@@ -33,11 +35,14 @@ builder.objectField(AccountRef, 'inbox', (t) =>
       }),
     },
     extensions: { fixedCost: () => COUNT_COST } satisfies FieldExtensions,
-    resolve: (account, { chatbotIds }, { deps }) => {
+    resolve: (account, { chatbotIds }, { deps, viewer }) => {
       if (chatbotIds != null && chatbotIds.length > MAX_CHATBOTS) {
         throw new BadUserInputError(`\`chatbotIds\` must have at most ${MAX_CHATBOTS} items.`);
       }
-      const ids = chatbotIds?.flatMap((id) => parseId('chatbot', id) ?? []);
+      const ids = restrictChatbots(
+        viewer,
+        chatbotIds?.flatMap((id) => parseId('chatbot', id) ?? []),
+      );
       return countInbox(deps.db.read, account.id, { chatbotIds: ids, now: toTimestamp(deps.clock.now()) });
     },
   }),

@@ -1,3 +1,4 @@
+import { restrictChatbots, seesApiKey } from '../../src/access/restriction.ts';
 import { WARNING_PERCENTAGES } from '../../src/conversations/quota.ts';
 import type { Account } from '../../src/domain/entities.ts';
 import { BadUserInputError } from '../../src/domain/errors.ts';
@@ -98,9 +99,12 @@ const UsageShareRef = builder.objectRef<UsageShare & { readonly by: UsageColumn 
       type: ApiKeyRef,
       nullable: true,
       authScopes: { MANAGE: true },
-      description: 'The API key; null if it no longer exists, or if `by` is not API_KEY. Needs `MANAGE`.',
-      resolve: async ({ by, key }, _args, { loaders }) =>
-        (by === 'api_key_id' && (await loaders.apiKey.load(key))) || null,
+      description:
+        'The API key; null if it no longer exists, if the credential may not see it, or if `by` is not API_KEY. Needs `MANAGE`.',
+      resolve: async ({ by, key }, _args, { loaders, viewer }) => {
+        const apiKey = by === 'api_key_id' ? await loaders.apiKey.load(key) : undefined;
+        return (apiKey && seesApiKey(viewer, apiKey) && apiKey) || null;
+      },
     }),
   }),
 });
@@ -141,8 +145,8 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
       authScopes: { MANAGE: true },
       description: `The quota warnings of this month, oldest first; at most ${WARNING_PERCENTAGES.length}. Empty for a range of days. Needs \`MANAGE\`.`,
       extensions: { listSize: () => WARNING_PERCENTAGES.length } satisfies FieldExtensions,
-      resolve: ({ accountId, filter: { period } }, _args, { deps }) =>
-        period.month === null ? [] : listWarningEvents(deps, accountId, period.month),
+      resolve: ({ accountId, filter: { period, chatbotIds } }, _args, { deps }) =>
+        period.month === null || chatbotIds !== undefined ? [] : listWarningEvents(deps, accountId, period.month),
     }),
     days: t.field({
       type: [UsageDay],
@@ -191,6 +195,7 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
 builder.objectField(AccountRef, 'usage', (t) =>
   t.field({
     type: UsageRef,
+    allowsRestricted: true,
     description:
       'The usage of one month, or of a range of days, of the whole account or of one chatbot, API key or visitor. An unknown id has no usage.',
     args: {
@@ -217,6 +222,7 @@ builder.objectField(AccountRef, 'usage', (t) =>
         period: readPeriod(args, context.deps.clock.now()),
         chatbotId: readId('chatbot', args.chatbotId),
         apiKeyId: readId('apiKey', args.apiKeyId),
+        chatbotIds: restrictChatbots(context.viewer, undefined),
         visitor: args.visitor?.trim(),
       };
       if (filter.visitor !== undefined) requireChatbot(filter);
@@ -244,7 +250,8 @@ function readPeriod({ month, from, to, timeZone }: PeriodArgs, now: number): Usa
 async function readUsage({ deps }: GraphContext, account: Account, filter: UsageFilter): Promise<Usage> {
   const { id: accountId } = account;
   const { month } = filter.period;
-  const isWholeMonth = month !== null && filter.chatbotId === undefined && filter.apiKeyId === undefined;
+  const { chatbotId, chatbotIds, apiKeyId } = filter;
+  const isWholeMonth = month !== null && [chatbotId, chatbotIds, apiKeyId].every((each) => each === undefined);
   return {
     id: identify(accountId, filter),
     ...(await sumUsage(deps.db.read, accountId, filter)),
@@ -254,8 +261,10 @@ async function readUsage({ deps }: GraphContext, account: Account, filter: Usage
   };
 }
 
-function identify(accountId: string, { period, chatbotId = '', apiKeyId = '', visitor = '' }: UsageFilter): string {
-  return ['usage', accountId, period.name, chatbotId, apiKeyId, visitor].join(':');
+function identify(accountId: string, filter: UsageFilter): string {
+  const { period, chatbotId = '', chatbotIds, apiKeyId = '', visitor = '' } = filter;
+  const restriction = chatbotIds ? [chatbotIds.toSorted().join()] : [];
+  return ['usage', accountId, period.name, chatbotId, apiKeyId, visitor, ...restriction].join(':');
 }
 
 /** Parses an id. A malformed id becomes `none`, which matches nothing, as an unknown id does. */

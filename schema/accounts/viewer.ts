@@ -3,7 +3,7 @@ import type { Account } from '../../src/domain/entities.ts';
 import type { RateLimitStatus } from '../../src/domain/errors.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { findAccount } from '../../src/store/accounts.ts';
-import { findApiKey, listApiKeys } from '../../src/store/api-keys.ts';
+import { findApiKey, listApiKeys, listRestrictedApiKeys } from '../../src/store/api-keys.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { Node } from '../node.ts';
 import { ApiKeyRef, Scope } from './api-key.ts';
@@ -40,10 +40,14 @@ export const AccountRef = builder.objectRef<Account>('Account').implement({
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     apiKeys: t.field({
       type: [ApiKeyRef],
+      allowsRestricted: true,
       authScopes: { MANAGE: true },
-      description: `The API keys of the account, newest first, revoked ones included; at most ${MAX_LISTED_KEYS}. Needs \`MANAGE\`.`,
+      description: `The API keys of the account, newest first, revoked ones included; at most ${MAX_LISTED_KEYS}. A credential that is restricted to chatbots sees the keys that are restricted to no others. Needs \`MANAGE\`.`,
       extensions: { listSize: () => MAX_LISTED_KEYS } satisfies FieldExtensions,
-      resolve: (account, _args, { deps }) => listApiKeys(deps.db.read, account.id, MAX_LISTED_KEYS),
+      resolve: async (account, _args, { deps, viewer: { chatbotIds } }) => {
+        if (chatbotIds === undefined) return listApiKeys(deps.db.read, account.id, MAX_LISTED_KEYS);
+        return (await listRestrictedApiKeys(deps.db.read, account.id, chatbotIds)).slice(0, MAX_LISTED_KEYS);
+      },
     }),
   }),
 });
@@ -93,6 +97,7 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
 builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerRef,
+    allowsRestricted: true,
     description: 'The credential of this request. Needs no scope.',
     resolve: (_root, _args, { viewer }) => viewer,
   }),

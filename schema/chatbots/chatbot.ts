@@ -1,3 +1,4 @@
+import { seesChatbot } from '../../src/access/restriction.ts';
 import { createChatbot, deleteChatbot, updateChatbot } from '../../src/chatbots/chatbots.ts';
 import type { Chatbot, LeadField, LeadForm } from '../../src/domain/entities.ts';
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
@@ -114,6 +115,7 @@ builder.queryFields((t) => ({
   chatbot: t.field({
     type: ChatbotRef,
     nullable: true,
+    allowsRestricted: true,
     authScopes: CONTENT_SCOPES,
     description:
       'Finds a chatbot by exactly one of `id` and `slug`; null if there is none. `CHAT` alone reads only its public side. Needs `READ` or `CHAT`.',
@@ -124,7 +126,10 @@ builder.queryFields((t) => ({
     resolve: async (_root, args, { deps, viewer, loaders }) => {
       if ((args.id == null) === (args.slug == null))
         throw new BadUserInputError('Give exactly one of `id` and `slug`.');
-      if (args.slug != null) return (await findChatbotBySlug(deps.db.read, viewer.accountId, args.slug)) ?? null;
+      if (args.slug != null) {
+        const chatbot = await findChatbotBySlug(deps.db.read, viewer.accountId, args.slug);
+        return (chatbot && seesChatbot(viewer, chatbot.id) && chatbot) || null;
+      }
       const id = parseId('chatbot', args.id ?? '');
       return (id && (await loaders.chatbot.load(id))) || null;
     },
@@ -132,16 +137,19 @@ builder.queryFields((t) => ({
   chatbots: t.connection(
     {
       type: ChatbotRef,
+      allowsRestricted: true,
       authScopes: CONTENT_SCOPES,
       description: 'The chatbots of the account, oldest first, paused ones included. Needs `READ` or `CHAT`.',
       extensions: pageExtensions,
-      resolve: (_root, args, { deps, viewer }) =>
-        paginate(
+      resolve: (_root, args, { deps, viewer }) => {
+        const { accountId, chatbotIds } = viewer;
+        return paginate(
           'chatbot',
           args,
-          (page) => listChatbots(deps.db.read, viewer.accountId, page),
-          () => countChatbots(deps.db.read, viewer.accountId),
-        ),
+          (page) => listChatbots(deps.db.read, accountId, page, chatbotIds),
+          () => countChatbots(deps.db.read, accountId, chatbotIds),
+        );
+      },
     },
     ChatbotConnection,
   ),

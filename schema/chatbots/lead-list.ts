@@ -1,4 +1,5 @@
 import type { InputShapeFromTypeParam } from '@pothos/core';
+import { restrictFilter } from '../../src/access/restriction.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { LEAD_ORDERS, type LeadFilter, type LeadOrder } from '../../src/domain/list-filters.ts';
 import { countLeads, listLeads } from '../../src/store/lists/lead-list.ts';
@@ -77,12 +78,15 @@ builder.queryField('leads', (t) =>
   t.connection(
     {
       type: LeadRef,
+      allowsRestricted: true,
       authScopes: { READ: true },
       description: `The leads from the conversations of all chatbots; without \`orderBy\`, the newest come first. ${ACCOUNT_LIST_RULES} Needs \`READ\`.`,
       args: { filter: t.arg(filter), orderBy: t.arg(orderBy) },
       extensions: pageExtensions,
-      resolve: (_root, { filter, orderBy, ...args }, context) =>
-        paginateLeads(context, { filter: toFilter(filter), order: toOrder(orderBy) }, args),
+      resolve: (_root, { filter: filterInput, orderBy, ...args }, context) => {
+        const filter = restrictFilter(context.viewer, toFilter(filterInput));
+        return paginateLeads(context, { filter, order: toOrder(orderBy) }, args);
+      },
     },
     LeadConnection,
   ),

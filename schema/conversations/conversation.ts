@@ -210,6 +210,7 @@ builder.queryField('conversation', (t) =>
   t.field({
     type: ConversationRef,
     nullable: true,
+    allowsRestricted: true,
     authScopes: CONTENT_SCOPES,
     description:
       'Finds a conversation; null if there is none. Exactly one of `id` and `session` is required. Needs `READ` or `CHAT`.',

@@ -238,6 +238,7 @@ builder.subscriptionFields((t) => ({
   }),
   accountEvents: t.field({
     type: ConversationEventRef,
+    allowsRestricted: true,
     authScopes: { READ: true },
     description: `Streams the events of all conversations of all or some chatbots, for an inbox: everything that \`conversationEvents\` sends except the text of replies, \`MessageDelta\` and \`CitationAdded\`. Never completes. Events of one chatbot arrive in order. ${ERRORS_DESCRIPTION} Needs \`READ\`.`,
     args: {

@@ -1,3 +1,4 @@
+import { restrictFilter } from '../../src/access/restriction.ts';
 import {
   CONVERSATION_ORDERS,
   type ConversationFilter,
@@ -50,12 +51,15 @@ builder.queryField('conversations', (t) =>
   t.connection(
     {
       type: ConversationRef,
+      allowsRestricted: true,
       authScopes: { READ: true },
       description: `The conversations of all chatbots. ${DEFAULT_ORDER} ${ACCOUNT_LIST_RULES} ${TEXT_LIMIT} Needs \`READ\`.`,
       args: { filter: t.arg(filter), orderBy: t.arg(orderBy) },
       extensions: pageExtensions,
-      resolve: (_root, { filter, orderBy, ...args }, context) =>
-        paginateFiltered(context, { filter: toFilter(filter, context.viewer), order: toOrder(orderBy) }, args),
+      resolve: (_root, { filter: filterInput, orderBy, ...args }, context) => {
+        const filter = restrictFilter(context.viewer, toFilter(filterInput, context.viewer));
+        return paginateFiltered(context, { filter, order: toOrder(orderBy) }, args);
+      },
     },
     ConversationConnection,
   ),

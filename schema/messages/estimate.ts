@@ -67,6 +67,7 @@ const EstimateMessageInput = builder.inputType('EstimateMessageInput', {
 builder.queryField('estimateMessage', (t) =>
   t.field({
     type: MessageEstimateRef,
+    allowsRestricted: true,
     authScopes: { $any: { READ: true, MANAGE: true } },
     description:
       'Estimates the cost of a message without sending it or asking a model. Covers one request to the model, without tools and fallback models. Errors: `NOT_FOUND`, `BAD_USER_INPUT`. Needs `READ` or `MANAGE`.',

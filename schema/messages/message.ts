@@ -254,6 +254,7 @@ builder.relayMutationField(
   {
     description:
       "Sends a visitor's message and returns as soon as it is stored. The gateway writes the reply in the background, one reply at a time in each conversation; `messageStream` streams it. A CLOSED conversation becomes OPEN. Needs `CHAT`.",
+    allowsRestricted: true,
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
     resolve: async (_root, { input }, context) =>

@@ -97,6 +97,7 @@ const ProviderRef = builder.objectRef<ProviderStatus>('Provider').implement({
 builder.queryField('providers', (t) =>
   t.field({
     type: [ProviderRef],
+    allowsRestricted: true,
     authScopes: { $any: { READ: true, MANAGE: true } },
     description: "All providers, with the account's credentials and models. Needs `READ` or `MANAGE`.",
     extensions: { listSize: () => PROVIDER_COUNT } satisfies FieldExtensions,

@@ -108,6 +108,7 @@ export const WebhookDeliveryConnection = defineConnection(WebhookDeliveryRef);
 builder.subscriptionField('webhookDeliveries', (t) =>
   t.field({
     type: WebhookDeliveryRef,
+    allowsRestricted: true,
     authScopes: { MANAGE: true },
     description:
       'Streams deliveries in their current state when they are created and after each attempt; one event may cover several changes of a delivery. Open until the subscription is deleted. Not resumable: missed changes are in `WebhookSubscription.deliveries`. Error before the first event: `NOT_FOUND`. Needs `MANAGE`.',

@@ -18,6 +18,7 @@ builder.queryField('dryRunWebhook', (t) =>
   t.field({
     type: WebhookDryRunRef,
     nullable: true,
+    allowsRestricted: true,
     authScopes: { MANAGE: true },
     description:
       'Builds the body of an event without sending it. Null if there is no such event. A document that a webhook subscription would reject gets `BAD_USER_INPUT`. Needs `MANAGE`, the scopes of the fields that the document selects, and `READ` for an `eventId`.',

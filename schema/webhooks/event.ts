@@ -41,6 +41,7 @@ const WebhookEventDescriptionRef = builder.objectRef<WebhookEventName>('WebhookE
 builder.queryField('webhookEvents', (t) =>
   t.field({
     type: [WebhookEventDescriptionRef],
+    allowsRestricted: true,
     authScopes: { MANAGE: true },
     description: 'All webhook events. Needs `MANAGE`.',
     extensions: { listSize: () => NAMES.length } satisfies FieldExtensions,

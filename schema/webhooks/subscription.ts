@@ -1,3 +1,4 @@
+import { restrictChatbots } from '../../src/access/restriction.ts';
 import { CHANNELS } from '../../src/domain/entities.ts';
 import { parseId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
@@ -117,6 +118,7 @@ builder.queryFields((t) => ({
   webhookSubscriptions: t.connection(
     {
       type: WebhookSubscriptionRef,
+      allowsRestricted: true,
       authScopes: { MANAGE: true },
       description: 'The webhook subscriptions of the account, newest first. Needs `MANAGE`.',
       args: {
@@ -126,7 +128,8 @@ builder.queryFields((t) => ({
       },
       extensions: pageExtensions,
       resolve: (_root, { chatbotId, ...args }, { deps, viewer }) => {
-        const filter = chatbotId == null ? {} : { chatbotId: parseId('chatbot', chatbotId) ?? 'none' };
+        const chosen = chatbotId == null ? undefined : [parseId('chatbot', chatbotId) ?? 'none'];
+        const filter = { chatbotIds: restrictChatbots(viewer, chosen) };
         return paginate(
           'webhookSubscription',
           args,

@@ -61,6 +61,7 @@ builder.relayMutationField(
   },
   {
     description: `Subscribes an endpoint to future events. An account has at most ${MAX_SUBSCRIPTIONS} subscriptions. Needs \`MANAGE\`.`,
+    allowsRestricted: true,
     authScopes: { MANAGE: true },
     extensions: { storedDocument } satisfies FieldExtensions,
     errors: { types: [NotFoundError, InvalidInputError] },

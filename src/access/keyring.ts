@@ -1,13 +1,13 @@
 import { createBoundedCache } from '../domain/bounded-cache.ts';
 import type { ApiKey } from '../domain/entities.ts';
-import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { Clock, Timestamp } from '../domain/time.ts';
 import type { FailureLog } from '../failures.ts';
-import { markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { createKeyLookups } from './batched-key-lookups.ts';
 import { createSessions, type SessionScope, type Sessions } from './sessions.ts';
+import { createUseTimes } from './use-times.ts';
 
-/** A cached key, with a signal that aborts when the key is revoked; requests, sockets and streams listen to it. */
+/** A cached key, with a signal that aborts when the key is revoked or expires; requests, sockets and streams listen to it. */
 export interface CachedKey {
   readonly key: ApiKey;
   readonly revoked: AbortSignal;
@@ -22,7 +22,7 @@ export interface CachedKey {
  * only after 10 seconds, or earlier if another process may have changed keys.
  */
 export interface Keyring {
-  /** Finds an active key by its hash. */
+  /** Finds an active key by its hash: one that is neither revoked nor expired. */
   find(hash: string): Promise<CachedKey | undefined>;
   /** The sessions of the gateway's own pages; `find` finds their tokens as well. */
   readonly sessions: Sessions;
@@ -39,11 +39,14 @@ interface KeyEntry extends CachedKey {
   readonly revocation: AbortController;
   key: ApiKey;
   checkedAt: number;
+  /** Absent if the key does not expire. */
+  expiryTimer?: NodeJS.Timeout;
 }
 
 const MAX_AGE_MS = 10_000;
-const USE_WRITE_INTERVAL_MS = 5_000;
 const MAX_UNKNOWN_KEYS = 20_000;
+/** The longest time that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Creates the keyring of one process. */
 export function createKeyring(db: Database, clock: Clock, failures: FailureLog): Keyring {
@@ -54,36 +57,41 @@ export function createKeyring(db: Database, clock: Clock, failures: FailureLog):
   const lookUp = createKeyLookups(db.read);
   let refreshCount = 0;
   const sessions = createSessions(clock);
-  let usedAtByKeyId = new Map<string, number>();
-  const timer = setInterval(() => {
-    saveTimesOfUse().catch(logSaveFailure);
-  }, USE_WRITE_INTERVAL_MS).unref();
-
-  const logSaveFailure = (error: unknown) => failures.log(error, {}, 'cannot store when keys were last used');
-
-  async function saveTimesOfUse(): Promise<void> {
-    if (usedAtByKeyId.size === 0) return;
-    const batch = new Map([...usedAtByKeyId].map(([id, ms]) => [id, toTimestamp(ms)]));
-    usedAtByKeyId = new Map();
-    await db.transaction((trx) => markApiKeysUsed(trx, batch));
-  }
+  const useTimes = createUseTimes(db, clock, failures);
 
   async function readEntry(hash: string): Promise<KeyEntry | undefined> {
     const [startedAt, refreshCountAtStart] = [clock.monotonicMs(), refreshCount];
     const key = await lookUp(hash);
     const cached = entries.get(hash);
-    if (key === undefined || key.revokedAt !== null) {
+    if (key === undefined || key.revokedAt !== null || isExpired(key)) {
       // A read that started before a refresh may be out of date.
       if (refreshCountAtStart === refreshCount) unknownKeys.set(hash, startedAt);
-      entries.delete(hash);
-      cached?.revocation.abort();
+      if (cached !== undefined) end(cached);
       return undefined;
     }
     if (cached !== undefined) return Object.assign(cached, { key, checkedAt: clock.monotonicMs() });
     const revocation = new AbortController();
-    const entry = { hash, key, revocation, revoked: revocation.signal, checkedAt: clock.monotonicMs() };
+    const entry: KeyEntry = { hash, key, revocation, revoked: revocation.signal, checkedAt: clock.monotonicMs() };
     entries.set(hash, entry);
+    scheduleExpiry(entry);
     return entry;
+  }
+
+  const isExpired = ({ expiresAt }: ApiKey) => expiresAt !== null && Date.parse(expiresAt) <= clock.now();
+
+  /** Ends an entry when its key expires, so that its sockets and streams end. */
+  function scheduleExpiry(entry: KeyEntry): void {
+    const { expiresAt } = entry.key;
+    if (expiresAt === null) return;
+    const check = () => (isExpired(entry.key) ? end(entry) : scheduleExpiry(entry));
+    const ms = Math.max(1, Date.parse(expiresAt) - clock.now());
+    entry.expiryTimer = setTimeout(check, Math.min(ms, MAX_TIMER_MS)).unref();
+  }
+
+  function end({ hash, expiryTimer, revocation }: KeyEntry): void {
+    clearTimeout(expiryTimer);
+    entries.delete(hash);
+    revocation.abort();
   }
 
   return {
@@ -93,17 +101,15 @@ export function createKeyring(db: Database, clock: Clock, failures: FailureLog):
       const isFresh = (checkedAt: number) => clock.monotonicMs() - checkedAt < MAX_AGE_MS;
       const cached = entries.get(hash);
       if (cached === undefined && isFresh(unknownKeys.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
-      const entry = cached !== undefined && isFresh(cached.checkedAt) ? cached : await readEntry(hash);
-      if (entry !== undefined) usedAtByKeyId.set(entry.key.id, clock.now());
+      const isUsable = cached !== undefined && isFresh(cached.checkedAt) && !isExpired(cached.key);
+      const entry = isUsable ? cached : await readEntry(hash);
+      if (entry !== undefined) useTimes.record(entry.key.id);
       return entry;
     },
 
     sessions,
 
-    lastUsedAt(keyId) {
-      const ms = usedAtByKeyId.get(keyId);
-      return ms === undefined ? undefined : toTimestamp(ms);
-    },
+    lastUsedAt: useTimes.find,
 
     async refresh() {
       refreshCount++;
@@ -112,9 +118,8 @@ export function createKeyring(db: Database, clock: Clock, failures: FailureLog):
     },
 
     async close() {
-      clearInterval(timer);
-      // A failed write must not prevent the shutdown.
-      await saveTimesOfUse().catch(logSaveFailure);
+      for (const { expiryTimer } of entries.values()) clearTimeout(expiryTimer);
+      await useTimes.close();
     },
   };
 }

@@ -69,8 +69,11 @@ export function createSessions(clock: Clock): Sessions {
       ...page,
       accountId,
       prefix: token.slice(0, PREFIX_LENGTH),
+      chatbotIds: null,
+      limits: {},
       createdAt: toTimestamp(clock.now()),
       lastUsedAt: null,
+      expiresAt: null,
       revokedAt: null,
       persistedOnly: false,
     };

@@ -9,6 +9,7 @@ import {
 } from '../domain/errors.ts';
 import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
 import { networkOf } from '../domain/network.ts';
+import type { Timestamp } from '../domain/time.ts';
 import type { Keyring } from './keyring.ts';
 import type { SessionScope } from './sessions.ts';
 
@@ -29,6 +30,13 @@ export interface Viewer {
   readonly revoked: AbortSignal;
   /** The scope of a session of the chat page; absent for other credentials. */
   readonly session?: SessionScope | undefined;
+  /**
+   * The chatbots to which the credential is restricted; absent: all chatbots of the account. Everything of another
+   * chatbot appears not to exist: see `restriction.ts`.
+   */
+  readonly chatbotIds?: ReadonlySet<string> | undefined;
+  /** When the credential expires, so that `revoked` aborts; absent: never. */
+  readonly expiresAt?: Timestamp | undefined;
 }
 
 /**
@@ -94,6 +102,8 @@ export async function authenticate(
     },
     revoked: cached.revoked,
     session: cached.session,
+    ...(cached.key.chatbotIds && { chatbotIds: new Set(cached.key.chatbotIds) }),
+    ...(cached.key.expiresAt && { expiresAt: cached.key.expiresAt }),
   };
 }
 

@@ -148,6 +148,7 @@ export async function createChatbot(
       id,
       accountId: viewer.accountId,
       slug,
+      limits: {},
       createdAt: at,
       updatedAt: at,
     };

@@ -6,6 +6,7 @@
 import type { Answering } from './answering.ts';
 import type { MessageFailure } from './failures.ts';
 import type { JsonText } from './json.ts';
+import type { Limits } from './limits.ts';
 import type { Timestamp } from './time.ts';
 import type { Generation, TokenUsage } from './usage.ts';
 
@@ -95,8 +96,13 @@ export interface ApiKey {
   /** The first 8 characters of the key: enough to recognize it, useless to a thief. */
   readonly prefix: string;
   readonly scopes: readonly Scope[];
+  /** The chatbots to which the key is restricted, at least one, possibly deleted; null: all, also later ones. */
+  readonly chatbotIds: readonly string[] | null;
+  readonly limits: Limits;
   readonly createdAt: Timestamp;
   readonly lastUsedAt: Timestamp | null;
+  /** The key is invalid from this moment; null: it does not expire. */
+  readonly expiresAt: Timestamp | null;
   readonly revokedAt: Timestamp | null;
   /** Whether the key may run only the documents of manifests. */
   readonly persistedOnly: boolean;
@@ -121,6 +127,8 @@ export interface Chatbot {
   readonly persistedOnly: boolean;
   /** The name of the manifest of public sessions; null: the built-in one. */
   readonly sessionOperations: string | null;
+  /** The limits of its sessions. */
+  readonly limits: Limits;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }

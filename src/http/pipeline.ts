@@ -33,7 +33,7 @@ import { toGraphQLError } from './graphql-errors.ts';
 import { isStreamType } from './media-types.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { limitResponse } from './response-limit.ts';
-import { requireScopes } from './scopes.ts';
+import { requireAccess } from './scopes.ts';
 import { requireSessionFields, requireSessionObjects } from './session-fields.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
@@ -160,7 +160,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     const target = { schema, document, operation, variables };
     const { session } = viewer;
     if (session) requireSessionFields(target);
-    requireScopes(target, viewer.scopes);
+    requireAccess(target, viewer);
     if (session) await requireSessionObjects(deps, { ...viewer, session }, target);
     if (operation.operation === 'mutation') await countMutationFields(deps, args, operation, viewer);
   }

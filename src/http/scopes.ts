@@ -9,7 +9,8 @@ import {
   type OperationDefinitionNode,
   visit,
 } from 'graphql';
-import { argumentScopesOf, scopesOf } from '../../schema/scopes.ts';
+import { allowsRestricted, argumentScopesOf, scopesOf } from '../../schema/scopes.ts';
+import { RestrictedCredentialError } from '../access/restriction.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { GraphExecutor } from '../dialects/rest/graph-client.ts';
 import { SCOPES, type Scope } from '../domain/entities.ts';
@@ -43,6 +44,22 @@ export function requireScopes(target: CheckedOperation, scopes: ReadonlySet<Scop
   if (forbidden === undefined) return;
   const needs = findSelections(target).flatMap(({ listNeeds }) => listNeeds(target.variables ?? {}));
   throw new ForbiddenError(forbidden.field, smallestSufficient(needs, scopes), forbidden.path);
+}
+
+/**
+ * Checks the scopes of an operation and, for a viewer that is restricted to chatbots, that it selects nothing that
+ * concerns the account as a whole.
+ * @throws ForbiddenError
+ */
+export function requireAccess(target: CheckedOperation, { scopes, chatbotIds }: Viewer): void {
+  requireScopes(target, scopes);
+  if (chatbotIds === undefined) return;
+  visitSelectedFields(target, ({ path, definitions }) => {
+    for (const [type, definition] of definitions) {
+      if (!allowsRestricted(type, definition))
+        throw new RestrictedCredentialError(`${type.name}.${definition.name}`, path);
+    }
+  });
 }
 
 /** Whether `requireScopes` accepts an operation. */
@@ -141,12 +158,12 @@ function createArgumentNeeds(
 }
 
 /** Adds to an executor the check of scopes, because the documents of REST bypass the pipeline. */
-export function withScopeChecks({ execute, subscribe }: Executor, { scopes }: Viewer): GraphExecutor {
+export function withScopeChecks({ execute, subscribe }: Executor, viewer: Viewer): GraphExecutor {
   const check = ({ schema, document, variableValues }: ExecutionArgs) => {
     const operation = getOperationAST(document);
     if (operation == null) return;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
-    if (coerced) requireScopes({ schema, document, operation, variables: coerced }, scopes);
+    if (coerced) requireAccess({ schema, document, operation, variables: coerced }, viewer);
   };
   return {
     execute(args) {

@@ -56,7 +56,7 @@ export function createSelections(getDeps: () => Deps): Selections {
     const deps = getDeps();
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const source = { requestId: event.id, rateLimit: ANONYMOUS.rateLimit, signal };
-    const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
+    const contextValue = createContext(deps, createReader(event), 'API', source);
     const { document } = prepared;
     try {
       await recordPosition({ schema, document, contextValue });
@@ -123,7 +123,8 @@ function findProblemIn(document: DocumentNode): string | undefined {
 const ONLY_READ = 'a document has only the scope `READ`.';
 const SHAPE_RULE = 'Must be one `subscription` of the field `event`, and nothing else.';
 
-function createReader(accountId: string): Viewer {
+/** The viewer of a document: it sees only the chatbot of the event, if the event has one. */
+function createReader({ accountId, chatbotId }: Pick<WebhookEvent, 'accountId' | 'chatbotId'>): Viewer {
   const revoked = new AbortController().signal;
   return {
     kind: 'API_KEY',
@@ -134,6 +135,7 @@ function createReader(accountId: string): Viewer {
     scopes: READER_SCOPES,
     persistedOnly: false,
     revoked,
+    ...(chatbotId !== null && { chatbotIds: new Set([chatbotId]) }),
   };
 }
 

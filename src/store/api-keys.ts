@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import type { Limits } from '../domain/limits.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import { padIds } from './pages.ts';
@@ -21,6 +22,9 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
       last_used_at: key.lastUsedAt,
       revoked_at: key.revokedAt,
       persisted_only: key.persistedOnly ? 1 : 0,
+      expires_at: key.expiresAt,
+      chatbot_ids: key.chatbotIds && toJson(key.chatbotIds),
+      limits: toJson(key.limits),
     })
     .execute();
 }
@@ -78,13 +82,33 @@ export async function listApiKeys(db: Queryable, accountId: string, limit: numbe
   return rows.map(toApiKey);
 }
 
-/** The number of keys of the account that are not revoked. */
-export async function countActiveApiKeys(db: Queryable, accountId: string): Promise<number> {
+/**
+ * The keys of the account that are restricted to some of the given chatbots and to no others, newest first. They are
+ * few, because only keys that were revoked exceed the limit of active keys. Uses `api_keys_by_account`.
+ */
+export async function listRestrictedApiKeys(
+  db: Queryable,
+  accountId: string,
+  chatbotIds: ReadonlySet<string>,
+): Promise<ApiKey[]> {
+  const rows = await db
+    .selectFrom('api_keys')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('chatbot_ids', 'is not', null)
+    .orderBy('id', 'desc')
+    .execute();
+  return rows.map(toApiKey).filter((key) => key.chatbotIds?.every((id) => chatbotIds.has(id)));
+}
+
+/** The number of keys of the account that are neither revoked nor expired. */
+export async function countActiveApiKeys(db: Queryable, accountId: string, now: Timestamp): Promise<number> {
   const { count } = await db
     .selectFrom('api_keys')
     .select((key) => key.fn.countAll<number>().as('count'))
     .where('account_id', '=', accountId)
     .where('revoked_at', 'is', null)
+    .where((key) => key.or([key('expires_at', 'is', null), key('expires_at', '>', now)]))
     .executeTakeFirstOrThrow();
   return count;
 }
@@ -155,7 +179,10 @@ function toApiKey(row: Selectable<ApiKeyRow>): ApiKey {
     prefix: row.prefix,
     scopes: fromJson<Scope[]>(row.scopes).filter((scope) => SCOPES.includes(scope)),
     createdAt: row.created_at,
+    chatbotIds: row.chatbot_ids === null ? null : fromJson<string[]>(row.chatbot_ids),
+    limits: row.limits === null ? {} : fromJson<Limits>(row.limits),
     lastUsedAt: row.last_used_at,
+    expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     persistedOnly: row.persisted_only === 1,
   };

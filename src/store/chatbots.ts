@@ -2,8 +2,9 @@ import type { Insertable, Selectable } from 'kysely';
 import type { Answering } from '../domain/answering.ts';
 import type { Chatbot, LeadForm } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import type { Limits } from '../domain/limits.ts';
 import { prepareQuery } from './engines/prepared.ts';
-import { type Page, padIds, prepareList } from './pages.ts';
+import { type Page, padIds, pageOf, prepareList } from './pages.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
 
 /** Inserts a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */
@@ -67,7 +68,13 @@ export async function findChatbots(db: Queryable, accountId: string, ids: readon
 }
 
 /** The account's chatbots, oldest first. Uses `chatbots_by_account`. */
-export async function listChatbots(db: Queryable, accountId: string, page: Page): Promise<Chatbot[]> {
+export async function listChatbots(
+  db: Queryable,
+  accountId: string,
+  page: Page,
+  ids?: ReadonlySet<string>,
+): Promise<Chatbot[]> {
+  if (ids !== undefined) return pageOf(await findChatbots(db, accountId, [...ids]), page);
   return (await LIST(db, [accountId], page)).map(toChatbot);
 }
 
@@ -75,8 +82,9 @@ const LIST = prepareList('asc', (db) =>
   db.selectFrom('chatbots').selectAll().where('account_id', '=', '').where('deleted_at', 'is', null),
 );
 
-/** The number of the account's chatbots. */
-export async function countChatbots(db: Queryable, accountId: string): Promise<number> {
+/** The number of the account's chatbots, or of those among `ids`. */
+export async function countChatbots(db: Queryable, accountId: string, ids?: ReadonlySet<string>): Promise<number> {
+  if (ids !== undefined) return (await findChatbots(db, accountId, [...ids])).length;
   const { count } = await db
     .selectFrom('chatbots')
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -109,6 +117,7 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
     metadata: chatbot.metadata,
     persisted_only: chatbot.persistedOnly ? 1 : 0,
     session_operations: chatbot.sessionOperations,
+    limits: toJson(chatbot.limits),
     created_at: chatbot.createdAt,
     updated_at: chatbot.updatedAt,
   };
@@ -131,6 +140,7 @@ function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
     metadata: row.metadata,
     persistedOnly: row.persisted_only === 1,
     sessionOperations: row.session_operations,
+    limits: row.limits === null ? {} : fromJson<Limits>(row.limits),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -21,7 +21,7 @@ import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-row
 import type { OperationManifestRow, OperationRow } from './operations/rows.ts';
 import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
 import type { PassageVectorRow } from './search/vector-rows.ts';
-import type { QuotaWarningRow, UsageDayRow, UsageQuarterHourRow, UsageRow } from './usage-rows.ts';
+import type { BudgetUsageRow, QuotaWarningRow, UsageDayRow, UsageQuarterHourRow, UsageRow } from './usage-rows.ts';
 import type {
   AddressBlockRow,
   IdentitySecretRow,
@@ -58,6 +58,11 @@ export interface ApiKeyRow {
   last_used_at: Timestamp | null;
   revoked_at: Timestamp | null;
   persisted_only: Generated<Flag>;
+  expires_at: Timestamp | null;
+  /** A list of ids; null: all chatbots. */
+  chatbot_ids: JsonText | null;
+  /** The limits that the owner has set; null: none. */
+  limits: JsonText | null;
 }
 
 /** A row of chatbots. */
@@ -84,6 +89,8 @@ export interface ChatbotRow {
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
+  /** The limits of its sessions that the owner has set; null: none. */
+  limits: JsonText | null;
   /** The number of the chatbot's last event; only events change it. */
   last_event: Generated<number>;
   persisted_only: Generated<Flag>;
@@ -263,6 +270,7 @@ export interface Tables {
   gateway_secrets: GatewaySecretRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;
+  budget_usage: BudgetUsageRow;
   usage_days: UsageDayRow;
   usage_quarter_hours: UsageQuarterHourRow;
   quota_warnings: QuotaWarningRow;

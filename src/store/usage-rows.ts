@@ -7,6 +7,20 @@ export interface UsageRow {
   messages: number;
 }
 
+/**
+ * A row of budget_usage: what counts in a month against the budget of an API key, of the sessions of a chatbot, or of a
+ * visitor. `owner_id` is the id of the key, the chatbot or the visitor.
+ */
+export interface BudgetUsageRow {
+  account_id: string;
+  owner_id: string;
+  month: string;
+  messages: number;
+  tokens: number;
+  /** In billionths of a US dollar. */
+  price_nano: number;
+}
+
 /** The columns that count the usage of finished replies. */
 export const USAGE_COUNT_COLUMNS = [
   'messages',

@@ -10,6 +10,8 @@ import { USAGE_COUNT_COLUMNS, type UsageCountColumns } from './usage-rows.ts';
 export interface UsageFilter {
   readonly period: UsagePeriod;
   readonly chatbotId?: string | undefined;
+  /** The only chatbots whose replies count; absent: all. */
+  readonly chatbotIds?: readonly string[] | undefined;
   readonly apiKeyId?: string | undefined;
   /** A session id; only with `chatbotId`. */
   readonly visitor?: string | undefined;
@@ -97,7 +99,7 @@ function selectUsage(db: Queryable, accountId: string, filter: UsageFilter, by?:
 function selectStoredUsage(
   db: Queryable,
   accountId: string,
-  { period, chatbotId, apiKeyId }: UsageFilter,
+  { period, chatbotId, chatbotIds, apiKeyId }: UsageFilter,
 ): UsageSubquery {
   const [table, column] =
     period.localDays === null ? (['usage_days', 'day'] as const) : (['usage_quarter_hours', 'quarter_hour'] as const);
@@ -109,6 +111,7 @@ function selectStoredUsage(
     .where(at, '>=', period.start)
     .where(at, '<', period.end)
     .$if(chatbotId !== undefined, (rows) => rows.where('chatbot_id', '=', chatbotId ?? ''))
+    .$if(chatbotIds !== undefined, (rows) => rows.where('chatbot_id', 'in', chatbotIds ?? []))
     .$if(apiKeyId !== undefined, (rows) => rows.where('api_key_id', '=', apiKeyId ?? ''))
     .as('counted');
 }

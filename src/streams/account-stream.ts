@@ -39,7 +39,7 @@ const NO_TYPING: ReportedTyping = new Map();
 /**
  * Subscribes to the logged events of all conversations of an account, or of some of its chatbots, and to typing, but not
  * to the text of replies. The subscription never ends by itself: `ConversationDeleted` reports a deleted chatbot.
- * @param chatbotIds absent: all chatbots, also those created later.
+ * @param chatbotIds absent: all chatbots that the viewer may see, also those created later.
  * @param after the cursor of the last event received, for any `chatbotIds`; absent: the subscription begins with the
  * next event.
  * @throws NotFoundError, BadUserInputError before the first event.
@@ -51,7 +51,7 @@ export async function subscribeToAccount(
   signal: AbortSignal,
 ): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
-  const filter = chatbotIds == null ? undefined : await readFilter(deps, accountId, chatbotIds);
+  const filter = chatbotIds == null ? viewer.chatbotIds : await readFilter(deps, accountId, chatbotIds);
   const cursors = deps.cursors.forStream('account', accountId, accountId);
   const log =
     after == null

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { restrictChatbots } from '../access/restriction.ts';
 import type { Viewer } from '../access/viewer.ts';
 import { deletionTopic, deliveriesTopic } from '../coordination/topics.ts';
 import { requireFound } from '../domain/errors.ts';
@@ -28,7 +29,7 @@ interface DeliverySnapshot {
 }
 
 /**
- * Streams the deliveries of an account, or of one of its subscriptions: each when it is created and when it changes.
+ * Streams the deliveries of an account that the viewer may see, or of one of its subscriptions: each when it is created and when it changes.
  * The stream reads the delivery log, so a slow subscriber receives several changes of a delivery as one. Under load a
  * subscriber may miss changes; the log has all of them.
  * @throws NotFoundError before the first event.
@@ -41,7 +42,7 @@ export async function subscribeToDeliveries(
 ): Promise<Feed<WebhookDelivery>> {
   const { accountId } = viewer;
   const subscription = givenId == null ? undefined : await requireSubscription(deps.db.read, accountId, givenId);
-  const filter = { accountId, subscriptionId: subscription?.id };
+  const filter = { accountId, subscriptionId: subscription?.id, chatbotIds: restrictChatbots(viewer, undefined) };
   const start = toSnapshot(await readWatchedDeliveries(deps.db.read, filter));
   const stream = createDeliveryStream(deps.db.read, filter);
   const chatbotId = subscription?.chatbotId;
@@ -55,9 +56,9 @@ async function requireSubscription(db: Queryable, accountId: string, givenId: st
 }
 
 function createDeliveryStream(db: Queryable, filter: DeliveryScope): EventStream<DeliverySnapshot, WebhookDelivery> {
-  const { accountId, subscriptionId } = filter;
+  const { accountId, subscriptionId, chatbotIds = [] } = filter;
   return {
-    name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
+    name: `deliveries:${accountId}:${subscriptionId ?? ''}:${chatbotIds.toSorted().join()}`,
     topic: deliveriesTopic(accountId),
     encode: ({ checksum }) => checksum,
     async read(before) {

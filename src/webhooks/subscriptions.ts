@@ -53,18 +53,19 @@ export interface SubscriptionFields {
 type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'selections'>;
 type Owner = Pick<Viewer, 'accountId'>;
 /** A viewer who determines what data is sent where, and therefore needs permission to read the data. */
-type Author = Pick<Viewer, 'accountId' | 'scopes'>;
+type Author = Pick<Viewer, 'accountId' | 'scopes' | 'chatbotIds'>;
 
 /**
  * Subscribes an endpoint to events from now on.
  * @param input `chatbotId` absent: the events of all chatbots, and those that belong to no chatbot.
  * @returns the subscription with its secret, which is never shown again.
- * @throws InvalidInputError, also for events whose bodies contain data that the viewer may not read, when the account has 50 subscriptions, and when the gateway has no key to seal
+ * @throws InvalidInputError, also for events whose bodies contain data that the viewer may not read, when a viewer that is
+ * restricted to chatbots names none, when the account has 50 subscriptions, and when the gateway has no key to seal
  * with; NotFoundError for the chatbot.
  */
 export async function createWebhookSubscription(
   deps: ChangeDeps,
-  { accountId, scopes }: Author,
+  { accountId, scopes, chatbotIds }: Author,
   {
     chatbotId,
     ...input
@@ -73,6 +74,11 @@ export async function createWebhookSubscription(
   const fields = parseInput(createSubscriptionRules(createAddressRules(deps.config.allowedAddresses)), { ...input });
   requireDocument(deps, fields.document);
   requireEvents(scopes, fields.events, 'events');
+  if (chatbotIds !== undefined && chatbotId == null) {
+    throw new InvalidInputError([
+      { path: ['chatbotId'], message: 'This credential is restricted to some chatbots: name one of them.' },
+    ]);
+  }
   const at = toTimestamp(deps.clock.now());
   const id = createId('webhookSubscription');
   const secret = createSecret();

@@ -45,6 +45,7 @@ export async function insertLargeConversation(
       metadata: toJson({}),
       persistedOnly: false,
       sessionOperations: null,
+      limits: {},
       createdAt: at,
       updatedAt: at,
     });

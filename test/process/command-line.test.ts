@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { issueApiKey } from '../../src/access/api-keys.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { addChatbot } from '../helpers/corpus.ts';
 import { createDataDir, runCommandHere, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
 /** Functions that run commands on a new database. */
@@ -72,6 +73,34 @@ describe('the command line', () => {
     expect(await json('keys', 'revoke', created.id)).toEqual({ id: created.id, revoked: true });
     expect((await json('keys', 'list'))[0].revokedAt).not.toBeNull();
     expect(key.startsWith(keyInfo.prefix)).toBe(true);
+  });
+
+  it('creates a key that expires and is restricted to chatbots', async () => {
+    const { env, command, json } = await openCommandLine();
+    const { id: accountId } = await json('accounts', 'create', 'Acme');
+    const db = await openDatabase({ url: `sqlite:${join(env.DATA_DIR, 'chatgraph.db')}`, role: 'tool' });
+    const [{ chatbotId: help }, { chatbotId: shop }] = [
+      await addChatbot(db, accountId),
+      await addChatbot(db, accountId),
+    ];
+    await db.transaction((trx) => trx.updateTable('chatbots').set({ slug: 'help' }).where('id', '=', help).execute());
+    await db.close();
+    const create = ['keys', 'create', '--account', 'Acme', '--name', 'Agency'];
+    const options = ['--expires', '2099-01-01T00:00:00Z', '--chatbot', 'help', '--chatbot', shop];
+    expect(await json(...create, ...options)).toMatchObject({
+      expiresAt: '2099-01-01T00:00:00.000000+00:00',
+      chatbotIds: [help, shop].sort(),
+    });
+    const inDays = Date.parse((await json(...create, '--expires', '30d')).expiresAt) - Date.now();
+    expect(inDays / 86_400_000).toBeCloseTo(30, 1);
+    for (const [option, value, reason] of [
+      ['--expires', 'soon', /--expires must be days/],
+      ['--expires', '2020-01-01', /Must be in the future/],
+      ['--chatbot', 'absent', /no chatbot absent/],
+    ] as const) {
+      const { code, stderr } = await command(...create, option, value);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(reason)]);
+    }
   });
 
   it('creates a key that a running gateway accepts at once, and rejects within a second of revocation', async () => {

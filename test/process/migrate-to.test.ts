@@ -79,6 +79,7 @@ const countRows = (target: string) =>
       'webhook_attempts',
       'visitor_joins',
       'address_blocks',
+      'budget_usage',
       'session_tokens',
       'identity_secrets',
     ]

@@ -95,7 +95,7 @@ describe('an input that changes something', () => {
 describe('an id', () => {
   /** The mutations that add something to the object that they name, or start something for it. */
   const adding = new Set([
-    ...['captureLead', 'createSource', 'createWebhookSubscription'],
+    ...['captureLead', 'createApiKey', 'createSource', 'createWebhookSubscription'],
     ...['sendAgentMessage', 'sendMessage', 'setTyping'],
   ]);
   const isId = ({ type }: { readonly type: GraphQLType }) => getNamedType(type).name === 'ID';

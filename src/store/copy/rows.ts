@@ -56,6 +56,7 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   chatbot_deletions: ['account_id', 'shard', 'shard_number'],
   idempotency_keys: ['chatbot_id', 'operation', 'key'],
   usage: ['account_id', 'month'],
+  budget_usage: ['owner_id', 'month'],
   usage_days: ['account_id', 'day', 'chatbot_id', 'api_key_id'],
   usage_quarter_hours: ['account_id', 'quarter_hour', 'chatbot_id', 'api_key_id'],
   quota_warnings: ['account_id', 'number'],

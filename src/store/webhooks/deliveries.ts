@@ -82,10 +82,11 @@ export async function makeWebhookDeliveryDue(
   return row && toDelivery(row);
 }
 
-/** Selects deliveries: those of an account, or of one of its subscriptions. */
+/** Selects deliveries: those of an account, of one of its subscriptions, or of the subscriptions of some chatbots. */
 export interface DeliveryScope {
   readonly accountId: string;
   readonly subscriptionId: string | undefined;
+  readonly chatbotIds?: readonly string[] | undefined;
 }
 
 /** The newest deliveries, newest first. Uses `webhook_deliveries_by_account` or `…_by_subscription`. */
@@ -116,12 +117,21 @@ export async function listNextDeliveries(
   return rows.map(toDelivery);
 }
 
-function selectDeliveries(db: Queryable, { accountId, subscriptionId }: DeliveryScope) {
+function selectDeliveries(db: Queryable, { accountId, subscriptionId, chatbotIds }: DeliveryScope) {
   const all = db
     .selectFrom('webhook_deliveries')
     .selectAll()
     .where('account_id', '=', accountId)
-    .where(SUBSCRIPTION_NOT_DELETED);
+    .where(SUBSCRIPTION_NOT_DELETED)
+    .$if(chatbotIds !== undefined, (deliveries) =>
+      deliveries.where('subscription_id', 'in', (from) =>
+        from
+          .selectFrom('webhook_subscriptions')
+          .select('id')
+          .where('account_id', '=', accountId)
+          .where('chatbot_id', 'in', chatbotIds ?? []),
+      ),
+    );
   return subscriptionId === undefined ? all : all.where('subscription_id', '=', subscriptionId);
 }
 

@@ -5,7 +5,7 @@ import type { Timestamp } from '../../domain/time.ts';
 import type { WebhookEventName, WebhookSubscription } from '../../domain/webhooks.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { prepareQuery } from '../engines/prepared.ts';
-import { type Page, padIds, prepareList } from '../pages.ts';
+import { type Page, padIds, pageOf, prepareList } from '../pages.ts';
 import type { Queryable } from '../tables.ts';
 import type { WebhookSubscriptionRow } from './rows.ts';
 
@@ -169,36 +169,43 @@ export async function replaceSealedParts(
 }
 
 /**
- * The account's subscriptions, newest first: all, or those of one chatbot only. Uses
+ * The account's subscriptions, newest first: all, or those of some chatbots only. Uses
  * `webhook_subscriptions_by_account`.
  */
 export async function listWebhookSubscriptions(
   db: Queryable,
   accountId: string,
-  { chatbotId }: { chatbotId?: string | undefined },
+  { chatbotIds }: { chatbotIds?: readonly string[] | undefined },
   page: Page,
 ): Promise<WebhookSubscription[]> {
-  const rows =
-    chatbotId === undefined
-      ? await LIST(db, [accountId], page)
-      : await LIST_OF_CHATBOT(db, [accountId, chatbotId], page);
-  return rows.map(toSubscription);
+  if (chatbotIds === undefined) return (await LIST(db, [accountId], page)).map(toSubscription);
+  if (chatbotIds.length === 0) return [];
+  // An account has at most 50 subscriptions.
+  const rows = await db
+    .selectFrom('webhook_subscriptions')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('chatbot_id', 'in', chatbotIds)
+    .where(CHATBOT_NOT_DELETED)
+    .execute();
+  const { limit, after: before, before: after, fromEnd } = page;
+  return pageOf(rows.map(toSubscription), { limit, after, before, fromEnd: fromEnd !== true }).reverse();
 }
 
 const LIST = prepareList('desc', selectList);
-const LIST_OF_CHATBOT = prepareList('desc', (db) => selectList(db).where('chatbot_id', '=', ''));
 
-/** The number of the account's subscriptions: all, or those of one chatbot only. */
+/** The number of the account's subscriptions: all, or those of some chatbots only. */
 export async function countWebhookSubscriptions(
   db: Queryable,
   accountId: string,
-  { chatbotId }: { chatbotId?: string | undefined } = {},
+  { chatbotIds }: { chatbotIds?: readonly string[] | undefined } = {},
 ): Promise<number> {
+  if (chatbotIds?.length === 0) return 0;
   const { count } = await db
     .selectFrom('webhook_subscriptions')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('account_id', '=', accountId)
-    .$if(chatbotId !== undefined, (query) => query.where('chatbot_id', '=', chatbotId ?? ''))
+    .$if(chatbotIds !== undefined, (query) => query.where('chatbot_id', 'in', chatbotIds ?? []))
     .where(CHATBOT_NOT_DELETED)
     .executeTakeFirstOrThrow();
   return Number(count);

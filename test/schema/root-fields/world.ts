@@ -52,6 +52,8 @@ export interface World extends TestGateway {
 export interface Worlds {
   readonly own: World;
   readonly foreign: World;
+  /** Creates another set of the objects of the account `own`, of chatbots of its own. */
+  createSibling(): Promise<World>;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export async function openWorlds(): Promise<Worlds> {
   return {
     own: await createWorld(gateway, gateway),
     foreign: await createWorld(gateway, await gateway.createTenant()),
+    createSibling: () => createWorld(gateway, gateway),
     close: () => {
       end.resolve();
       return gateway.close();
@@ -122,9 +125,10 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
   await mutate(gateway, 'assignConversation', { id: conversationId, assignee: 'Ada' });
   await mutate(gateway, 'sendMessage', { chatbotId, content: 'I am Ada.', visitor: { externalId: 'ada' } });
   const { read } = gateway.deps.db;
-  const findId = async (table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities' | 'visitors') =>
-    (await read.selectFrom(table).select('id').where('account_id', '=', gateway.accountId).executeTakeFirstOrThrow())
-      .id;
+  const findId = async (table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities' | 'visitors') => {
+    const rows = read.selectFrom(table).select('id').where('account_id', '=', gateway.accountId);
+    return (await rows.orderBy('id', 'desc').executeTakeFirstOrThrow()).id;
+  };
   const pushed = await mutate<{ manifest: { id: string; operations: { nodes: { id: string }[] } } }>(
     gateway,
     'pushOperations',

@@ -234,9 +234,17 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     const db = await open();
     const account = await db.transaction((trx) => addAccount(trx));
     const id = createId('apiKey');
-    const key = { accountId: account.id, name: 'Key', prefix: 'ic_x', scopes: [], createdAt: toTimestamp(0) };
+    const key = {
+      accountId: account.id,
+      name: 'Key',
+      prefix: 'ic_x',
+      scopes: [],
+      createdAt: toTimestamp(0),
+      limits: {},
+      persistedOnly: false,
+    };
     await db.transaction((trx) =>
-      insertApiKey(trx, { ...key, id, lastUsedAt: null, revokedAt: null, persistedOnly: false }, 'hash'),
+      insertApiKey(trx, { ...key, id, chatbotIds: null, lastUsedAt: null, expiresAt: null, revokedAt: null }, 'hash'),
     );
     const listener = vi.fn();
     db.onForeignWrite(listener);

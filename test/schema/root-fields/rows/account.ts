@@ -13,6 +13,13 @@ export const ACCOUNT_ROWS: readonly Row[] = [
       await revokeSpareKeys();
       return { name: SPARE };
     },
+    ids: {
+      chatbotIds: {
+        kind: 'chatbot',
+        unknown: 'InvalidInputError',
+        args: (id) => ({ name: SPARE, chatbotIds: [id] }),
+      },
+    },
     errors: {
       InvalidInputError: () => ({ name: ' ' }),
       ApiKeyLimitError: async ({ createSpareKey }) => {
