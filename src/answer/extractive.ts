@@ -51,7 +51,7 @@ export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEn
 
 function* composeAnswer({ content, retrieval, fallbackMessage }: Question): Generator<AnswerEvent> {
   const band = toConfidenceBand(retrieval.confidence);
-  const quotes = band === 'NONE' ? [] : chooseQuotes(content, retrieval);
+  const quotes = band === 'NONE' ? [] : chooseQuotes(retrieval.correctedQuestion ?? content, retrieval);
   if (quotes.length === 0) return yield* toDeltas(fallbackMessage);
   let length = 0;
   function* write(text: string): Generator<AnswerEvent> {

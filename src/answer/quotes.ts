@@ -28,6 +28,8 @@ const MIN_SHARE_ELSEWHERE = 0.75;
 const MIN_SHARE_WITHOUT_GAIN = 0.95;
 const MIN_GAIN = 0.1;
 const MIN_STRONG_SHARE = 0.85;
+/** The second quote needs at least this share of the question's words, by weight, in its own sentences. */
+const MIN_OWN_SHARE = 0.25;
 /** Questions that one quote usually answers. A second quote needs `MIN_STRONG_SHARE`, as does a list, which is long. */
 const SINGLE_ANSWER_KINDS: ReadonlySet<QuestionForm['kind']> = new Set(['HOW_TO', 'YES_NO', 'WHERE_IS']);
 
@@ -109,7 +111,8 @@ function chooseSide(
   const ranking = rank(candidates, { ...question, form: SIDE_FORM }).filter(
     ({ candidate }) =>
       subject.every((word) => hasWord(candidate.terms, word) || hasWord(candidate.above, word)) &&
-      !(other && overlap(candidate, other)),
+      !(other && overlap(candidate, other)) &&
+      !isPoor(candidate, SIDE_FORM),
   );
   // What names both things probably explains neither.
   const namesBoth = ({ terms }: Candidate) => opposite.some((word) => !own.includes(word) && hasWord(terms, word));
@@ -157,7 +160,10 @@ function canStandBeside(candidate: Candidate, quote: Quote, { words, form }: Sco
   const { kind, terms, previous, isDependent } = candidate;
   if (kind === 'ENTRY' || isPoor(candidate, form)) return false;
   if (overlap(candidate, quote) || sayTheSame(terms, quote.terms)) return false;
-  return words.some((word) => hasWord(terms, word) || (isDependent && previous && hasWord(previous.terms, word)));
+  const found = words.filter(
+    (word) => hasWord(terms, word) || (isDependent && previous && hasWord(previous.terms, word)),
+  );
+  return found.length > 0 && sumWeights(found) >= MIN_OWN_SHARE * sumWeights(words);
 }
 
 /** Returns the share of the first quote's score that a candidate needs to be the second quote. */
@@ -201,8 +207,11 @@ function sayTheSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
 /** The share of a question's weight in a candidate, but not in a quote. */
 function weighNewWords({ terms }: Candidate, quote: Quote, words: readonly WeightedWord[]): number {
   const isNew = (word: WeightedWord) => hasWord(terms, word) && !hasWord(quote.terms, word);
-  const sum = (weights: readonly WeightedWord[]) => weights.reduce((total, { weight }) => total + weight, 0);
-  return sum(words.filter(isNew)) / sum(words);
+  return sumWeights(words.filter(isNew)) / sumWeights(words);
+}
+
+function sumWeights(words: readonly WeightedWord[]): number {
+  return words.reduce((sum, { weight }) => sum + weight, 0);
 }
 
 function hasWord(terms: ReadonlySet<string>, { terms: alternatives }: WeightedWord): boolean {

@@ -56,6 +56,9 @@ const MIN_SENTENCE_TERMS = 4;
 /** The weight of a list that is probably about something else, although many words stand in it. */
 const OFF_TOPIC_LIST_WEIGHT = 0.7;
 
+/** The weight of a row none of whose cells has a word of the question: the names of the columns fit every row. */
+const OFF_TOPIC_ROW_WEIGHT = 0.5;
+
 /** The weight of a fragment, and of a sentence that only refers to another text. */
 const POOR_WEIGHT = 0.6;
 
@@ -80,15 +83,28 @@ export function scoreCandidate(candidate: Candidate, question: ScoredQuestion): 
   if (weight === 0) return 0;
   const { hit, terms } = candidate;
   const own = scoreTerms([...terms], question.words, Math.max(1, terms.size / LONG_CANDIDATE_TERMS));
-  const relevance = isOffTopicList(candidate, question.words) ? OFF_TOPIC_LIST_WEIGHT : 1;
+  const relevance = weighRelevance(candidate, own > 0, question.words);
   const wordScore = weight * relevance * (own + scoreContext(candidate, question.words));
   return wordScore + scoreForm(candidate, own > 0, question) + PASSAGE_WEIGHT * hit.score;
+}
+
+/** Returns less than 1 for a list or a row that is probably about something else, although it has words of the question. */
+function weighRelevance(candidate: Candidate, hasWord: boolean, words: readonly WeightedWord[]): number {
+  if (isOffTopicList(candidate, words)) return OFF_TOPIC_LIST_WEIGHT;
+  return candidate.kind === 'ROW' && !hasWord ? OFF_TOPIC_ROW_WEIGHT : 1;
 }
 
 /** Whether the words of a question stand only in the items of a list, not in its announcement or headings. */
 function isOffTopicList({ kind, above, previous }: Candidate, words: readonly WeightedWord[]): boolean {
   if (kind !== 'LIST') return false;
   return !words.some((word) => contains(above, word) || (previous !== undefined && contains(previous.terms, word)));
+}
+
+/** The share of the words of a question in what says what steps are for: the announcement, the headings, or the sentence. */
+function shareIntroduced({ kind, terms, above, previous }: Candidate, words: readonly WeightedWord[]): number {
+  const own = kind === 'LIST' ? previous?.terms : terms;
+  const found = words.filter((word) => contains(above, word) || (own !== undefined && contains(own, word)));
+  return sumWeights(found) / sumWeights(words);
 }
 
 /** Returns how often a candidate of its kind answers a question of a form, compared with a sentence. */
@@ -114,10 +130,16 @@ function weightOf(candidate: Candidate, form: QuestionForm): number {
 }
 
 /** Whether a sentence or an item says little by itself: a fragment without a number, or a reference to another text. */
-export function isPoor({ hit, start, end, terms, code }: Candidate, form: QuestionForm): boolean {
+export function isPoor({ kind, hit, start, end, terms, code }: Candidate, form: QuestionForm): boolean {
   if (code !== undefined || form.kind === 'WHERE_IS') return false;
   const text = hit.passage.text.slice(start, end);
-  return (terms.size < MIN_SENTENCE_TERMS && !/\p{N}/u.test(text)) || POINTER.test(text);
+  const size = kind === 'ITEM' ? Math.min(terms.size, countAfterName(text)) : terms.size;
+  return (size < MIN_SENTENCE_TERMS && !/[\p{N}`]/u.test(text)) || POINTER.test(text);
+}
+
+/** Counts the terms after a name in a list of pages: `Cron jobs - Run a command at a time`. */
+function countAfterName(text: string): number {
+  return toTerms(text.split(/\s[-–—]\s/).at(-1) ?? '').length;
 }
 
 /** Scores the words that stand only around a candidate, as a share of all words. */
@@ -143,8 +165,10 @@ function scoreForm(candidate: Candidate, hasWord: boolean, question: ScoredQuest
   const { kind, hit, start, end, code, previous } = candidate;
   if (!hasWord) return topicScore;
   const text = hit.passage.text.slice(kind === 'LIST' ? (previous?.start ?? start) : start, end);
-  const isRelevantList = kind === 'LIST' && !isOffTopicList(candidate, words);
-  const stepsScore = form.kind === 'HOW_TO' && (isRelevantList || code !== undefined) ? STEPS_BONUS : 0;
+  const stepsScore =
+    form.kind === 'HOW_TO' && (kind === 'LIST' || code !== undefined)
+      ? STEPS_BONUS * shareIntroduced(candidate, words)
+      : 0;
   const evidenceScore = form.evidence?.test(text) ? EVIDENCE_BONUS : 0;
   return topicScore + stepsScore + evidenceScore;
 }
@@ -194,7 +218,9 @@ function scoreDefinition({ kind, hit, start, end }: Candidate, words: readonly W
   if (DEFINING.has(tokens[first + words.length] ?? '')) return DEFINITION_BONUS;
   // A link at the start of an item leads to a page about the subject, and defines nothing.
   const isTerm = kind === 'ITEM' && !subjectText.startsWith('[');
-  return isTerm && isLabel(subjectText.split(/[:–—]/, 1)[0] ?? '', words) ? LABEL_BONUS : SUBJECT_BONUS;
+  const [label = ''] = subjectText.split(/[:–—]| - /, 1);
+  const isExplained = toTerms(subjectText.slice(label.length)).length >= MIN_SENTENCE_TERMS;
+  return isTerm && isExplained && isLabel(label, words) ? LABEL_BONUS : SUBJECT_BONUS;
 }
 
 /** Whether a text has no content words except those of the question. */
