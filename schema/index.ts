@@ -15,6 +15,7 @@ import './sources/list.ts';
 import './sources/search.ts';
 import './conversations/conversation.ts';
 import './conversations/attention.ts';
+import './conversations/members.ts';
 import './conversations/list.ts';
 import './messages/generation.ts';
 import './messages/message.ts';

@@ -18,6 +18,7 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   conversation: 'Conversation',
   message: 'Message',
   lead: 'Lead',
+  member: 'Member',
   conversationActivity: 'ConversationActivity',
   visitor: 'Visitor',
   webhookSubscription: 'WebhookSubscription',
@@ -91,6 +92,8 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.message.load(id);
       case 'lead':
         return loaders.lead.load(id);
+      case 'member':
+        return loaders.member.load(id);
       case 'conversationActivity':
         return loaders.activity.load(id);
       case 'visitor':

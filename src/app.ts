@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { createKeyring } from './access/keyring.ts';
+import { createSignIn } from './access/oidc/sign-in.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
 import { createModelEngine } from './answer/model-engine.ts';
@@ -119,6 +120,7 @@ async function createDeps(
     failures,
     background,
     keyring: createKeyring(db, clock, failures),
+    signIn: createSignIn({ issuers: config.oidcIssuers, db, clock, logger, fetch: providerAccess.operatorFetch }),
     limiter,
     bus,
     announcements,
@@ -230,20 +232,24 @@ async function closeGateway(
   await deps.background.drain(LAST_DRAIN_MS);
   await deps.keyring.close();
   await deps.operations.close();
+  deps.signIn.close();
   await deps.providerAccess.close();
   deps.failures.close();
   await deps.db.close();
 }
 
 /** Reloads credentials when another process has changed them, or may have changed them. */
-function listenForAnnouncements({ providerAccess, announcements, background, db, keyring }: Deps): void {
+function listenForAnnouncements({ providerAccess, announcements, background, db, keyring, signIn }: Deps): void {
   const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
+  const refreshMembers = () => background.run('refresh members', () => signIn.refresh());
   const refreshAll = () => {
     refreshKeys();
+    refreshMembers();
     providerAccess.invalidate();
   };
   db.onForeignWrite(refreshAll);
   announcements.on('revoked', refreshKeys);
+  announcements.on('member', refreshMembers);
   announcements.on('provider-keys', (accountId) => providerAccess.invalidate(accountId));
   announcements.onMissed(refreshAll);
 }

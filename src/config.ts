@@ -3,6 +3,7 @@ import proxyAddr from 'proxy-addr';
 import { StartupError } from './domain/errors.ts';
 import type { Provider } from './domain/providers.ts';
 import type { ProxySettings } from './domain/proxies.ts';
+import { createSingleIssuer, type OidcIssuer } from './domain/sign-in/issuers.ts';
 import { SETTINGS, type Settings } from './settings.ts';
 
 /** All settings, read and checked once at the start. */
@@ -55,6 +56,8 @@ export interface Config {
   readonly models: ModelSettings;
   /** The model for search by meaning, and its server; absent when the gateway searches by words alone. */
   readonly embeddings: EmbeddingSettings | undefined;
+  /** The issuers of the tokens with which people sign in; empty: nobody can. */
+  readonly oidcIssuers: readonly OidcIssuer[];
   /** The 32-byte keys that seal secrets, newest first; empty if none is set. */
   readonly secretKeys: readonly Buffer[];
   /** Non-public address ranges that the gateway may connect to when a client specifies the URL. */
@@ -115,7 +118,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   const parsed = SETTINGS.refine(hasWholeEmbeddings, {
     path: ['EMBEDDINGS_MODEL'],
     message: 'must be set together with EMBEDDINGS_BASE_URL',
-  }).safeParse(input);
+    when: () => true,
+  })
+    .refine(hasWholeIssuer, {
+      path: ['OIDC_ISSUER'],
+      message: 'must be set together with OIDC_AUDIENCE and OIDC_ACCOUNT',
+      when: () => true,
+    })
+    .refine(hasDistinctIssuers, { path: ['OIDC_ISSUER'], message: 'must not be in OIDC_ISSUERS_FILE too' })
+    .safeParse(input);
   if (!parsed.success) {
     const nameOf = (name: string) => (aliases.some((alias) => alias === name) ? name.toLowerCase() : name);
     const lines = parsed.error.issues.map(({ path, message }) => `  ${nameOf(path.join('.'))}: ${message}`);
@@ -160,6 +171,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     builtinDelayMs: settings.BUILTIN_DELAY_MS,
     models: readModelSettings(settings),
     embeddings: readEmbeddingSettings(settings),
+    oidcIssuers: readIssuers(settings),
     secretKeys: [settings.SECRET_KEY, settings.SECRET_KEY_PREVIOUS].filter((key) => key !== undefined),
     allowedAddresses: settings.SSRF_ALLOW_CIDRS,
     proxies: {
@@ -201,6 +213,22 @@ function readModelSettings(settings: Settings): ModelSettings {
 
 function hasWholeEmbeddings(settings: Settings): boolean {
   return (settings.EMBEDDINGS_BASE_URL === undefined) === (settings.EMBEDDINGS_MODEL === undefined);
+}
+
+/** Runs beside the rules of single settings, so it only counts on what is set. */
+function hasWholeIssuer(settings: Settings): boolean {
+  const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ACCOUNT } = settings;
+  return new Set([OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ACCOUNT].map((value) => value === undefined)).size === 1;
+}
+
+function hasDistinctIssuers({ OIDC_ISSUER, OIDC_ISSUERS_FILE = [] }: Settings): boolean {
+  return OIDC_ISSUERS_FILE.every(({ issuer }) => issuer !== OIDC_ISSUER);
+}
+
+function readIssuers({ OIDC_ISSUERS_FILE = [], ...settings }: Settings): readonly OidcIssuer[] {
+  const { OIDC_ISSUER: issuer, OIDC_AUDIENCE: audience, OIDC_ACCOUNT: account } = settings;
+  if (issuer === undefined || audience === undefined || account === undefined) return OIDC_ISSUERS_FILE;
+  return [createSingleIssuer(issuer, audience, account), ...OIDC_ISSUERS_FILE];
 }
 
 function readEmbeddingSettings(settings: Settings): EmbeddingSettings | undefined {

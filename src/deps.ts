@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Keyring } from './access/keyring.ts';
+import type { SignIn } from './access/oidc/sign-in.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import type { Background } from './background.ts';
 import type { Config } from './config.ts';
@@ -36,6 +37,7 @@ export interface Deps {
   readonly background: Background;
   readonly db: Database;
   readonly keyring: Keyring;
+  readonly signIn: SignIn;
   readonly limiter: RateLimiter;
   readonly bus: LiveBus;
   readonly announcements: Announcements;

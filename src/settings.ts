@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 import { hasKeyFormat } from './domain/key-form.ts';
 import { parseNoProxy, parseProxyUrl } from './domain/proxies.ts';
+import { isIssuer, issuersRules } from './domain/sign-in/issuers.ts';
 import { trimTrailingSlashes } from './domain/text.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -82,6 +84,27 @@ const noProxy = z
   })
   .optional();
 
+/** A file that lists issuers. Each problem names the place in the file. */
+const issuersFile = z
+  .string()
+  .transform((path, context) => {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: `cannot be read: ${(error as Error).message}` });
+      return z.NEVER;
+    }
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a file with JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(issuersRules)
+  .optional();
+
 /** All environment variables, with their validation and defaults; `docs/configuration.md` lists the same. */
 export const SETTINGS = z.object({
   PORT: integer(4000, 0, 65_535),
@@ -153,6 +176,10 @@ export const SETTINGS = z.object({
   EMBEDDINGS_MODEL: z.string().max(255, 'must have at most 255 characters').optional(),
   SECRET_KEY: secretKey,
   SECRET_KEY_PREVIOUS: secretKey,
+  OIDC_ISSUERS_FILE: issuersFile,
+  OIDC_ISSUER: z.string().refine(isIssuer, 'must be an address such as https://login.example.com').optional(),
+  OIDC_AUDIENCE: z.string().max(255, 'must have at most 255 characters').optional(),
+  OIDC_ACCOUNT: z.string().max(255, 'must have at most 255 characters').optional(),
   SSRF_ALLOW_CIDRS: addressRanges,
   HTTP_PROXY: proxyServer,
   HTTPS_PROXY: proxyServer,

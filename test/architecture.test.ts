@@ -158,9 +158,12 @@ describe('the architecture', () => {
     ).toEqual([]);
   });
 
-  it('limits folders to 32 files', () => {
+  it('limits folders to 32 files, except that of the migrations, which only grows', () => {
     const folders = Map.groupBy(
-      globSync(['{src,schema,test,bench,clients/typescript/src}/**/*.*'], { cwd: ROOT, exclude: ['**/dist/**'] }),
+      globSync(['{src,schema,test,bench,clients/typescript/src}/**/*.*'], {
+        cwd: ROOT,
+        exclude: ['**/dist/**', 'src/store/migrations/**'],
+      }),
       dirname,
     );
     expect([...folders].filter(([, inside]) => inside.length > 32).map(([folder]) => folder)).toEqual([]);

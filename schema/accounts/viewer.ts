@@ -4,9 +4,12 @@ import type { RateLimitStatus } from '../../src/domain/errors.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { findAccount } from '../../src/store/accounts.ts';
 import { findApiKey, listApiKeys, listRestrictedApiKeys } from '../../src/store/api-keys.ts';
+import { countMembers, listMembers } from '../../src/store/members/members.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
+import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { ApiKeyRef, Scope } from './api-key.ts';
+import { MemberConnection, MemberRef } from './member.ts';
 
 const MAX_LISTED_KEYS = 50;
 
@@ -14,6 +17,7 @@ const ViewerKind = builder.enumType('ViewerKind', {
   description: 'The kind of a credential.',
   values: {
     API_KEY: { description: 'An API key, for servers.' },
+    OAUTH: { description: 'A token of an OpenID Connect issuer, with which a person signs in: see `member`.' },
     SESSION: { description: 'A session token, for one conversation in a browser.' },
   } satisfies Record<Viewer['kind'], object>,
 });
@@ -52,6 +56,26 @@ export const AccountRef = builder.objectRef<Account>('Account').implement({
   }),
 });
 
+builder.objectField(AccountRef, 'members', (t) =>
+  t.connection(
+    {
+      type: MemberRef,
+      authScopes: { READ: true },
+      description:
+        'The people who have signed in, deactivated ones included, the first to sign in first. Needs `READ`.',
+      extensions: pageExtensions,
+      resolve: (account, args, { deps }) =>
+        paginate(
+          'member',
+          args,
+          (page) => listMembers(deps.db.read, account.id, page),
+          () => countMembers(deps.db.read, account.id),
+        ),
+    },
+    MemberConnection,
+  ),
+);
+
 const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The credential of this request.',
   fields: (t) => ({
@@ -80,6 +104,12 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
       description: 'The API key; null for another kind of credential, and if the key no longer exists.',
       resolve: async ({ accountId, apiKeyId }, _args, { deps }) =>
         apiKeyId === null ? null : ((await findApiKey(deps.db.read, accountId, apiKeyId)) ?? null),
+    }),
+    member: t.field({
+      type: MemberRef,
+      nullable: true,
+      description: 'The person who has signed in; null for other kinds of credentials.',
+      resolve: ({ member }) => member ?? null,
     }),
     scopes: t.field({
       type: [Scope],

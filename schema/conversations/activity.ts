@@ -13,7 +13,7 @@ export const ConversationChange = builder.enumType('ConversationChange', {
     ESCALATED: { description: 'A person was requested: `status` is ESCALATED.' },
     TAKEN_OVER: { description: 'A person answers instead of the chatbot: `silentUntil` is set.' },
     HANDED_BACK: { description: 'The handoff or the escalation was ended by a mutation: the chatbot answers.' },
-    ASSIGNED: { description: '`assignee` has changed; null if the assignment was removed.' },
+    ASSIGNED: { description: '`assignee` or `assignedMember` has changed; null if the assignment was removed.' },
     CLOSED: { description: '`status` is CLOSED.' },
     REOPENED: { description: 'A CLOSED conversation is open again.' },
     READ: {
@@ -29,7 +29,7 @@ export const ConversationChange = builder.enumType('ConversationChange', {
 export const actorField = {
   nullable: true,
   description:
-    'The name of the person or program that caused the changes: `authorName` of the request, else the name of its API key. Null for a visitor, for the gateway itself, and always for a session token.',
+    'The name of the person or program that caused the changes: `authorName` of the request, else the name of its member or API key. Null for a visitor, for the gateway itself, and always for a session token.',
   resolve: ({ actor }: Pick<ConversationActivity, 'actor'>, _args: object, { viewer }: GraphContext) =>
     viewer.session === undefined ? actor : null,
 } as const;

@@ -87,7 +87,8 @@ ConversationRef.implement({
     }),
     assignee: t.exposeString('assignee', {
       nullable: true,
-      description: 'The person assigned to the conversation, as named by your systems; null if nobody is.',
+      description:
+        'The person assigned to the conversation, as named by your systems, or the name that the assigned member had; null if nobody is.',
     }),
     escalatedAt: t.expose('escalatedAt', {
       type: 'DateTime',

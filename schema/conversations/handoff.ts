@@ -74,11 +74,11 @@ builder.relayMutationField(
       id: t.id(conversationId),
       assignee: t.string({
         description:
-          'The person, as named by your systems, 1 to 255 characters; null removes the assignment. Must be given.',
+          'The person, as named by your systems, 1 to 255 characters, or the id of an active member, who is then `assignedMember`; null removes the assignment. Must be given.',
       }),
       ifAssignee: t.string({
         description:
-          'The person who must be assigned so far; null if nobody may be. Otherwise nothing changes, and the answer is `AssigneeChangedError`. If absent, any assignment is replaced.',
+          'The person who must be assigned so far, by name or by the id of a member; null if nobody may be. Otherwise nothing changes, and the answer is `AssigneeChangedError`. If absent, any assignment is replaced.',
       }),
     }),
   },
@@ -101,7 +101,8 @@ builder.relayMutationField(
     inputFields: (t) => ({
       id: t.id(conversationId),
       authorName: t.string({
-        description: 'The name of the person, 1 to 255 characters: the `actor` of the activity.',
+        description:
+          'The name of the person, 1 to 255 characters: the `actor` of the activity. If absent, that of the member who has signed in.',
       }),
       silentMinutes: t.int({
         description:
@@ -128,7 +129,10 @@ builder.relayMutationField(
     inputFields: (t) => ({
       conversationId: t.id(conversationId),
       content: t.string(messageContent),
-      authorName: t.string({ description: 'The name of the person, shown to the visitor; 1 to 255 characters.' }),
+      authorName: t.string({
+        description:
+          'The name of the person, shown to the visitor; 1 to 255 characters. If absent, that of the member who has signed in.',
+      }),
       isPrivate: t.boolean({
         defaultValue: false,
         description:
@@ -244,7 +248,8 @@ builder.relayMutationField(
         description: 'The party that types. AGENT needs `MANAGE`, USER needs `CHAT`.',
       }),
       authorName: t.string({
-        description: 'The name of the person who types, shown to the visitor; 1 to 255 characters. Only for AGENT.',
+        description:
+          'The name of the person who types, shown to the visitor; 1 to 255 characters. If absent, that of the member who has signed in. Only for AGENT.',
       }),
     }),
   },

@@ -29,7 +29,7 @@ export const ConversationFilterInput = builder.inputType('ConversationFilter', {
     chatbotIds: t.idList({ description: `The chatbots; at most ${MAX_VALUES}. Unknown ids select nothing.` }),
     statuses: t.field({ type: [ConversationStatus], description: 'The statuses.' }),
     answeredBy: t.field({ type: Answerer, description: 'The party that answers the next message of the visitor.' }),
-    assignee: t.string({ description: 'The assigned person, spelled exactly.' }),
+    assignee: t.string({ description: 'The assigned person, spelled exactly; or the id of the assigned member.' }),
     isUnassigned: t.boolean({ description: 'True selects conversations without an assignee, false those with one.' }),
     hasUnread: t.boolean({
       description: 'True selects conversations with an `unreadCount` above 0, false the others.',
@@ -78,11 +78,13 @@ export function toFilter(input: FilterInput, viewer: Viewer): ConversationFilter
     entries: { metadata },
     texts: [assignee, sessionId, query, ...(labels ?? [])],
   });
+  const assignedMemberId = assignee == null ? undefined : parseId('member', assignee);
   return omitNull({
     ...others,
     metadata,
     // As names are stored.
-    assignee: assignee?.trim(),
+    assignee: assignedMemberId === undefined ? assignee?.trim() : undefined,
+    assignedMemberId,
     sessionId: sessionId?.trim(),
     labels: labels?.map((label) => label.trim()),
     chatbotIds: distinct(chatbotIds?.flatMap((id) => parseId('chatbot', id) ?? [])),

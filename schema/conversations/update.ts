@@ -39,7 +39,8 @@ builder.relayMutationField(
           'The new status: CLOSED does what `closeConversation` does, ESCALATED what `escalateConversation` does without a reason; OPEN reopens a CLOSED conversation and hands an ESCALATED one back to the chatbot. Must not be null.',
       }),
       assignee: t.string({
-        description: 'The person, as named by your systems, 1 to 255 characters; null removes the assignment.',
+        description:
+          'The person, as named by your systems, 1 to 255 characters, or the id of an active member; null removes the assignment.',
       }),
       labels: t.stringList({
         description: `All labels of the conversation, at most ${MAX_LABELS} of 1 to ${MAX_LABEL_CHARS} characters; they replace the present ones, and null removes all.`,

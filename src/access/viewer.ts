@@ -9,20 +9,24 @@ import {
 } from '../domain/errors.ts';
 import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
 import { networkOf } from '../domain/network.ts';
+import type { Member } from '../domain/sign-in/member.ts';
+import { nameOfMember } from '../domain/sign-in/member.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { Keyring } from './keyring.ts';
+import { hasJwtForm } from './oidc/jwt-form.ts';
+import type { SignIn } from './oidc/sign-in.ts';
 import type { SessionScope } from './sessions.ts';
 
 /** The authenticated caller of a request. */
 export interface Viewer {
-  readonly kind: 'API_KEY' | 'SESSION';
+  readonly kind: 'API_KEY' | 'SESSION' | 'OAUTH';
   readonly accountId: string;
   /** Identifies the credential in limits, sockets, streams and caches. */
   readonly credentialId: string;
   /** The API key; null for another kind of credential. */
   readonly apiKeyId: string | null;
-  /** The name of the API key; null for a session. */
-  readonly keyName: string | null;
+  /** The name under which changes are recorded: that of the API key or of the member; null for a session. */
+  readonly actorName: string | null;
   readonly scopes: ReadonlySet<Scope>;
   /** Whether the API key may run only the documents of manifests: see `operations-rule.ts`. */
   readonly persistedOnly: boolean;
@@ -30,6 +34,8 @@ export interface Viewer {
   readonly revoked: AbortSignal;
   /** The scope of a session of the chat page; absent for other credentials. */
   readonly session?: SessionScope | undefined;
+  /** The person who has signed in; absent for other credentials. */
+  readonly member?: Member | undefined;
   /**
    * The chatbots to which the credential is restricted; absent: all chatbots of the account. Everything of another
    * chatbot appears not to exist: see `restriction.ts`.
@@ -51,6 +57,7 @@ export function refusalOf({ revoked }: Pick<Viewer, 'revoked'>): RefusalError | 
 /** The dependencies of authentication and rate limits. */
 export interface AuthDeps {
   readonly keyring: Pick<Keyring, 'find'>;
+  readonly signIn: Pick<SignIn, 'authenticate'>;
   readonly limiter: Pick<RateLimiter, 'consume' | 'giveBack'>;
   /** The limits for each key and for each network; 0 disables a limit for networks. */
   readonly config: {
@@ -61,9 +68,9 @@ export interface AuthDeps {
   readonly metrics: { readonly rateLimited: { inc(): void } };
 }
 
-/** The credential of a request: the values of the two headers, absent if not sent. */
+/** The credential of a request, a key or a token: the values of the two headers, absent if not sent. */
 export interface Credential {
-  /** `Authorization`: `Bearer <key>`, the scheme in any case. */
+  /** `Authorization`: `Bearer <key or token>`, the scheme in any case. */
   readonly authorization?: string | undefined;
   /** `X-API-Key`: the bare key. Ignored when `authorization` is present. */
   readonly apiKey?: string | undefined;
@@ -77,15 +84,18 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
 /**
  * Authenticates a credential. A valid key works even after failed attempts by other clients at its address.
  * @param address the client's address. Well-formed keys that are unknown or revoked count against its network.
- * @throws UnauthenticatedError for a malformed, unknown or revoked key, without distinction.
+ * @throws UnauthenticatedError for a malformed, unknown or revoked key, and for a token of an issuer that is not valid
+ * or names a person or an account that may not sign in, without distinction; SessionExpiredError for an expired token;
+ * IssuerUnavailableError.
  * @throws RateLimitedError instead, for an unknown or revoked key after too many of them from one network.
  */
 export async function authenticate(
-  deps: Pick<AuthDeps, 'keyring' | 'limiter' | 'config'>,
+  deps: Pick<AuthDeps, 'keyring' | 'signIn' | 'limiter' | 'config'>,
   credential: Credential,
   address: string,
 ): Promise<Viewer> {
   const key = keyOf(credential);
+  if (key !== undefined && hasJwtForm(key)) return authenticateMember(deps, key, address);
   if (key === undefined || !hasKeyFormat(key)) throw new UnauthenticatedError();
   const cached = await deps.keyring.find(hashKey(key));
   if (cached === undefined) throw await countFailure(deps, address);
@@ -94,7 +104,7 @@ export async function authenticate(
     accountId: cached.key.accountId,
     credentialId: cached.key.id,
     apiKeyId: cached.session === undefined ? cached.key.id : null,
-    keyName: cached.session === undefined ? cached.key.name : null,
+    actorName: cached.session === undefined ? cached.key.name : null,
     scopes: new Set(cached.key.scopes),
     // A socket keeps its viewer, and a change of the key concerns it too.
     get persistedOnly() {
@@ -105,6 +115,30 @@ export async function authenticate(
     ...(cached.key.chatbotIds && { chatbotIds: new Set(cached.key.chatbotIds) }),
     ...(cached.key.expiresAt && { expiresAt: cached.key.expiresAt }),
   };
+}
+
+/** Authenticates a person by a token of an issuer. */
+async function authenticateMember(
+  deps: Pick<AuthDeps, 'signIn' | 'limiter' | 'config'>,
+  token: string,
+  address: string,
+): Promise<Viewer> {
+  try {
+    const { member, scopes, ended } = await deps.signIn.authenticate(token);
+    return {
+      kind: 'OAUTH',
+      persistedOnly: false,
+      accountId: member.accountId,
+      credentialId: member.id,
+      apiKeyId: null,
+      actorName: nameOfMember(member),
+      scopes,
+      revoked: ended,
+      member,
+    };
+  } catch (error) {
+    throw error instanceof UnauthenticatedError ? await countFailure(deps, address) : error;
+  }
 }
 
 /** Counts a failed attempt, and returns the error for the response. */

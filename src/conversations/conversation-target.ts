@@ -125,6 +125,7 @@ export async function startConversation(
     status: 'OPEN',
     silentUntil: null,
     assignee: null,
+    assignedMemberId: null,
     escalatedAt: null,
     escalationReason: null,
     unreadCount: 1,

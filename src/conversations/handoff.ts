@@ -5,18 +5,19 @@ import type { Deps } from '../deps.ts';
 import type { Answerer, Conversation, ReaderRole } from '../domain/entities.ts';
 import { AssigneeChangedError, InvalidInputError, requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
-import { parseInput, singleLine, text } from '../domain/input.ts';
+import { parseInput, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
 import { markReadByVisitor, markReadUntil } from '../store/inbox/read-marks.ts';
 import { findNewestMessageId } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { assigneeText, isAssigned, resolveAssignee } from './assignee.ts';
 import { diffEvents } from './outbox-events.ts';
 import { listChanges, recordChanges } from './record-changes.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
-type Actor = Pick<Viewer, 'accountId' | 'keyName'>;
+type Actor = Pick<Viewer, 'accountId' | 'actorName'>;
 
 /** Returns the role that answers the visitor: AGENT while the chatbot is silent, otherwise ASSISTANT. */
 export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
@@ -51,16 +52,13 @@ export async function escalateConversation(
   return changeConversation(deps, viewer, input.id, (conversation, at) => escalate(conversation, reason, at));
 }
 
-/** The person to assign to a conversation; null removes the assignment. */
+/** The person to assign to a conversation, by name or by a member's id; null removes the assignment. */
 export interface AssignInput {
   readonly id: string;
   readonly assignee?: string | null | undefined;
   /** The person who must be assigned before; null: nobody may be. Absent: not checked. */
   readonly ifAssignee?: string | null | undefined;
 }
-
-/** The name of a person, as the systems of the account know it. */
-export const assigneeText = singleLine(1, 255);
 
 /**
  * Assigns a conversation to a person.
@@ -74,11 +72,14 @@ export async function assignConversation(deps: HandoffDeps, viewer: Viewer, inpu
   }
   const rules = z.object({ assignee: assigneeText.optional(), ifAssignee: assigneeText.optional() });
   const { assignee = null, ifAssignee = null } = parseInput(rules, { ...input });
-  return changeConversation(deps, viewer, input.id, (conversation) => {
-    if (input.ifAssignee !== undefined && conversation.assignee !== ifAssignee) {
+  return changeConversation(deps, viewer, input.id, async (conversation, _at, trx) => {
+    if (input.ifAssignee !== undefined && !isAssigned(conversation, ifAssignee)) {
       throw new AssigneeChangedError(conversation);
     }
-    return conversation.assignee === assignee ? conversation : { ...conversation, assignee };
+    const assigned = await resolveAssignee(trx, viewer.accountId, assignee);
+    const isSame =
+      conversation.assignee === assigned.assignee && conversation.assignedMemberId === assigned.assignedMemberId;
+    return isSame ? conversation : { ...conversation, ...assigned };
   });
 }
 
@@ -118,7 +119,7 @@ export async function markConversationRead(
   { id, by }: { id: string; by?: ReaderRole | null | undefined },
 ): Promise<Conversation> {
   if (by === 'USER') {
-    return changeConversation(deps, { ...viewer, keyName: null }, id, async (conversation, _at, trx) => {
+    return changeConversation(deps, { ...viewer, actorName: null }, id, async (conversation, _at, trx) => {
       await markReadByVisitor(trx, conversation);
       return conversation.visitorUnreadCount === 0 ? conversation : { ...conversation, visitorUnreadCount: 0 };
     });
@@ -171,7 +172,7 @@ export function close(conversation: Conversation, at: Timestamp): Conversation {
 function endHandoff(conversation: Conversation, status: Conversation['status']): Conversation {
   const { silentUntil, assignee } = conversation;
   if (silentUntil === null && assignee === null && status === conversation.status) return conversation;
-  return { ...conversation, status, silentUntil: null, assignee: null };
+  return { ...conversation, status, silentUntil: null, assignee: null, assignedMemberId: null };
 }
 
 /**
@@ -181,7 +182,7 @@ function endHandoff(conversation: Conversation, status: Conversation['status']):
  */
 export async function changeConversation(
   deps: HandoffDeps,
-  { accountId, keyName }: Actor,
+  { accountId, actorName }: Actor,
   conversationId: string,
   apply: (conversation: Conversation, at: Timestamp, trx: Queryable) => Conversation | Promise<Conversation>,
 ): Promise<Conversation> {
@@ -195,7 +196,7 @@ export async function changeConversation(
     const eventContext = { accountId, chatbotId: current.chatbotId, at };
     await enqueueEvents(trx, eventContext, diffEvents(current, changed));
     const changes = listChanges(current, changed, at);
-    return { changed, events: [await recordChanges(trx, changed, { changes, actor: keyName, at })] };
+    return { changed, events: [await recordChanges(trx, changed, { changes, actor: actorName, at })] };
   });
   publishEvents(deps.bus, events);
   return changed;

@@ -127,7 +127,8 @@ export function messageRated(conversation: Conversation, messageId: string, rati
 export function diffEvents(before: Conversation, after: Conversation): OutboxEvent[] {
   const events: OutboxEvent[] = [];
   if (before.escalatedAt === null && after.escalatedAt !== null) events.push(conversationEscalated(after));
-  if (before.assignee !== after.assignee) events.push(conversationAssigned(after));
+  if (before.assignee !== after.assignee || before.assignedMemberId !== after.assignedMemberId)
+    events.push(conversationAssigned(after));
   if (before.silentUntil !== null && after.silentUntil === null) events.push(handoffEnded(after));
   if (before.status !== 'CLOSED' && after.status === 'CLOSED') events.push(conversationClosed(after));
   return events;

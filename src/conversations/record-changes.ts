@@ -16,7 +16,7 @@ export function listChanges(before: Conversation, after: Conversation, at: Times
     ESCALATED: hasNewStatus('ESCALATED'),
     TAKEN_OVER: !isSilent(before) && isSilent(after),
     HANDED_BACK: (before.silentUntil !== null && after.silentUntil === null) || isWithdrawn,
-    ASSIGNED: before.assignee !== after.assignee,
+    ASSIGNED: before.assignee !== after.assignee || before.assignedMemberId !== after.assignedMemberId,
     CLOSED: hasNewStatus('CLOSED'),
     REOPENED: before.status === 'CLOSED' && after.status !== 'CLOSED',
     LABELLED: before.priority !== after.priority || before.labels.join('\n') !== after.labels.join('\n'),

@@ -12,7 +12,7 @@ export interface SetTypingInput {
   readonly isTyping: boolean;
   /** Absent: USER. */
   readonly role?: TypingRole | null | undefined;
-  /** The name of the person who types; only for AGENT. */
+  /** The name of the person who types, by default that of the member; only for AGENT. */
   readonly authorName?: string | null | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface SetTypingInput {
  */
 export async function setTyping(
   deps: Pick<Deps, 'db' | 'typing'>,
-  viewer: Pick<Viewer, 'accountId'>,
+  viewer: Pick<Viewer, 'accountId' | 'member'>,
   input: SetTypingInput,
 ): Promise<Conversation> {
   const { authorName } = parseInput(z.object({ authorName: singleLine(1, 255).optional() }), { ...input });
@@ -31,6 +31,7 @@ export async function setTyping(
     throw new InvalidInputError([{ path: ['authorName'], message: 'Only for the role AGENT.' }]);
   }
   const conversation = await getConversation(deps.db.read, viewer.accountId, input.conversationId);
-  deps.typing.set(conversation, role, input.isTyping, authorName);
+  const typist = authorName ?? (role === 'AGENT' ? (viewer.member?.name ?? undefined) : undefined);
+  deps.typing.set(conversation, role, input.isTyping, typist);
   return conversation;
 }

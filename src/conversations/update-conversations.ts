@@ -11,7 +11,8 @@ import {
 import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { parseChanges, resettable, singleLine } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import { assigneeText, changeConversation, close, escalate, handBack, reopen } from './handoff.ts';
+import { assigneeText, resolveAssignee } from './assignee.ts';
+import { changeConversation, close, escalate, handBack, reopen } from './handoff.ts';
 
 /** The conversations to update, and their new fields. An absent field is kept, null clears it. */
 export interface UpdateConversationsInput {
@@ -49,7 +50,7 @@ const rules = z.object({
   snoozedUntil: z.custom<Timestamp>().nullish(),
 });
 
-type ConversationUpdate = Omit<z.output<typeof rules>, 'ids'>;
+type ConversationUpdate = Omit<z.output<typeof rules>, 'ids'> & Partial<Pick<Conversation, 'assignedMemberId'>>;
 
 /**
  * Updates conversations, each in a transaction of its own, so that one that cannot be updated does not keep the others
@@ -59,11 +60,14 @@ type ConversationUpdate = Omit<z.output<typeof rules>, 'ids'>;
  */
 export async function updateConversations(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
-  viewer: Pick<Viewer, 'accountId' | 'keyName'>,
+  viewer: Pick<Viewer, 'accountId' | 'actorName'>,
   input: UpdateConversationsInput,
 ): Promise<(Conversation | NotFoundError | InvalidInputError)[]> {
-  const { ids, ...update } = parseChanges(rules, { ...input });
-  requireChange(update, toTimestamp(deps.clock.now()));
+  const { ids, ...changes } = parseChanges(rules, { ...input });
+  requireChange(changes, toTimestamp(deps.clock.now()));
+  const { assignee } = changes;
+  const assigned = assignee === undefined ? undefined : await resolveAssignee(deps.db.read, viewer.accountId, assignee);
+  const update: ConversationUpdate = { ...changes, ...assigned };
   const results: (Conversation | NotFoundError | InvalidInputError)[] = [];
   for (const id of ids) {
     try {
@@ -94,6 +98,7 @@ function apply(update: ConversationUpdate, conversation: Conversation, at: Times
   }
   const fields = {
     ...(update.assignee !== undefined && { assignee: update.assignee }),
+    ...(update.assignedMemberId !== undefined && { assignedMemberId: update.assignedMemberId }),
     ...(update.labels !== undefined && { labels: update.labels }),
     ...(update.priority !== undefined && { priority: update.priority }),
     ...(update.snoozedUntil !== undefined && { snoozedUntil: update.snoozedUntil }),

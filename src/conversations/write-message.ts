@@ -14,6 +14,7 @@ export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly metadata?: JsonText | undefined;
   readonly isPrivate?: boolean;
   readonly authorName?: string | null;
+  readonly authorId?: string | null;
   /** The API key whose request caused a reply. */
   readonly apiKeyId?: string | null;
   /** The id of the node that generates the reply; null for a queued reply. */
@@ -57,6 +58,7 @@ export async function writeMessage(
     isShown: true,
     isPrivate: fields.isPrivate ?? false,
     authorName: fields.authorName ?? null,
+    authorId: fields.authorId ?? null,
     metadata,
     error: null,
     createdAt: at,

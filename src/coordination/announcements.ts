@@ -15,11 +15,12 @@ export interface Announcements {
 }
 
 /**
- * The kinds of announcements, each with its text in parentheses: an API key was revoked or changed (the key's id), someone has
+ * The kinds of announcements, each with its text in parentheses: an API key was revoked or changed (the key's id), a
+ * member was deactivated or reactivated (the member's id), someone has
  * started or stopped typing (the conversation, the role and the state as JSON), a reply should stop (its message's id),
  * an account has changed its provider keys (the account's id).
  */
-export type AnnouncementKind = 'revoked' | 'typing' | 'stop' | 'provider-keys';
+export type AnnouncementKind = 'revoked' | 'member' | 'typing' | 'stop' | 'provider-keys';
 
 /** Creates the announcements of a single process: there is no other process to receive them. */
 export function createMemoryAnnouncements(): Announcements {

@@ -8,6 +8,7 @@ export interface ConversationFilter {
   readonly statuses?: readonly ConversationStatus[] | undefined;
   readonly answeredBy?: Answerer | undefined;
   readonly assignee?: string | undefined;
+  readonly assignedMemberId?: string | undefined;
   readonly isUnassigned?: boolean | undefined;
   readonly hasUnread?: boolean | undefined;
   readonly channels?: readonly Channel[] | undefined;

@@ -189,6 +189,8 @@ export interface Conversation {
   readonly silentUntil: Timestamp | null;
   /** The person in charge, by the name that the account's own systems use. */
   readonly assignee: string | null;
+  /** The member to whom the conversation is assigned; null if nobody is assigned, or somebody who is only named. */
+  readonly assignedMemberId: string | null;
   /** When a person was first requested. */
   readonly escalatedAt: Timestamp | null;
   readonly escalationReason: string | null;
@@ -301,6 +303,8 @@ export interface Message {
   readonly isPrivate: boolean;
   /** The name of the person who wrote the message; null for other roles. */
   readonly authorName: string | null;
+  /** The member who wrote the message; null for other roles, and if an API key has sent it. */
+  readonly authorId: string | null;
   readonly metadata: JsonText;
   readonly error: MessageFailure | null;
   readonly createdAt: Timestamp;

@@ -23,6 +23,7 @@ const KINDS = {
   sessionToken: 15,
   operationManifest: 20,
   operation: 21,
+  member: 24,
 } as const;
 
 /** An entity with ids. */

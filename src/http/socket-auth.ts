@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Context, SubscribePayload } from 'graphql-ws';
 import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
+import { IssuerUnavailableError } from '../access/oidc/issuer-unavailable.ts';
 import type { PageKeys } from '../access/page-keys.ts';
 import {
   authenticate,
@@ -103,6 +104,7 @@ export function createSocketAuth(deps: Deps, pageKeys: PageKeys): SocketAuth {
       } catch (error) {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, ...UNAUTHORIZED);
         if (error instanceof SessionExpiredError) return refuse(extra.socket, ...EXPIRED);
+        if (error instanceof IssuerUnavailableError) return refuse(extra.socket, OVERLOAD, error.message);
         // Clients treat 4401 as final; after 1013 they may retry.
         if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
         deps.failures.log(error);

@@ -131,7 +131,7 @@ function createReader({ accountId, chatbotId }: Pick<WebhookEvent, 'accountId' |
     accountId,
     credentialId: '',
     apiKeyId: null,
-    keyName: null,
+    actorName: null,
     scopes: READER_SCOPES,
     persistedOnly: false,
     revoked,

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import { getLockedConversation, reopen } from '../conversations/handoff.ts';
 import { listChanges, recordChanges } from '../conversations/record-changes.ts';
-import { writeMessage } from '../conversations/write-message.ts';
+import { type NewMessage, writeMessage } from '../conversations/write-message.ts';
 import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { clientIdText, metadataObject, parseInput, singleLine, text } from '../domain/input.ts';
+import type { Member } from '../domain/sign-in/member.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.ts';
 import { findShownBranchEnd } from '../store/branches.ts';
@@ -22,7 +23,7 @@ import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend 
 export interface SendAgentMessageInput {
   readonly conversationId: string;
   readonly content: string;
-  /** The person's name, which the visitor sees. */
+  /** The person's name, which the visitor sees; by default that of the member who sends the message. */
   readonly authorName?: string | null | undefined;
   /** Whether the message is a note that the visitor does not see. */
   readonly isPrivate?: boolean | null | undefined;
@@ -74,12 +75,13 @@ export async function sendAgentMessage(
       const agentMessage = requireFound('Message', await findMessage(trx, accountId, recordedId));
       return { agentMessage, conversation, isReplay: true, ...(await readEffectsToRepeat(trx, conversation)) };
     }
+    const fields = agentFieldsOf(parsed, viewer.member);
     const result = isPrivate
-      ? await writeNote(trx, conversation, parsed, now)
-      : await takeOver(trx, conversation, parsed, {
+      ? await writeNote(trx, conversation, fields, now)
+      : await takeOver(trx, conversation, fields, {
           now,
           silentUntil: toTimestamp(now + deps.config.handoffMs),
-          actor: parsed.authorName ?? viewer.keyName,
+          actor: parsed.authorName ?? viewer.actorName,
         });
     if (idempotentSend !== undefined) await recordSend(trx, accountId, idempotentSend, result.agentMessage.id);
     return result;
@@ -96,17 +98,27 @@ interface CommittedMessage extends SentAgentMessage {
   readonly repliesToStop: readonly Message[];
 }
 
-const agentFieldsOf = ({ content, authorName, metadata }: ParsedInput) =>
-  ({ role: 'AGENT', status: 'COMPLETED', content, authorName: authorName ?? null, metadata }) as const;
+type AgentFields = Omit<NewMessage, 'parentId'>;
+
+function agentFieldsOf({ content, authorName, metadata }: ParsedInput, author: Member | undefined): AgentFields {
+  return {
+    role: 'AGENT',
+    status: 'COMPLETED',
+    content,
+    authorName: authorName ?? author?.name ?? null,
+    authorId: author?.id ?? null,
+    metadata,
+  };
+}
 
 async function writeNote(
   trx: Queryable,
   conversation: Conversation,
-  parsed: ParsedInput,
+  agentFields: AgentFields,
   now: number,
 ): Promise<CommittedMessage> {
   const at = toTimestamp(now);
-  const fields = { ...agentFieldsOf(parsed), parentId: null, isPrivate: true };
+  const fields = { ...agentFields, parentId: null, isPrivate: true };
   const { message, event } = await writeMessage(trx, conversation, at, fields);
   return {
     agentMessage: message,
@@ -120,14 +132,14 @@ async function writeNote(
 async function takeOver(
   trx: Queryable,
   conversation: Conversation,
-  parsed: ParsedInput,
+  agentFields: AgentFields,
   { now, silentUntil, actor }: { now: number; silentUntil: Timestamp; actor: string | null },
 ): Promise<CommittedMessage> {
   const { id, accountId } = conversation;
   const at = toTimestamp(now);
   const stopRequest = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);
   const parentId = (await findShownBranchEnd(trx, accountId, id)) ?? null;
-  const { message, event } = await writeMessage(trx, conversation, at, { ...agentFieldsOf(parsed), parentId });
+  const { message, event } = await writeMessage(trx, conversation, at, { ...agentFields, parentId });
   const takenOver: Conversation = { ...reopen(conversation), silentUntil };
   const changed: Conversation = {
     ...takenOver,

@@ -38,7 +38,7 @@ const rules = z.object({
  */
 export async function takeOverConversation(
   deps: StopDeps & Pick<Deps, 'config'>,
-  viewer: Pick<Viewer, 'accountId' | 'keyName'>,
+  viewer: Pick<Viewer, 'accountId' | 'actorName'>,
   input: TakeOverInput,
 ): Promise<Conversation> {
   const { authorName, silentMinutes } = parseInput(rules, { ...input });
@@ -53,7 +53,7 @@ export async function takeOverConversation(
     await updateConversation(trx, changed);
     // Whoever takes a conversation over from another person is recorded too.
     const changes = new Set(['TAKEN_OVER' as const, ...listChanges(conversation, changed, at)]);
-    const change = { changes: [...changes], actor: authorName ?? viewer.keyName, at };
+    const change = { changes: [...changes], actor: authorName ?? viewer.actorName, at };
     return { ...stopRequest, changed, events: [...stopRequest.events, await recordChanges(trx, changed, change)] };
   });
   publishEvents(deps.bus, events);

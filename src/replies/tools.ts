@@ -36,7 +36,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
     run: (input) =>
       runTool(deps, handoffMessage, async () => {
         const reason = textOf(input, 'reason')?.slice(0, 1_000);
-        await escalateConversation(deps, { accountId, keyName: null }, { id: conversationId, reason });
+        await escalateConversation(deps, { accountId, actorName: null }, { id: conversationId, reason });
         return 'A person was requested and will see this conversation. Tell the visitor.';
       }),
   }),

@@ -55,7 +55,8 @@ const FINDERS: Readonly<Record<IdKind, FindVisible>> = {
   conversationActivity: findBy(sql`conversation_activities`, BY_CONVERSATION),
   visitor: findBy(sql`visitors`),
   sessionToken: findBy(sql`session_tokens`),
-  // Manifests belong to the account: other chatbots use them too.
+  // Members and manifests belong to the account: other chatbots use them too.
+  member: () => [],
   operationManifest: () => [],
   operation: () => [],
 };

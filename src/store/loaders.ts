@@ -13,6 +13,7 @@ import type {
 import type { SourceOrder } from '../domain/list-filters.ts';
 import type { Operation, OperationManifest } from '../domain/operations.ts';
 import type { ListPosition } from '../domain/ordered-list.ts';
+import type { Member } from '../domain/sign-in/member.ts';
 import type { Visitor } from '../domain/visitors.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
 import { findActivities } from './activities.ts';
@@ -22,12 +23,14 @@ import { findChatbots } from './chatbots.ts';
 import { findConversations } from './conversations.ts';
 import { listConversationsByChatbot } from './inbox/conversation-list.ts';
 import { findLeads } from './leads.ts';
+import type { LastMessageKey, ListPageKey, RowCountKey } from './lists/loader-keys.ts';
 import { listSourcesByChatbot } from './lists/source-list.ts';
-import { findLastMessages, findMessages, type LastMessageFilter } from './messages.ts';
+import { findMembers } from './members/members.ts';
+import { findLastMessages, findMessages } from './messages.ts';
 import { findManifests, findNewestManifests } from './operations/manifests.ts';
 import { findOperations } from './operations/operations.ts';
 import type { Page } from './pages.ts';
-import { countRows, type RowFilter } from './row-counts.ts';
+import { countRows } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
 import { findSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
@@ -48,6 +51,7 @@ export interface Loaders {
   readonly conversation: DataLoader<string, Conversation | undefined>;
   readonly message: DataLoader<string, Message | undefined>;
   readonly lead: DataLoader<string, Lead | undefined>;
+  readonly member: DataLoader<string, Member | undefined>;
   readonly activity: DataLoader<string, ConversationActivity | undefined>;
   readonly visitor: DataLoader<string, Visitor | undefined>;
   /** The last message of a kind that a conversation shows. */
@@ -70,23 +74,6 @@ export interface Loaders {
   readonly conversationPages: DataLoader<ListPageKey<ConversationOrder>, Conversation[]>;
   /** The number of rows of a list; not cached either. */
   readonly rowCount: DataLoader<RowCountKey, number>;
-}
-
-/** The key of the number of rows that belong to an object, such as the leads of a chatbot. */
-export interface RowCountKey extends RowFilter {
-  readonly ownerId: string;
-}
-
-/** The key of a page of a chatbot's list in one of its orders. */
-export interface ListPageKey<Order> {
-  readonly chatbotId: string;
-  readonly order: Order;
-  readonly page: Page<ListPosition>;
-}
-
-/** The key of the last message of a conversation. Notes are found only by loaders with notes. */
-export interface LastMessageKey extends LastMessageFilter {
-  readonly conversationId: string;
 }
 
 /** The maximum number of lists that one query reads. */
@@ -148,6 +135,11 @@ class LazyLoaders implements Loaders {
   get lead() {
     this.#created.lead ??= this.#byId(findLeads);
     return this.#created.lead;
+  }
+
+  get member() {
+    this.#created.member ??= this.#byId(findMembers);
+    return this.#created.member;
   }
 
   get activity() {

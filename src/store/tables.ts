@@ -18,6 +18,7 @@ import type { NodeRow, TaskClaimRow } from './cluster/rows.ts';
 import type { AccountLogRow, ChatbotDeletionRow, ConversationActivityRow, ConversationEventRow } from './event-rows.ts';
 import type { ConversationRow, InboxCountRow } from './inbox/conversation-row.ts';
 import type { MessageWordsRow, TaskProgressRow } from './inbox/message-index-rows.ts';
+import type { MemberRow } from './members/rows.ts';
 import type { OperationManifestRow, OperationRow } from './operations/rows.ts';
 import type { SearchCorpusRow, SearchEntryRow, SearchPostingsRow } from './search/search-rows.ts';
 import type { PassageVectorRow } from './search/vector-rows.ts';
@@ -181,6 +182,8 @@ export interface MessageRow {
    */
   attempts: Generated<number>;
   author_name: string | null;
+  /** The member who wrote an AGENT message. */
+  author_id: string | null;
   metadata: JsonText;
   error: JsonText | null;
   created_at: Timestamp;
@@ -244,6 +247,7 @@ export interface ProviderModelRow {
 export interface Tables {
   accounts: AccountRow;
   api_keys: ApiKeyRow;
+  members: MemberRow;
   chatbots: ChatbotRow;
   sources: SourceRow;
   passages: PassageRow;

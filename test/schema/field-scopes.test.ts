@@ -35,6 +35,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['Query.search', 'Query.conversations', 'Account.inbox', 'Subscription.accountEvents'],
     ...['Subscription.chatbotEvents', 'Account.eventCursor', 'Chatbot.eventCursor'],
+    ...['Account.members', 'Conversation.assignedMember', 'Message.author'],
     ...['Query.lead', 'Query.leads', 'Query.source', 'Conversation.leads'],
     ...['activities', 'labels', 'priority', 'snoozedUntil'].map((name) => `Conversation.${name}`),
     ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
@@ -102,6 +103,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
         'updateChatbot',
         'deleteChatbot',
       ],
+      ...['deactivateMember', 'reactivateMember'],
       ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],
       ...['rotateWebhookSecret', 'sendTestWebhook', 'redeliverWebhook', 'replayWebhooks'],

@@ -24,7 +24,7 @@ export type Channel =
 export type ConversationFilter = {
   /** The party that answers the next message of the visitor. */
   answeredBy?: Answerer | null | undefined;
-  /** The assigned person, spelled exactly. */
+  /** The assigned person, spelled exactly; or the id of the assigned member. */
   assignee?: string | null | undefined;
   /** The channels. */
   channels?: Array<Channel> | null | undefined;

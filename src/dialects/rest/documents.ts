@@ -22,7 +22,7 @@ export type Channel =
 
 /** A change of a conversation, apart from its messages. */
 export type ConversationChange =
-  /** `assignee` has changed; null if the assignment was removed. */
+  /** `assignee` or `assignedMember` has changed; null if the assignment was removed. */
   | 'ASSIGNED'
   /** `status` is CLOSED. */
   | 'CLOSED'

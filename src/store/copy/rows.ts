@@ -36,6 +36,7 @@ type CopiedTable = Exclude<
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {
   accounts: ['id'],
   api_keys: ['id'],
+  members: ['id'],
   chatbots: ['id'],
   sources: ['id'],
   passages: ['id'],

@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { countRevokedApiKeys } from '../api-keys.ts';
+import { countMemberStateChanges } from '../members/members.ts';
 import { isMigrated, migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { createConcurrencyLimiter } from './concurrency-limiter.ts';
@@ -97,7 +98,7 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
         if (isPolling) return;
         isPolling = true;
         // While the server is unreachable, `lastCount` does not change; a later poll finds the difference.
-        const count = await countRevokedApiKeys(db).catch(() => lastCount);
+        const count = await countCredentialChanges(db).catch(() => lastCount);
         isPolling = false;
         if (count === lastCount) return;
         lastCount = count;
@@ -159,4 +160,9 @@ async function checkWritable(trx: Transaction<Tables>): Promise<void> {
   const name = `probe_${randomUUID()}`;
   await trx.schema.createTable(name).addColumn('id', 'text').execute();
   await trx.schema.dropTable(name).execute();
+}
+
+/** A number that grows with every revocation of a key, and every change of whether a member is active. */
+async function countCredentialChanges(db: Queryable): Promise<number> {
+  return (await countRevokedApiKeys(db)) + (await countMemberStateChanges(db));
 }

@@ -64,6 +64,10 @@ export function chooseRanges(list: ConversationList): IndexRange[] {
   if (order.field === 'LAST_MESSAGE_AT') {
     if (filter.visitorId !== undefined) return choose([sql`visitor_id = ${filter.visitorId}`], 'visitorId');
     if (filter.assignee !== undefined) return choose([sql`${ofAccount} and assignee = ${filter.assignee}`], 'assignee');
+    if (filter.assignedMemberId !== undefined) {
+      const where = sql`${ofAccount} and assigned_member_id = ${filter.assignedMemberId}`;
+      return hinted('conversations_by_member', choose([where], 'assignedMemberId'));
+    }
     if (filter.hasUnread === true) {
       return hinted('conversations_unread', choose([sql`${ofAccount} and unread_since is not null`], 'hasUnread'));
     }
@@ -97,6 +101,8 @@ function listConditions(list: ConversationList): { [field: string]: Condition } 
     statuses: statuses && isIn('status', statuses),
     answeredBy: filter.answeredBy && answeredByCondition(filter.answeredBy, now),
     assignee: filter.assignee === undefined ? undefined : sql`assignee = ${filter.assignee}`,
+    assignedMemberId:
+      filter.assignedMemberId === undefined ? undefined : sql`assigned_member_id = ${filter.assignedMemberId}`,
     isUnassigned: matchesFlag(filter.isUnassigned, sql`assignee is null`, sql`assignee is not null`),
     // Unlike `unread_count`, this is in the index of the unread.
     hasUnread: matchesFlag(filter.hasUnread, sql`unread_since is not null`, sql`unread_since is null`),

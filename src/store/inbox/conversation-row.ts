@@ -15,6 +15,8 @@ export interface ConversationRow {
   status: ConversationStatus;
   silent_until: Timestamp | null;
   assignee: string | null;
+  /** The member to whom the conversation is assigned; `assignee` is then the member's name at that time. */
+  assigned_member_id: string | null;
   escalated_at: Timestamp | null;
   escalation_reason: string | null;
   /** The visitor's messages on the selected branch after `read_until`. */

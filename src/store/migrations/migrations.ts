@@ -28,6 +28,7 @@ import { replaceSearchIndex } from './0027-search-index.ts';
 import { addPassageVectors } from './0028-passage-vectors.ts';
 import { addVisitors } from './0029-visitors.ts';
 import { addOperations } from './0030-operations.ts';
+import { addMembers } from './0031-members.ts';
 import { addLimits } from './0032-limits.ts';
 
 /** All migrations, in order. A released migration never changes. Each runs in a transaction, on both engines. */
@@ -61,5 +62,6 @@ export const migrations: Record<string, Migration> = {
   '0028-passage-vectors': { up: addPassageVectors },
   '0029-visitors': { up: addVisitors },
   '0030-operations': { up: addOperations },
+  '0031-members': { up: addMembers },
   '0032-limits': { up: addLimits },
 };

@@ -164,6 +164,7 @@ export type PassagesQuery = { node:
     | { __typename: 'Conversation' }
     | { __typename: 'ConversationActivity' }
     | { __typename: 'Lead' }
+    | { __typename: 'Member' }
     | { __typename: 'Message', citations: Array<{ passage: { id: string, text: string } | null }> }
     | { __typename: 'Operation' }
     | { __typename: 'OperationManifest' }

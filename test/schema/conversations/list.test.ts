@@ -40,7 +40,7 @@ async function open() {
         await insertConversation(trx, {
           ...{ id: createId('conversation'), accountId, chatbotId: chatbotIds[0], channel: 'API', status: 'OPEN' },
           ...{ silentUntil: null, assignee: null, escalatedAt: null, escalationReason: null, unreadCount: 0 },
-          ...{ visitorUnreadCount: 0, visitorId: null },
+          ...{ visitorUnreadCount: 0, visitorId: null, assignedMemberId: null },
           ...{ unreadSince: null, readUntil: '', closedAt: null, firstAgentReplyAt: null, labels: [] },
           ...{ priority: 'NORMAL', snoozedUntil: null, metadata: toJson({}) },
           ...{ createdAt, updatedAt: createdAt, lastMessageAt: createdAt, ...conversation },

@@ -8,6 +8,7 @@ import { insertWarning } from '../../../src/store/quota-warnings.ts';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import { startGateway, type Tenant, type TestGateway } from '../../helpers/gateway.ts';
 import { delta, finish } from '../../helpers/models/engines.ts';
+import { createMember } from '../../helpers/oidc/members.ts';
 import { webSocket } from '../../helpers/streams.ts';
 import { SECRET_KEY, storeDelivery, subscribe } from '../../helpers/webhooks/webhooks.ts';
 import { mutate } from '../support.ts';
@@ -146,6 +147,7 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
     conversation: conversationId,
     message: messageId,
     lead: lead.id,
+    member: (await createMember(gateway)).id,
     webhookSubscription: webhook.id,
     webhookDelivery: delivery.id,
     webhookEvent: delivery.eventId,

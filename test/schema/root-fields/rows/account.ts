@@ -55,6 +55,18 @@ export const ACCOUNT_ROWS: readonly Row[] = [
     ids: { id: { kind: 'operationManifest' } },
   },
   {
+    field: 'deactivateMember',
+    scopes: [['MANAGE']],
+    args: ({ ids }) => ({ id: ids.member }),
+    ids: { id: { kind: 'member' } },
+  },
+  {
+    field: 'reactivateMember',
+    scopes: [['MANAGE']],
+    args: ({ ids }) => ({ id: ids.member }),
+    ids: { id: { kind: 'member' } },
+  },
+  {
     field: 'createChatbot',
     scopes: [['MANAGE']],
     args: () => ({ name: 'Helper' }),
