@@ -29,6 +29,9 @@ export const DASHBOARD = `query Dashboard {
   }
 }`;
 
+/** The query of one chatbot. */
+export const SMALL = 'query Small($id: ID!) { chatbot(id: $id) { id name slug isActive } }';
+
 /** G1: an operator's dashboard query, 10 chatbots × (5 sources + 5 conversations, each with its last message). */
 export const dashboard = createQueryBenchmark('dashboard', {
   goal: 'G1',
@@ -43,7 +46,7 @@ export const small = createQueryBenchmark('small', {
   goal: 'G3',
   quantity: 'small query',
   target: 2,
-  query: 'query Small($id: ID!) { chatbot(id: $id) { id name slug isActive } }',
+  query: SMALL,
   variables: ({ chatbotIds }) => ({ id: chatbotIds[3] }),
 });
 

@@ -107,6 +107,9 @@ the measurement.
   package, the search for citations, the store and graphql-ws. The baseline reads the same streams line by line,
   parses each line and collects the text (\`bench/model-baseline.ts\`). For one reply with 100 subscribers, the
   cost is per token of the provider, and includes its 100 deliveries.
+- Documents by their ids: the time in the process of the benchmark from the body of a request to the document in the cache
+  of parsed documents, the fastest of 50 blocks of 1,000 requests. Everything after that is the same for a document in full, which is
+  the baseline (\`bench/operations.ts\`).
 - Lists: an account with a million conversations in 20 chatbots, read by the store in the process of the benchmark, so
   the microseconds are time and not CPU time. Pages are anywhere in the list, in both directions of the order and from
   both ends; the baseline is the first page of the same ways. The rare filter selects nothing: its page checks as many

@@ -10,6 +10,7 @@ import { heap } from './heap.ts';
 import { lists } from './lists.ts';
 import { findLoadGenerator } from './load.ts';
 import { models } from './models.ts';
+import { operations } from './operations.ts';
 import { dashboard, small } from './queries.ts';
 import { formatFigures, formatResults, readResults } from './report.ts';
 import { scale } from './scale.ts';
@@ -20,6 +21,7 @@ import { webhooks } from './webhooks.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   dashboard,
   small,
+  operations,
   tokens,
   crowd,
   lag,
