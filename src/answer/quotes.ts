@@ -29,7 +29,7 @@ const MIN_SHARE_WITHOUT_GAIN = 0.95;
 const MIN_GAIN = 0.1;
 const MIN_STRONG_SHARE = 0.85;
 /** The second quote needs at least this share of the question's words, by weight, in its own sentences. */
-const MIN_OWN_SHARE = 0.25;
+const MIN_OWN_SHARE = 0.2;
 /** Questions that one quote usually answers. A second quote needs `MIN_STRONG_SHARE`, as does a list, which is long. */
 const SINGLE_ANSWER_KINDS: ReadonlySet<QuestionForm['kind']> = new Set(['HOW_TO', 'YES_NO', 'WHERE_IS']);
 
