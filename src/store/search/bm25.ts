@@ -15,6 +15,14 @@ export interface SegmentPostings {
   readonly data: Uint8Array;
 }
 
+/** The passages that contain a term. */
+export interface TermPostings {
+  /** The number of passages. */
+  readonly count: number;
+  /** Absent if only their number was read. */
+  readonly postings?: readonly SegmentPostings[];
+}
+
 /** A word to search for, which a passage contains if it contains one of its terms. */
 export interface SearchedWord {
   readonly terms: readonly string[];

@@ -3,8 +3,9 @@ import { type RawBuilder, sql } from 'kysely';
 import { isPostgres } from '../engines/engine.ts';
 import { prepareQuery } from '../engines/prepared.ts';
 import type { Queryable } from '../tables.ts';
-import type { SegmentPostings } from './bm25.ts';
+import type { SegmentPostings, TermPostings } from './bm25.ts';
 import { POSTING_BYTES } from './postings.ts';
+import { findKeptPostings, keepPostings } from './postings-cache.ts';
 
 /** The corpus of a chatbot. All its numbers are exact. */
 export interface Corpus {
@@ -13,26 +14,25 @@ export interface Corpus {
   readonly passages: number;
   /** The number of words of all passages. */
   readonly terms: number;
-}
-
-/** The passages that contain a term. */
-export interface TermPostings {
-  /** The number of passages. */
-  readonly count: number;
-  /** Absent if only their number was read. */
-  readonly postings?: readonly SegmentPostings[];
+  /**
+   * Different after every change: an addition raises the next slot, and a removal lowers the number of passages. A deleted
+   * corpus may leave its id to another, but not its chatbot.
+   */
+  readonly version: string;
 }
 
 /** Finds the corpus of a chatbot of the account; undefined if it has never had a passage. */
 export async function findCorpus(db: Queryable, accountId: string, chatbotId: string): Promise<Corpus | undefined> {
   const [corpus] = await FIND_CORPUS(db, [chatbotId, accountId]);
-  return corpus;
+  if (corpus === undefined) return undefined;
+  const { id, passages, terms, next_slot } = corpus;
+  return { id, passages, terms, version: [chatbotId, next_slot, passages].join(' ') };
 }
 
 const FIND_CORPUS = prepareQuery((db) =>
   db
     .selectFrom('search_corpora')
-    .select(['id', 'passages', 'terms'])
+    .select(['id', 'passages', 'terms', 'next_slot'])
     .where('chatbot_id', '=', '')
     .where('account_id', '=', ''),
 );
@@ -65,9 +65,19 @@ export async function readTermPostings(
   corpus: Corpus,
   terms: readonly string[],
 ): Promise<ReadonlyMap<string, TermPostings>> {
-  if (terms.length === 0) return new Map();
-  const rows = await READ_TERMS(db, [corpus.id, toParameter(db, terms)]);
-  return new Map(rows.map(({ term, data }) => [term, splitSegments(term, data)]));
+  const found = new Map<string, TermPostings>();
+  for (const term of terms) {
+    const kept = findKeptPostings(db, corpus.version, term);
+    if (kept !== undefined) found.set(term, kept);
+  }
+  const others = terms.filter((term) => !found.has(term));
+  const rows = others.length > 0 ? await READ_TERMS(db, [corpus.id, toParameter(db, others)]) : [];
+  for (const { term, data } of rows) {
+    const postings = splitSegments(term, data);
+    keepPostings(db, corpus.version, term, postings);
+    found.set(term, postings);
+  }
+  return found;
 }
 
 interface TermRow {

@@ -8,15 +8,8 @@ import { countWords, type QueryWord } from '../../domain/language/terms.ts';
 import { isPostgres } from '../engines/engine.ts';
 import { prepareQuery } from '../engines/prepared.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
-import { inverseDocumentFrequency, type SearchedWord, selectBest } from './bm25.ts';
-import {
-  type Corpus,
-  countStoredTerms,
-  findCorpus,
-  listStoredTerms,
-  readTermPostings,
-  type TermPostings,
-} from './index-reads.ts';
+import { inverseDocumentFrequency, type SearchedWord, selectBest, type TermPostings } from './bm25.ts';
+import { type Corpus, countStoredTerms, findCorpus, listStoredTerms, readTermPostings } from './index-reads.ts';
 import { splitTerms } from './inverted-index.ts';
 import { toPassage } from './passages.ts';
 

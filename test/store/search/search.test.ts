@@ -106,6 +106,17 @@ describeDatabases('the search index', (engine) => {
       expect(countMatches('alpha beta gamma', found)).toEqual([5_100, 5_100, 5_100]);
     });
 
+    it('finds what was added or removed after a search for a frequent word', async () => {
+      const { sourceId } = await add('Large', ...Array.from({ length: 600 }, (_, index) => `alpha ${index}`));
+      const countAlpha = async () => countMatches('alpha', await find('alpha'));
+      expect(await countAlpha()).toEqual([600]);
+      await add('Small', 'alpha alpha alpha');
+      expect(await findTexts('alpha')).toContain('alpha alpha alpha');
+      await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sourceId));
+      expect(await findTexts('alpha')).toEqual(['alpha alpha alpha']);
+      expect(await countAlpha()).toEqual([1]);
+    });
+
     it.each([
       '" OR "',
       'a* NEAR(b c, 2)',
