@@ -86,6 +86,7 @@ export async function createChatbotRow(
     answering: DEFAULT_ANSWERING,
     leadForm: DEFAULT_LEAD_FORM,
     isActive: true,
+    ...{ isPublic: false, allowedOrigins: [], identity: { isRequired: false, jwksUrl: null } },
     metadata: toJson({ shop: number }),
     persistedOnly: false,
     sessionOperations: null,

@@ -28,6 +28,8 @@ import './conversations/update.ts';
 import './chatbots/lead.ts';
 import './chatbots/lead-list.ts';
 import './visitors/visitor.ts';
+import './visitors/block.ts';
+import './visitors/session-token.ts';
 import './conversations/event.ts';
 import './conversations/event-cursor.ts';
 import './models/provider.ts';

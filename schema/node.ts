@@ -21,6 +21,7 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   member: 'Member',
   conversationActivity: 'ConversationActivity',
   visitor: 'Visitor',
+  sessionToken: 'SessionToken',
   webhookSubscription: 'WebhookSubscription',
   webhookDelivery: 'WebhookDelivery',
   operationManifest: 'OperationManifest',
@@ -45,7 +46,7 @@ builder.queryFields((t) => ({
     nullable: true,
     authScopes: CONTENT_SCOPES,
     description:
-      'Fetches an object by its id. Null if the id is malformed, unknown or of another account, or if the credential may not see such an object: `CHAT` alone sees chatbots, conversations and messages; API keys and webhooks need `READ` and `MANAGE`. Needs `READ` or `CHAT`.',
+      'Fetches an object by its id. Null if the id is malformed, unknown or of another account, or if the credential may not see such an object: `CHAT` alone sees chatbots, conversations and messages; API keys, session tokens and webhooks need `READ` and `MANAGE`. Needs `READ` or `CHAT`.',
     args: { id: t.arg.id({ required: true, description: 'The id, in upper or lower case.' }) },
     resolve: (_root, { id }, context) => findNode(context, id),
   }),
@@ -67,7 +68,9 @@ builder.queryFields((t) => ({
 /** The kinds of objects that `CHAT` alone sees, besides the account. */
 const CHAT_KINDS: ReadonlySet<IdKind | undefined> = new Set(['account', 'chatbot', 'conversation', 'message']);
 /** The kinds of objects that need `MANAGE` too, as lists of them do. */
-const MANAGED_KINDS: ReadonlySet<IdKind | undefined> = new Set(['apiKey', 'webhookSubscription', 'webhookDelivery']);
+const MANAGED_KINDS: ReadonlySet<IdKind | undefined> = new Set([
+  ...(['apiKey', 'sessionToken', 'webhookSubscription', 'webhookDelivery'] as const),
+]);
 
 async function findNode({ deps, viewer, loaders }: GraphContext, text: string): Promise<{ id: string } | null> {
   const id = text.toLowerCase();
@@ -98,6 +101,8 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.activity.load(id);
       case 'visitor':
         return loaders.visitor.load(id);
+      case 'sessionToken':
+        return loaders.sessionToken.load(id);
       case 'webhookSubscription':
         return loaders.webhookSubscription.load(id);
       case 'webhookDelivery':

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { createKeyring } from './access/keyring.ts';
 import { createSignIn } from './access/oidc/sign-in.ts';
+import { createSessionTokens } from './access/session-tokens/session-tokens.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
 import { createModelEngine } from './answer/model-engine.ts';
@@ -105,6 +106,7 @@ async function createDeps(
   // Without a secret key, gateways that share a database sign cursors with a secret that is stored in it. Once a secret
   // key is set, the stored secret still verifies earlier cursors.
   const storedCursorKeys = db.isShared ? [await readGatewaySecret(db, 'cursor')] : [];
+  const storedSessionKeys = db.isShared ? [await readGatewaySecret(db, 'session-token')] : [];
   if (coordination.isUp) addRedisGauge(metrics, coordination.isUp);
   addDueDeliveriesGauge(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
@@ -121,11 +123,15 @@ async function createDeps(
     background,
     keyring: createKeyring(db, clock, failures),
     signIn: createSignIn({ issuers: config.oidcIssuers, db, clock, logger, fetch: providerAccess.operatorFetch }),
+    sessionTokens: createSessionTokens({
+      ...{ db, clock, failures },
+      getKeys: (purpose) => [...sealer.deriveKeys(purpose), ...storedSessionKeys],
+    }),
     limiter,
     bus,
     announcements,
     node: createNode(),
-    cursors: createCursors(() => [...sealer.deriveCursorKeys(), ...storedCursorKeys]),
+    cursors: createCursors(() => [...sealer.deriveKeys('cursor'), ...storedCursorKeys]),
     liveReplies: new Map(),
     replyGate: createReplyGate(),
     liveTexts,
@@ -168,6 +174,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     const newestId = await findNewestIdOfAll(deps.db.read);
     if (newestId !== undefined) continueIdsAfter(newestId);
     const firstKey = await prepareFirstStart(deps);
+    await deps.sessionTokens.refresh();
     await joinCluster(deps);
     await recoverReplies(deps);
     await logBrokenDocuments(deps);
@@ -230,6 +237,7 @@ async function closeGateway(
   await coordination.close();
   // Requests and announcements may have started tasks since.
   await deps.background.drain(LAST_DRAIN_MS);
+  deps.sessionTokens.close();
   await deps.keyring.close();
   await deps.operations.close();
   deps.signIn.close();
@@ -239,17 +247,21 @@ async function closeGateway(
 }
 
 /** Reloads credentials when another process has changed them, or may have changed them. */
-function listenForAnnouncements({ providerAccess, announcements, background, db, keyring, signIn }: Deps): void {
+function listenForAnnouncements(deps: Deps): void {
+  const { providerAccess, announcements, background, db, keyring, signIn, sessionTokens } = deps;
   const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
   const refreshMembers = () => background.run('refresh members', () => signIn.refresh());
+  const refreshSessions = () => background.run('refresh sessions', () => sessionTokens.refresh());
   const refreshAll = () => {
     refreshKeys();
     refreshMembers();
+    refreshSessions();
     providerAccess.invalidate();
   };
   db.onForeignWrite(refreshAll);
   announcements.on('revoked', refreshKeys);
   announcements.on('member', refreshMembers);
+  announcements.on('sessions', refreshSessions);
   announcements.on('provider-keys', (accountId) => providerAccess.invalidate(accountId));
   announcements.onMissed(refreshAll);
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Keyring } from './access/keyring.ts';
 import type { SignIn } from './access/oidc/sign-in.ts';
+import type { SessionTokens } from './access/session-tokens/session-tokens.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import type { Background } from './background.ts';
 import type { Config } from './config.ts';
@@ -38,6 +39,7 @@ export interface Deps {
   readonly db: Database;
   readonly keyring: Keyring;
   readonly signIn: SignIn;
+  readonly sessionTokens: SessionTokens;
   readonly limiter: RateLimiter;
   readonly bus: LiveBus;
   readonly announcements: Announcements;

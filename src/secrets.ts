@@ -6,7 +6,10 @@ import type { Config } from './config.ts';
 import { InvalidInputError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 
 /** The purpose of a secret; each purpose has its own keys. */
-export type SecretPurpose = 'provider-key' | 'webhook';
+export type SecretPurpose = 'provider-key' | 'webhook' | 'identity';
+
+/** The purpose of a signature; each purpose has its own keys. */
+export type SigningPurpose = 'cursor' | 'session-token' | 'renewal-token';
 
 /** The database field that a sealed text belongs to. Copied to another field, the text cannot be unsealed. */
 export interface SecretLocation {
@@ -28,10 +31,10 @@ export interface Sealer {
   /** Whether a text was sealed with a key other than the newest. */
   isOutdated(sealed: string): boolean;
   /**
-   * Derives the keys that sign cursors: the first signs, all verify. Empty on Postgres without `SECRET_KEY`.
+   * Derives the keys for what the gateway signs: the first signs, all verify. Empty on Postgres without `SECRET_KEY`.
    * @throws StorageUnavailableError when the key file cannot be created because the disk fails.
    */
-  deriveCursorKeys(): readonly Buffer[];
+  deriveKeys(purpose: SigningPurpose): readonly Buffer[];
 }
 
 const VERSION = 'v1';
@@ -92,7 +95,7 @@ export function createSealer(
       }
     },
 
-    deriveCursorKeys: () => getKeys().map((key) => derive(key, 'cursor')),
+    deriveKeys: (purpose) => getKeys().map((key) => derive(key, purpose)),
 
     isOutdated: (sealed) => keys[0] !== undefined && sealed.split('.')[1] !== keyIdOf(keys[0]),
   };

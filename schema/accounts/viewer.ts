@@ -18,7 +18,7 @@ const ViewerKind = builder.enumType('ViewerKind', {
   values: {
     API_KEY: { description: 'An API key, for servers.' },
     OAUTH: { description: 'A token of an OpenID Connect issuer, with which a person signs in: see `member`.' },
-    SESSION: { description: 'A session token, for one conversation in a browser.' },
+    SESSION: { description: 'A session token, for the conversations of one visitor in a browser or an app.' },
   } satisfies Record<Viewer['kind'], object>,
 });
 
@@ -76,7 +76,8 @@ builder.objectField(AccountRef, 'members', (t) =>
   ),
 );
 
-const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
+/** The credential of a request. Other files add its visitor and its session token. */
+export const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The credential of this request.',
   fields: (t) => ({
     id: t.id({

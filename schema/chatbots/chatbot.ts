@@ -1,8 +1,9 @@
 import { seesChatbot } from '../../src/access/restriction.ts';
 import { createChatbot, deleteChatbot, updateChatbot } from '../../src/chatbots/chatbots.ts';
-import type { Chatbot, LeadField, LeadForm } from '../../src/domain/entities.ts';
+import type { Chatbot } from '../../src/domain/entities.ts';
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
+import type { LeadField, LeadForm } from '../../src/domain/lead-form.ts';
 import { countChatbots, findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
 import { builder, CHANGES_RULE, type FieldExtensions } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
@@ -103,6 +104,18 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
       authScopes: SETTINGS_SCOPES,
       description: "Your application's data about the chatbot; an object. Needs `READ` or `MANAGE`.",
       resolve: (chatbot) => parseForResponse(chatbot.metadata),
+    }),
+    isPublic: t.exposeBoolean('isPublic', {
+      authScopes: SETTINGS_SCOPES,
+      description:
+        'True if pages of `allowedOrigins`, and the chat page of the gateway, may start sessions without a key. Needs `READ` or `MANAGE`.',
+    }),
+    allowedOrigins: t.stringList({
+      authScopes: SETTINGS_SCOPES,
+      description:
+        'The exact origins whose pages may start sessions while the chatbot is public; at most 50. Needs `READ` or `MANAGE`.',
+      extensions: { listSize: () => 50 } satisfies FieldExtensions,
+      resolve: ({ allowedOrigins }) => [...allowedOrigins],
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change of a field.' }),
@@ -251,6 +264,14 @@ builder.relayMutationField(
       sessionOperations: t.string({
         description:
           'The name of the manifest whose documents public sessions may run, which must have been pushed. Null selects the built-in manifest `chat`.',
+      }),
+      isPublic: t.boolean({
+        description:
+          'True lets pages of `allowedOrigins`, and the chat page of the gateway, start sessions without a key. Takes effect within 2 seconds. Must not be null.',
+      }),
+      allowedOrigins: t.stringList({
+        description:
+          'The exact origins, such as `https://shop.example`, replaced as a whole; at most 50. Null removes all. Takes effect within 2 seconds.',
       }),
       isActive: t.boolean({
         description:

@@ -1,12 +1,11 @@
 import { CONVERSATION_ORDERS, type ConversationOrder } from '../../src/domain/conversation-list.ts';
 import { InvalidInputError, NotFoundError, requireFound } from '../../src/domain/errors.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { VISITOR_ORDER, VISITOR_ORDERS, type Visitor } from '../../src/domain/visitors.ts';
+import { VISITOR_ORDER, VISITOR_ORDERS, type Visitor } from '../../src/domain/visitors/visitors.ts';
 import { listConversations } from '../../src/store/inbox/conversation-list.ts';
 import { countVisitorLeads, countVisitors, listVisitorLeads, listVisitors } from '../../src/store/visitors/visitors.ts';
-import { blockVisitor } from '../../src/visitors/block-visitor.ts';
 import { updateVisitor } from '../../src/visitors/update-visitor.ts';
-import { builder, CHANGES_RULE, type ObjectFields } from '../builder.ts';
+import { builder, CHANGES_RULE } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { LeadConnection, LeadRef } from '../chatbots/lead.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
@@ -151,13 +150,6 @@ builder.objectField(ChatbotRef, 'visitors', (t) =>
   ),
 );
 
-const visitorPayload = (description: string) => ({
-  description,
-  outputFields: (t: ObjectFields<{ visitor: Visitor }>) => ({
-    visitor: t.expose('visitor', { type: VisitorRef, description }),
-  }),
-});
-
 builder.relayMutationField(
   'updateVisitor',
   {
@@ -178,24 +170,8 @@ builder.relayMutationField(
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ visitor: await updateVisitor(deps, viewer, input) }),
   },
-  visitorPayload('The changed visitor.'),
-);
-
-builder.relayMutationField(
-  'blockVisitor',
   {
-    description: 'The visitor to block, or to unblock.',
-    inputFields: (t) => ({
-      id: t.id({ required: true, description: 'The id of the visitor.' }),
-      isBlocked: t.boolean({ defaultValue: true, description: 'False unblocks the visitor.' }),
-    }),
+    description: 'The changed visitor.',
+    outputFields: (t) => ({ visitor: t.expose('visitor', { type: VisitorRef, description: 'The changed visitor.' }) }),
   },
-  {
-    description:
-      'Blocks a visitor: messages in the conversations of the visitor are refused with `VisitorBlockedError`, also those that a server sends. A reply that is being written continues. Needs `MANAGE`.',
-    authScopes: { MANAGE: true },
-    errors: { types: [NotFoundError] },
-    resolve: async (_root, { input }, { deps, viewer }) => ({ visitor: await blockVisitor(deps, viewer, input) }),
-  },
-  visitorPayload('The visitor after the change.'),
 );

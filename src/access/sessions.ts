@@ -5,13 +5,24 @@ import { createId } from '../domain/ids.ts';
 import { generateKey, hashKey, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 
-/** The scope of a session token: one conversation of one chatbot, and nothing else of the account. */
+/** The scope of a session: what belongs to one visitor of one chatbot, and nothing else of the account. */
 export interface SessionScope {
+  /** The id of the `SessionToken`. */
+  readonly tokenId: string;
   readonly chatbotId: string;
-  /** The gateway creates this id with the token, and the conversation with the first message. */
-  readonly conversationId: string;
-  /** The channel through which the conversation starts. */
+  /** The visitor; a later identification of an anonymous visitor changes it. */
+  readonly visitorId: string;
+  /** The only origin whose pages may use the token; null: any. */
+  readonly origin: string | null;
+  /** The name of the operation manifest; null: that of the chatbot. */
+  readonly operations: string | null;
+  /** The channel through which conversations start. */
   readonly channel: Channel;
+  /**
+   * The only conversation of a session of the demo's page. The gateway creates this id with the token, and the
+   * conversation with the first message. Absent for session tokens.
+   */
+  readonly conversationId?: string;
 }
 
 /** A session as a cached credential. */
@@ -86,7 +97,8 @@ export function createSessions(clock: Clock): Sessions {
     graphiqlSecret: createSecret(),
     open({ id: chatbotId, accountId }) {
       const conversationId = createId('conversation');
-      return { token: add(chatPage, accountId, { chatbotId, conversationId, channel: 'CHAT_PAGE' }), conversationId };
+      const scope = { tokenId: conversationId, chatbotId, visitorId: '', origin: null, operations: null } as const;
+      return { token: add(chatPage, accountId, { ...scope, conversationId, channel: 'CHAT_PAGE' }), conversationId };
     },
     openForGraphiql: (accountId) => add(graphiql, accountId),
     end(chatbotId) {

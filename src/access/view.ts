@@ -4,12 +4,12 @@ import type { Scope } from '../domain/entities.ts';
 interface View {
   readonly accountId: string;
   readonly scopes: ReadonlySet<Scope>;
-  readonly session?: { readonly conversationId: string } | undefined;
+  readonly session?: { readonly tokenId: string } | undefined;
   readonly chatbotIds?: ReadonlySet<string> | undefined;
 }
 
 /** Returns a cache key for the data that a viewer may see: viewers with equal keys may see the same data. */
 export function viewKeyOf({ accountId, scopes, session, chatbotIds }: View): string {
   const chatbots = chatbotIds === undefined ? '' : ` ${[...chatbotIds].sort().join()}`;
-  return `${accountId} ${[...scopes].sort().join()} ${session?.conversationId ?? ''}${chatbots}`;
+  return `${accountId} ${[...scopes].sort().join()} ${session?.tokenId ?? ''}${chatbots}`;
 }

@@ -1,12 +1,6 @@
 import { MAX_LIMIT, type RateLimiter, type RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Scope } from '../domain/entities.ts';
-import {
-  QueryTooComplexError,
-  RateLimitedError,
-  type RefusalError,
-  SessionExpiredError,
-  UnauthenticatedError,
-} from '../domain/errors.ts';
+import { QueryTooComplexError, RateLimitedError, RefusalError, UnauthenticatedError } from '../domain/errors.ts';
 import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Member } from '../domain/sign-in/member.ts';
@@ -15,6 +9,8 @@ import type { Timestamp } from '../domain/time.ts';
 import type { Keyring } from './keyring.ts';
 import { hasJwtForm } from './oidc/jwt-form.ts';
 import type { SignIn } from './oidc/sign-in.ts';
+import type { ActiveSession, SessionTokens } from './session-tokens/session-tokens.ts';
+import { isSessionToken } from './session-tokens/signed-tokens.ts';
 import type { SessionScope } from './sessions.ts';
 
 /** The authenticated caller of a request. */
@@ -32,7 +28,7 @@ export interface Viewer {
   readonly persistedOnly: boolean;
   /** Aborts when the credential is revoked, or expires: then the reason is a `SessionExpiredError`. */
   readonly revoked: AbortSignal;
-  /** The scope of a session of the chat page; absent for other credentials. */
+  /** The scope of a session; absent for other credentials. */
   readonly session?: SessionScope | undefined;
   /** The person who has signed in; absent for other credentials. */
   readonly member?: Member | undefined;
@@ -51,13 +47,14 @@ export interface Viewer {
  */
 export function refusalOf({ revoked }: Pick<Viewer, 'revoked'>): RefusalError | undefined {
   if (!revoked.aborted) return undefined;
-  return revoked.reason instanceof SessionExpiredError ? revoked.reason : new UnauthenticatedError();
+  return revoked.reason instanceof RefusalError ? revoked.reason : new UnauthenticatedError();
 }
 
 /** The dependencies of authentication and rate limits. */
 export interface AuthDeps {
   readonly keyring: Pick<Keyring, 'find'>;
   readonly signIn: Pick<SignIn, 'authenticate'>;
+  readonly sessionTokens: Pick<SessionTokens, 'verify'>;
   readonly limiter: Pick<RateLimiter, 'consume' | 'giveBack'>;
   /** The limits for each key and for each network; 0 disables a limit for networks. */
   readonly config: {
@@ -74,6 +71,8 @@ export interface Credential {
   readonly authorization?: string | undefined;
   /** `X-API-Key`: the bare key. Ignored when `authorization` is present. */
   readonly apiKey?: string | undefined;
+  /** `Origin`, which browsers set; no part of the credential itself. */
+  readonly origin?: string | undefined;
 }
 
 /** Whether the request has a credential; an empty header counts as none. */
@@ -88,13 +87,17 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
  * or names a person or an account that may not sign in, without distinction; SessionExpiredError for an expired token;
  * IssuerUnavailableError.
  * @throws RateLimitedError instead, for an unknown or revoked key after too many of them from one network.
+ * @throws SessionExpiredError, OriginNotAllowedError, VisitorBlockedError for a session token.
  */
 export async function authenticate(
-  deps: Pick<AuthDeps, 'keyring' | 'signIn' | 'limiter' | 'config'>,
+  deps: Pick<AuthDeps, 'keyring' | 'sessionTokens' | 'signIn' | 'limiter' | 'config'>,
   credential: Credential,
   address: string,
 ): Promise<Viewer> {
   const key = keyOf(credential);
+  if (key !== undefined && isSessionToken(key)) {
+    return toViewer(await deps.sessionTokens.verify(key, { address, origin: credential.origin }));
+  }
   if (key !== undefined && hasJwtForm(key)) return authenticateMember(deps, key, address);
   if (key === undefined || !hasKeyFormat(key)) throw new UnauthenticatedError();
   const cached = await deps.keyring.find(hashKey(key));
@@ -139,6 +142,16 @@ async function authenticateMember(
   } catch (error) {
     throw error instanceof UnauthenticatedError ? await countFailure(deps, address) : error;
   }
+}
+
+/** What a session may do, within its own conversations. */
+const SESSION_SCOPES: ReadonlySet<Scope> = new Set(['READ', 'CHAT']);
+
+function toViewer(session: ActiveSession): Viewer {
+  const { accountId, tokenId, ended } = session;
+  const ids = { accountId, credentialId: tokenId, apiKeyId: null };
+  const rights = { scopes: SESSION_SCOPES, persistedOnly: false };
+  return { kind: 'SESSION', ...ids, actorName: null, ...rights, revoked: ended, session };
 }
 
 /** Counts a failed attempt, and returns the error for the response. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { applyAccessChange } from '../access/session-tokens/apply-change.ts';
 import type { Viewer } from '../access/viewer.ts';
 import { accountTopic, chatbotTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
@@ -33,6 +34,7 @@ import { insertChatbotDeletion } from '../store/logs/account-logs.ts';
 import { listStreamingReplyIds } from '../store/open-replies.ts';
 import { findNewestManifest } from '../store/operations/manifests.ts';
 import type { Queryable } from '../store/tables.ts';
+import { allowedOriginsRule } from './allowed-origins.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 import { removeOrContinueInBackground } from './remove-chatbots.ts';
@@ -56,6 +58,8 @@ export interface ChatbotFields {
   readonly leadForm?: LeadFormInput | null | undefined;
   readonly answering?: AnsweringInput | null | undefined;
   readonly metadata?: unknown;
+  readonly isPublic?: boolean | null | undefined;
+  readonly allowedOrigins?: readonly string[] | null | undefined;
 }
 
 /** The changes to a chatbot: its fields, and what only a chatbot that exists has. */
@@ -81,6 +85,9 @@ const DEFAULTS = {
   leadForm: DEFAULT_LEAD_FORM,
   answering: DEFAULT_ANSWERING,
   metadata: toJson({}),
+  isPublic: false,
+  allowedOrigins: [],
+  identity: { isRequired: false, jwksUrl: null },
 };
 
 const MAX_SLUG_LENGTH = 64;
@@ -106,6 +113,8 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     leadForm: resettable(leadFormRules, DEFAULTS.leadForm),
     answering: resettable(answeringRules(providers), DEFAULTS.answering),
     metadata: resettable(metadataObject, DEFAULTS.metadata),
+    isPublic: z.boolean().optional(),
+    allowedOrigins: resettable(allowedOriginsRule, DEFAULTS.allowedOrigins),
   });
 }
 
@@ -163,7 +172,7 @@ export async function createChatbot(
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess' | 'announcements' | 'sessionTokens'>,
   viewer: Viewer,
   input: ChatbotChanges,
 ): Promise<Chatbot> {
@@ -175,7 +184,7 @@ export async function updateChatbot(
   );
   // Before the transaction, because credentials may have to be read.
   await requireUsableModels(deps, viewer.accountId, changeFields(current, fields), current);
-  return deps.db.transaction(async (trx) => {
+  const { previous, changed } = await deps.db.transaction(async (trx) => {
     const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
@@ -183,9 +192,15 @@ export async function updateChatbot(
     if (fields.sessionOperations) await requireManifest(trx, viewer.accountId, fields.sessionOperations);
     const changed = { ...changeFields(chatbot, fields), updatedAt: toTimestamp(deps.clock.now()) };
     await updateStoredChatbot(trx, changed);
-    return changed;
+    return { previous: chatbot, changed };
   });
+  if (publicOriginsOf(previous) !== publicOriginsOf(changed)) await applyAccessChange(deps);
+  return changed;
 }
+
+/** The origins that a chatbot opens to pages, as a text for comparisons. */
+const publicOriginsOf = ({ isActive, isPublic, allowedOrigins }: Chatbot): string =>
+  isActive && isPublic ? allowedOrigins.join(' ') : '';
 
 /** Returns a chatbot with the given fields. No provider offers the models of another provider. */
 function changeFields(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { LeadForm } from '../domain/entities.ts';
 import { singleLine } from '../domain/input.ts';
+import type { LeadForm } from '../domain/lead-form.ts';
 
 const MAX_FIELDS = 20;
 

@@ -18,9 +18,10 @@ export interface Announcements {
  * The kinds of announcements, each with its text in parentheses: an API key was revoked or changed (the key's id), a
  * member was deactivated or reactivated (the member's id), someone has
  * started or stopped typing (the conversation, the role and the state as JSON), a reply should stop (its message's id),
- * an account has changed its provider keys (the account's id).
+ * an account has changed its provider keys (the account's id), what ends sessions or which origins may start them has
+ * changed (an empty text).
  */
-export type AnnouncementKind = 'revoked' | 'member' | 'typing' | 'stop' | 'provider-keys';
+export type AnnouncementKind = 'revoked' | 'member' | 'typing' | 'stop' | 'provider-keys' | 'sessions';
 
 /** Creates the announcements of a single process: there is no other process to receive them. */
 export function createMemoryAnnouncements(): Announcements {

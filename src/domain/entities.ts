@@ -6,9 +6,11 @@
 import type { Answering } from './answering.ts';
 import type { MessageFailure } from './failures.ts';
 import type { JsonText } from './json.ts';
+import type { LeadForm } from './lead-form.ts';
 import type { Limits } from './limits.ts';
 import type { Timestamp } from './time.ts';
 import type { Generation, TokenUsage } from './usage.ts';
+import type { IdentityRules } from './visitors/visitors.ts';
 
 /** The permissions of a credential: read the graph, chat, manage. */
 export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
@@ -122,6 +124,10 @@ export interface Chatbot {
   readonly leadForm: LeadForm;
   readonly answering: Answering;
   readonly isActive: boolean;
+  /** Whether pages of `allowedOrigins`, which are exact, may start sessions without a key. */
+  readonly isPublic: boolean;
+  readonly allowedOrigins: readonly string[];
+  readonly identity: IdentityRules;
   readonly metadata: JsonText;
   /** Whether all sessions may run only the documents of a manifest. */
   readonly persistedOnly: boolean;
@@ -131,19 +137,6 @@ export interface Chatbot {
   readonly limits: Limits;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
-}
-
-/** The form for visitors who ask to be contacted. */
-export interface LeadForm {
-  readonly title: string;
-  readonly fields: readonly LeadField[];
-}
-
-/** One question of a lead form. `name`, `email` and `phone` are fields of the lead; all others are custom fields. */
-export interface LeadField {
-  readonly name: string;
-  readonly label: string;
-  readonly isRequired: boolean;
 }
 
 /** A text from which a chatbot answers. */

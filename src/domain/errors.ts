@@ -25,6 +25,7 @@ const RESULT_ERRORS = {
 export const ERRORS = {
   ...RESULT_ERRORS,
   UNAUTHENTICATED: { status: 401, text: 'Unauthorized' },
+  ORIGIN_NOT_ALLOWED: { status: 403, text: 'This origin may not use the credential or the chatbot.' },
   SESSION_EXPIRED: { status: 401, text: 'The token has expired.' },
   FORBIDDEN: { status: 403, text: 'This credential may not do that.' },
   RATE_LIMITED: { status: 429, text: 'API rate limit exceeded.' },
@@ -147,6 +148,9 @@ export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}
 
 /** The token was valid, and has expired: the client gets a new one and repeats the request. */
 export class SessionExpiredError extends refusalOf('SESSION_EXPIRED') {}
+
+/** The origin of the page may not use the session token, or may not start sessions with the chatbot. */
+export class OriginNotAllowedError extends refusalOf('ORIGIN_NOT_ALLOWED') {}
 
 /** The credential is valid but lacks a scope. Nothing was done. */
 export class ForbiddenError extends RefusalError {
@@ -309,10 +313,3 @@ export class StorageUnavailableError extends RefusalError {
 
 /** A setting, argument or file that prevents the start; shown to the operator as one line. */
 export class StartupError extends Error {}
-
-/** Another gateway has this database open. */
-export class DatabaseInUseError extends StartupError {
-  constructor(path: string) {
-    super(`Another gateway is using ${path}. Stop it first, or give this one its own DATA_DIR.`);
-  }
-}

@@ -172,6 +172,7 @@ export function readCredential(deps: Pick<Deps, 'config'>, request: IncomingMess
     credential: {
       authorization: request.headers.authorization,
       apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey,
+      origin: request.headers.origin,
     },
     address: addressOf(deps, request),
   };

@@ -20,6 +20,8 @@ import { GRAPHQL_METHODS } from './request-rules.ts';
 const CODES_WITH_HTTP_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
   'SESSION_EXPIRED',
+  'ORIGIN_NOT_ALLOWED',
+  'VISITOR_BLOCKED',
   'FORBIDDEN',
   'OPERATION_NOT_ALLOWED',
   'RATE_LIMITED',

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Config } from '../config.ts';
+import type { Deps } from '../deps.ts';
 
 /** The headers of responses that clients use, beside those that every page may read. */
 const EXPOSED_HEADERS = [
@@ -15,31 +15,46 @@ const EXPOSED_HEADERS = [
 /** The time for which browsers may cache the response to a preflight; most cache it for less. */
 const MAX_AGE_SECONDS = 86_400;
 
-/** Whether the origin of a request is allowed: absent (requests of servers), the gateway's own, or in the settings. */
-export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request: IncomingMessage): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return true;
-  return config.allowedOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
-}
+/** The settings and the public chatbots that list origins. */
+type OriginDeps = Pick<Deps, 'config' | 'sessionTokens'>;
 
 /**
- * Sets the headers that allow pages to read the response, if their origin is in the settings.
+ * Whether the origin of a request is allowed: absent (requests of servers), the gateway's own, in the settings, or listed
+ * by an active public chatbot.
+ */
+export function isAllowedOrigin(deps: OriginDeps, request: IncomingMessage): boolean {
+  const { origin } = request.headers;
+  return origin === undefined || isOwnOrigin(request) || isListed(deps, origin);
+}
+
+/** Whether a page of the gateway itself sends the request. */
+export function isOwnOrigin({ headers: { origin, host } }: Pick<IncomingMessage, 'headers'>): boolean {
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host;
+}
+
+const isListed = ({ config, sessionTokens }: OriginDeps, origin: string): boolean =>
+  config.allowedOrigins.includes(origin) || sessionTokens.isPublicOrigin(origin);
+
+/**
+ * Sets the headers that allow pages to read the response, if their origin is in the settings or listed by an active public
+ * chatbot. Browsers must never send cookies along: no header allows it.
  * @param methods the methods of the path; none if the path does not exist.
  * @returns true if the request was a preflight, to which this function has then responded. Source: Fetch, section 3.3.
  */
 export function handleOrigin(
-  config: Pick<Config, 'allowedOrigins'>,
+  deps: OriginDeps,
   { method, headers }: IncomingMessage,
   response: ServerResponse,
   methods: () => readonly string[],
 ): boolean {
   const { origin, 'access-control-request-method': requestedMethod } = headers;
-  const isAllowed = origin !== undefined && config.allowedOrigins.includes(origin);
+  const isAllowed = origin !== undefined && isListed(deps, origin);
   if (isAllowed) {
     response.setHeader('Access-Control-Allow-Origin', origin);
     response.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS);
   }
-  if (config.allowedOrigins.length > 0) response.setHeader('Vary', 'Origin');
+  if (deps.config.allowedOrigins.length > 0 || deps.sessionTokens.hasPublicOrigins)
+    response.setHeader('Vary', 'Origin');
   if (method !== 'OPTIONS' || requestedMethod === undefined) return false;
   if (isAllowed) allowRequest(response, { requestedMethod, headers }, methods());
   response.writeHead(204).end();

@@ -13,6 +13,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import { type GraphContext, renewLoaders } from '../../schema/context.ts';
 import { refusalOf, type Viewer } from '../access/viewer.ts';
+import { countVisitorSends } from '../access/visitor-limits.ts';
 import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
@@ -162,7 +163,9 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     if (session) requireSessionFields(target);
     requireAccess(target, viewer);
     if (session) await requireSessionObjects(deps, { ...viewer, session }, target);
-    if (operation.operation === 'mutation') await countMutationFields(deps, args, operation, viewer);
+    if (operation.operation !== 'mutation') return;
+    await countMutationFields(deps, args, operation, viewer);
+    if (session) await countVisitorSends(deps, session, rootFieldNamesOf(document, operation));
   }
 
   async function run(args: ExecutionArgs): Promise<ExecutionResult | SubscriptionResults> {

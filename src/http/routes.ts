@@ -36,6 +36,7 @@ import { graphiqlOptions } from './graphiql/tabs.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { type AcceptedTypes, negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { handleOperatorRequest, sendRestError } from './operator.ts';
+import { createPageSessions } from './page-sessions.ts';
 import { createDocumentRoute, createPageRoute, READ_METHODS } from './pages.ts';
 import { sendGraphQLError } from './refusals.ts';
 import { GRAPHQL_METHODS } from './request-rules.ts';
@@ -247,6 +248,7 @@ function createRestRoute(
       return sendDocument(exchange);
     }
     const bindings = {
+      sessions: createPageSessions(deps, exchange),
       requestId,
       signal,
       drainSignal,

@@ -175,7 +175,7 @@ async function handle(
   if (drainSignal.aborted) response.setHeader('Connection', 'close');
   try {
     const route = serverState.routes[routeOf(path)];
-    if (handleOrigin(deps.config, request, response, () => route.listMethods(path))) return;
+    if (handleOrigin(deps, request, response, () => route.listMethods(path))) return;
     // The route refuses a large body, or asks for it. A client that has not sent its body cannot use the connection again.
     if (waitsForContinue && announcesLargeBody(request)) response.setHeader('Connection', 'close');
     else if (waitsForContinue) response.writeContinue();

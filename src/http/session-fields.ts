@@ -3,7 +3,9 @@ import type { SessionScope } from '../access/sessions.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
+import { findConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
+import { ownsConversation } from '../visitors/session-scope.ts';
 import { type CheckedOperation, type SelectedField, type Variables, visitSelectedFields } from './selected-fields.ts';
 
 /** The kinds of objects whose id an argument may contain. */
@@ -16,6 +18,8 @@ type TargetKind = 'chatbot' | 'conversation' | 'message' | 'conversation or mess
 type TargetArgument = { readonly argument: string; readonly kind: TargetKind } | undefined;
 
 const CONVERSATION_ARGUMENT: TargetArgument = { argument: 'conversationId', kind: 'conversation' };
+/** The target of a message that starts a conversation. */
+const CHATBOT_ARGUMENT = { argument: 'chatbotId', kind: 'chatbot' } as const;
 const MESSAGE_ARGUMENT: TargetArgument = { argument: 'messageId', kind: 'message' };
 const MESSAGE_ID: TargetArgument = { argument: 'id', kind: 'message' };
 
@@ -45,7 +49,14 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
 
 /** The fields of other types that a session may select. All fields of errors and of conversation events are allowed. */
 export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  Viewer: ['id', 'kind', 'rateLimit', 'scopes'],
+  Viewer: ['id', 'kind', 'rateLimit', 'scopes', 'sessionToken', 'visitor'],
+  SessionToken: ['chatbot', 'createdAt', 'expiresAt', 'id', 'origin', 'visitor'],
+  Visitor: [
+    ...['chatbot', 'conversations', 'customData', 'email', 'externalId', 'firstSeenAt', 'id', 'isVerified'],
+    ...['lastSeenAt', 'name'],
+  ],
+  ConversationConnection: ['edges', 'nodes', 'pageInfo'],
+  ConversationEdge: ['cursor', 'node'],
   RateLimitStatus: ['limit', 'remaining', 'resetAt'],
   Node: ['id'],
   Chatbot: ['id', 'leadForm', 'name'],
@@ -53,7 +64,7 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   LeadField: ['isRequired', 'label', 'name'],
   Conversation: [
     ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'eventCursor', 'id', 'lastMessage', 'messages'],
-    ...['lastVisitorMessage', 'sessionId', 'silentUntil', 'status', 'updatedAt', 'visitorUnreadCount'],
+    ...['lastVisitorMessage', 'sessionId', 'silentUntil', 'status', 'updatedAt', 'visitor', 'visitorUnreadCount'],
   ],
   PageInfo: ['endCursor', 'hasNextPage', 'hasPreviousPage', 'startCursor'],
   MessageConnection: ['edges', 'nodes', 'pageInfo'],
@@ -83,8 +94,8 @@ export function requireSessionFields(target: CheckedOperation): void {
 }
 
 /**
- * Checks that an operation that `requireSessionFields` accepts is only about the session's own conversation. Nothing else
- * keeps a session within its conversation: the resolvers do not check it.
+ * Checks that an operation that `requireSessionFields` accepts is only about what belongs to the session. Nothing else
+ * keeps a session within its conversations: the resolvers do not check it.
  * @throws NotFoundError for an object that does not belong to the session, whether or not it exists.
  */
 export async function requireSessionObjects(
@@ -94,7 +105,8 @@ export async function requireSessionObjects(
 ): Promise<void> {
   const objects: ReturnType<typeof targetOf>[] = [];
   visitSelectedFields(target, ({ node, path, definitions: [root] }) => {
-    if (path.length === 1 && root) objects.push(targetOf(root, node, target.variables ?? {}));
+    if (path.length === 1 && root)
+      objects.push(targetOf(root, node, { session: viewer.session, variables: target.variables ?? {} }));
   });
   for (const object of objects) await requireOwnTarget(deps, viewer, object);
 }
@@ -117,12 +129,20 @@ function isPayload(name: string): boolean {
 }
 
 /** The kind and id of the object that an argument of a root field names; undefined for a field without an argument. */
-function targetOf([root, field]: SelectedField['definitions'][number], node: FieldNode, variables: Variables) {
+function targetOf(
+  [root, field]: SelectedField['definitions'][number],
+  node: FieldNode,
+  { session, variables }: { session: SessionScope; variables: Variables },
+) {
   const targetArgument = SESSION_ROOT_FIELDS[root.name]?.[field.name];
   if (targetArgument === undefined) return undefined;
   const values = getArgumentValues(field, node, variables);
-  const { [targetArgument.argument]: id } = (values.input ?? values) as Readonly<Record<string, unknown>>;
-  return { kind: targetArgument.kind, id: typeof id === 'string' ? id.toLowerCase() : '' };
+  const fields = (values.input ?? values) as Readonly<Record<string, unknown>>;
+  const isMessage = field.name === 'sendMessage' && session.conversationId === undefined;
+  const startsConversation = isMessage && fields.conversationId == null;
+  const { argument, kind } = startsConversation ? CHATBOT_ARGUMENT : targetArgument;
+  const { [argument]: id } = fields;
+  return { kind, id: typeof id === 'string' ? id.toLowerCase() : '' };
 }
 
 async function requireOwnTarget(
@@ -132,11 +152,13 @@ async function requireOwnTarget(
 ): Promise<void> {
   if (target === undefined) return;
   const { kind, id } = target;
+  const isOwn = async (conversationId: string) =>
+    ownsConversation(session, await findConversation(db.read, accountId, conversationId));
   if (kind === 'chatbot' && id === session.chatbotId) return;
-  if (kind.startsWith('conversation') && id === session.conversationId) return;
+  if (kind.startsWith('conversation') && (id === session.conversationId || (await isOwn(id)))) return;
   if (kind.endsWith('message')) {
     const message = await findMessage(db.read, accountId, id);
-    if (message?.conversationId === session.conversationId && !message.isPrivate) return;
+    if (message !== undefined && !message.isPrivate && (await isOwn(message.conversationId))) return;
   }
   throw new NotFoundError('Node');
 }

@@ -14,8 +14,16 @@ import {
   type Viewer,
 } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import { RateLimitedError, SessionExpiredError, UnauthenticatedError } from '../domain/errors.ts';
+import {
+  OriginNotAllowedError,
+  RateLimitedError,
+  type RefusalError,
+  SessionExpiredError,
+  UnauthenticatedError,
+  VisitorBlockedError,
+} from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
+import { MAX_SOCKETS_PER_VISITOR } from '../domain/visitors/session-tokens.ts';
 import { type AuthResult, addressOf, authenticateRequest, clientFor } from './auth.ts';
 import type { Client } from './pending-bytes.ts';
 
@@ -89,7 +97,7 @@ export function createSocketAuth(deps: Deps, pageKeys: PageKeys): SocketAuth {
     async connect(context) {
       const { extra, connectionParams } = context;
       const address = addressOf(deps, extra.request);
-      const credential = credentialIn(connectionParams);
+      const credential = { ...credentialIn(connectionParams), origin: extra.request.headers.origin };
       try {
         if (!hasCredential(credential)) {
           await consumeAnonymousRateLimit(deps, address);
@@ -100,9 +108,12 @@ export function createSocketAuth(deps: Deps, pageKeys: PageKeys): SocketAuth {
         closeWhenRevoked(extra.socket, viewer);
         extra.viewer = viewer;
         viewers.set(extra.socket, viewer);
-        return countSocket(context, `key:${viewer.credentialId}`, MAX_SOCKETS_PER_KEY);
+        return viewer.session?.visitorId
+          ? countSocket(context, `visitor:${viewer.session.visitorId}`, MAX_SOCKETS_PER_VISITOR)
+          : countSocket(context, `key:${viewer.credentialId}`, MAX_SOCKETS_PER_KEY);
       } catch (error) {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, ...UNAUTHORIZED);
+        if (isFinal(error)) return refuse(extra.socket, UNAUTHORIZED[0], error.message);
         if (error instanceof SessionExpiredError) return refuse(extra.socket, ...EXPIRED);
         if (error instanceof IssuerUnavailableError) return refuse(extra.socket, OVERLOAD, error.message);
         // Clients treat 4401 as final; after 1013 they may retry.
@@ -123,11 +134,18 @@ export function createSocketAuth(deps: Deps, pageKeys: PageKeys): SocketAuth {
 
     async authenticate({ extra }, payload) {
       if (extra.viewer !== undefined) return { viewer: extra.viewer, ...(await consumeOperation(deps, extra.viewer)) };
-      const credential = credentialIn(payload.extensions ?? undefined);
+      const credential = {
+        ...credentialIn(payload.extensions ?? undefined),
+        origin: extra.request.headers.origin,
+      };
       return authenticateRequest(deps, { credential, address: addressOf(deps, extra.request) }, consumeOperation);
     },
   };
 }
+
+/** Whether a session token is refused to this client for good, although it is valid. */
+const isFinal = (error: unknown): error is RefusalError =>
+  error instanceof OriginNotAllowedError || error instanceof VisitorBlockedError;
 
 function closeWhenRevoked(socket: WebSocket, viewer: Viewer): void {
   const { revoked } = viewer;

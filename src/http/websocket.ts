@@ -108,7 +108,7 @@ export function createSocketServer(
 
   return {
     upgrade(request, connection, head) {
-      if (isAllowedOrigin(deps.config, request)) {
+      if (isAllowedOrigin(deps, request)) {
         sockets.handleUpgrade(request, connection, head, (socket) => accept(socket, request, connection));
       } else connection.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     },

@@ -18,6 +18,7 @@ import { updateConversation } from '../store/conversations.ts';
 import { recountUnread } from '../store/inbox/unread.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { ownKey } from '../visitors/session-scope.ts';
 import { type ForkPoint, findForkPoint, requireForkable, showBranchBefore } from './fork.ts';
 import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
@@ -61,7 +62,7 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
   const now = deps.clock.now();
   const { editedMessage, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedEdit> => {
     const fork = await findForkPoint(trx, viewer, input.id);
-    const idempotentSend = idempotentSendOf(fork, parsed, now);
+    const idempotentSend = idempotentSendOf(viewer, fork, parsed, now);
     const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
       const earlier = await readSentMessage(trx, fork, recordedId);
@@ -85,11 +86,13 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
 
 /** Identifies an edit by its idempotency key, the message and the new content; `undefined` without a key. */
 function idempotentSendOf(
+  viewer: Viewer,
   { message, conversation: { chatbotId } }: ForkPoint,
-  { clientMessageId: key, content, metadata }: ParsedInput,
+  { clientMessageId, content, metadata }: ParsedInput,
   now: number,
 ): IdempotentSend | undefined {
-  if (key === undefined) return undefined;
+  if (clientMessageId === undefined) return undefined;
+  const key = ownKey(viewer, clientMessageId);
   const request = { messageId: message.id, content, metadata: metadata && JSON.parse(metadata) };
   return { scope: { chatbotId, operation: 'editMessage', key }, request, now };
 }

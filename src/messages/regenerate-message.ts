@@ -15,6 +15,7 @@ import {
 import type { GenerateDeps } from '../replies/generate.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
+import { ownKey } from '../visitors/session-scope.ts';
 import { createForkError, findForkPoint, requireForkable, showBranchBefore } from './fork.ts';
 import { findRecordedSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
@@ -52,7 +53,8 @@ export async function regenerateMessage(
   viewer: Viewer,
   { id, whenBusy, clientMessageId }: RegenerateMessageInput,
 ): Promise<RegeneratedMessage> {
-  const { clientMessageId: key } = parseInput(RULES, { clientMessageId });
+  const { clientMessageId: givenKey } = parseInput(RULES, { clientMessageId });
+  const key = givenKey && ownKey(viewer, givenKey);
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
   const committed = await deps.db.transaction(async (trx): Promise<CommittedRegeneration> => {

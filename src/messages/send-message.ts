@@ -13,10 +13,11 @@ import { recordChanges } from '../conversations/record-changes.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel, Conversation, Message } from '../domain/entities.ts';
-import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { InvalidInputError, NotFoundError, requireFound } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
 import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { Visitor } from '../domain/visitors.ts';
+import type { Visitor } from '../domain/visitors/visitors.ts';
 import {
   type DispatchInput,
   dispatchReply,
@@ -33,6 +34,7 @@ import type { LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { ownKey } from '../visitors/session-scope.ts';
 import { assignVisitor, resolveVisitor, type VisitorInput, visitorRules } from '../visitors/visitor-of-send.ts';
 import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
 
@@ -93,14 +95,14 @@ export async function sendMessage(
 
   const { sentMessage, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedSend> => {
     const target = await resolveTarget(trx, accountId, { ...input, sessionId: parsed.sessionId });
-    const idempotentSend = idempotentSendOf(target, input, parsed, now);
+    const idempotentSend = idempotentSendOf(viewer, target, { input, parsed, now });
     const recordedId = idempotentSend && (await findRecordedSend(trx, accountId, idempotentSend));
     if (recordedId !== undefined) {
       const sentMessage = await readSentMessage(trx, target, recordedId);
       return { sentMessage, ...(await readEffectsToRepeat(trx, sentMessage.conversation)) };
     }
 
-    const visitor = await resolveVisitor(trx, target, parsed.visitor, now);
+    const visitor = await resolveVisitor(trx, target, { viewer, named: parsed.visitor, now });
     const enqueued = await enqueueReply(trx, deps.config, target, { now, whenBusy: input.whenBusy });
     const result = await writeUserMessage(trx, target, channel, parsed, {
       visitor,
@@ -120,16 +122,20 @@ export async function sendMessage(
 }
 
 /**
- * Replaces the target that a client with a session token gave by the token's conversation. If that conversation does
- * not exist yet, the message starts it.
+ * Checks the target that a client with a session gave. For a session of the demo's page, replaces it by the session's
+ * conversation, which the first message starts.
+ * @throws InvalidInputError, NotFoundError
  */
 function withSessionTarget({ session }: Viewer, input: SendMessageInput): SendMessageInput {
   if (session === undefined) return input;
-  if (input.visitor != null) {
-    throw new InvalidInputError([{ path: ['visitor'], message: 'Only an API key may name the visitor.' }]);
-  }
   const { chatbotId, conversationId: sessionId } = session;
-  return { ...input, conversationId: null, chatbotId, sessionId };
+  const [forbidden] = (['visitor', 'sessionId'] as const).filter((name) => input[name] != null);
+  if (sessionId !== undefined && input.visitor == null) return { ...input, conversationId: null, chatbotId, sessionId };
+  if (forbidden !== undefined) {
+    throw new InvalidInputError([{ path: [forbidden], message: 'Only an API key may set this field.' }]);
+  }
+  if (input.chatbotId != null && parseId('chatbot', input.chatbotId) !== chatbotId) throw new NotFoundError('Chatbot');
+  return input;
 }
 
 /** The validated fields of an input. */
@@ -137,12 +143,13 @@ type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
 /** Identifies a send by its idempotency key, its content and the target that the client gave; `undefined`: no key. */
 function idempotentSendOf(
+  viewer: Viewer,
   target: ConversationTarget,
-  input: TargetInput,
-  { clientMessageId: key, content, sessionId, visitor, metadata }: ParsedInput,
-  now: number,
+  { input, parsed, now }: { input: TargetInput; parsed: ParsedInput; now: number },
 ): IdempotentSend | undefined {
-  if (key === undefined) return undefined;
+  const { clientMessageId, content, sessionId, visitor, metadata } = parsed;
+  if (clientMessageId === undefined) return undefined;
+  const key = ownKey(viewer, clientMessageId);
   const conversationId = input.conversationId == null ? undefined : target.conversation?.id;
   return {
     scope: { chatbotId: target.chatbot.id, operation: 'sendMessage', key },

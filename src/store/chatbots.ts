@@ -1,7 +1,8 @@
 import type { Insertable, Selectable } from 'kysely';
 import type { Answering } from '../domain/answering.ts';
-import type { Chatbot, LeadForm } from '../domain/entities.ts';
+import type { Chatbot } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import type { LeadForm } from '../domain/lead-form.ts';
 import type { Limits } from '../domain/limits.ts';
 import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, pageOf, prepareList } from './pages.ts';
@@ -114,6 +115,10 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
     lead_form: toJson(chatbot.leadForm),
     answering: toJson(chatbot.answering),
     is_active: chatbot.isActive ? 1 : 0,
+    is_public: chatbot.isPublic ? 1 : 0,
+    allowed_origins: toJson(chatbot.allowedOrigins),
+    requires_identity: chatbot.identity.isRequired ? 1 : 0,
+    jwks_url: chatbot.identity.jwksUrl,
     metadata: chatbot.metadata,
     persisted_only: chatbot.persistedOnly ? 1 : 0,
     session_operations: chatbot.sessionOperations,
@@ -123,7 +128,8 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
   };
 }
 
-function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
+/** Converts the row of a chatbot. */
+export function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -137,6 +143,9 @@ function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
     leadForm: fromJson<LeadForm>(row.lead_form),
     answering: fromJson<Answering>(row.answering),
     isActive: row.is_active === 1,
+    isPublic: row.is_public === 1,
+    allowedOrigins: fromJson<string[]>(row.allowed_origins),
+    identity: { isRequired: row.requires_identity === 1, jwksUrl: row.jwks_url },
     metadata: row.metadata,
     persistedOnly: row.persisted_only === 1,
     sessionOperations: row.session_operations,

@@ -14,7 +14,8 @@ import type { SourceOrder } from '../domain/list-filters.ts';
 import type { Operation, OperationManifest } from '../domain/operations.ts';
 import type { ListPosition } from '../domain/ordered-list.ts';
 import type { Member } from '../domain/sign-in/member.ts';
-import type { Visitor } from '../domain/visitors.ts';
+import type { SessionToken } from '../domain/visitors/session-tokens.ts';
+import type { Visitor } from '../domain/visitors/visitors.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
 import { findActivities } from './activities.ts';
 import { findApiKeys } from './api-keys.ts';
@@ -34,6 +35,7 @@ import { countRows } from './row-counts.ts';
 import { findPassages } from './search/passages.ts';
 import { findSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
+import { findSessionTokens } from './visitors/session-tokens.ts';
 import { findVisitors } from './visitors/visitors.ts';
 import { findWebhookDeliveries, listWebhookAttempts } from './webhooks/deliveries.ts';
 import { findWebhookEvents } from './webhooks/events.ts';
@@ -54,6 +56,7 @@ export interface Loaders {
   readonly member: DataLoader<string, Member | undefined>;
   readonly activity: DataLoader<string, ConversationActivity | undefined>;
   readonly visitor: DataLoader<string, Visitor | undefined>;
+  readonly sessionToken: DataLoader<string, SessionToken | undefined>;
   /** The last message of a kind that a conversation shows. */
   readonly lastMessage: DataLoader<LastMessageKey, Message | undefined, string>;
   /** The messages with a parent, by the parent's id; the first messages of a conversation, by the conversation's id. */
@@ -182,6 +185,11 @@ class LazyLoaders implements Loaders {
   get webhookAttempts() {
     this.#created.webhookAttempts ??= this.#groupBy(listWebhookAttempts, ({ deliveryId }) => deliveryId);
     return this.#created.webhookAttempts;
+  }
+
+  get sessionToken() {
+    this.#created.sessionToken ??= this.#byId(findSessionTokens);
+    return this.#created.sessionToken;
   }
 
   get manifest() {

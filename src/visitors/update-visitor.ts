@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import { parseId } from '../domain/ids.ts';
 import { emailText, metadataObject, omitUndefined, parseChanges, resettable, singleLine } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
-import type { Visitor } from '../domain/visitors.ts';
+import type { Visitor } from '../domain/visitors/visitors.ts';
 import { updateVisitor as updateStoredVisitor } from '../store/visitors/visitors.ts';
 import type { VisitorDetailsInput } from './visitor-details.ts';
 import { getLockedVisitor } from './visitor-of-send.ts';

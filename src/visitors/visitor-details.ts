@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { emailText, metadataObject, singleLine } from '../domain/input.ts';
-import type { VisitorDetails } from '../domain/visitors.ts';
+import type { VisitorDetails } from '../domain/visitors/visitors.ts';
 
 /** The details of a visitor, as a client sends them. */
 export interface VisitorDetailsInput {

@@ -1,13 +1,15 @@
 import type { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
 import type { Chatbot, Conversation } from '../domain/entities.ts';
-import { InvalidInputError, requireFound, VisitorBlockedError } from '../domain/errors.ts';
+import { InvalidInputError, requireFound, UnauthenticatedError, VisitorBlockedError } from '../domain/errors.ts';
 import { createId } from '../domain/ids.ts';
 import { clientIdText } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import type { Visitor, VisitorDetails } from '../domain/visitors.ts';
+import type { Visitor, VisitorDetails } from '../domain/visitors/visitors.ts';
 import { updateConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
+import { findJoinedVisitorId } from '../store/visitors/access-state.ts';
 import {
   findVisitor,
   insertVisitor,
@@ -33,23 +35,42 @@ export type NamedVisitor = z.output<typeof visitorRules>;
 const SEEN_ACCURACY_MS = 60_000;
 
 /**
- * Finds or creates the visitor of a message, locks it, and records that it was seen. A visitor that the server names
- * becomes the visitor of an existing conversation that has none, or whose visitor is anonymous.
- * @param named the visitor that the server names; absent: the conversation's own, if it has one.
- * @throws VisitorBlockedError; InvalidInputError if the conversation belongs to another identified visitor.
+ * Finds or creates the visitor of a message, locks it, and records that it was seen: the visitor of the session, the one
+ * that the server names, or that of the conversation. A visitor that the server names becomes the visitor of an existing
+ * conversation that has none, or whose visitor is anonymous.
+ * @throws VisitorBlockedError; UnauthenticatedError if the session's visitor no longer exists; InvalidInputError if the
+ * conversation belongs to another identified visitor.
  */
 export async function resolveVisitor(
   trx: Queryable,
   { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
-  named: NamedVisitor | undefined,
-  now: number,
+  { viewer, named, now }: { viewer: Pick<Viewer, 'session'>; named: NamedVisitor | undefined; now: number },
 ): Promise<Visitor | undefined> {
+  const { session } = viewer;
+  if (session?.conversationId === undefined && session) {
+    const visitor = await lockSessionVisitor(trx, chatbot.accountId, session.visitorId);
+    if (visitor.isBlocked) throw new VisitorBlockedError();
+    return recordSeen(trx, visitor, now);
+  }
   const present =
     conversation?.visitorId == null ? undefined : await lockVisitor(trx, chatbot.accountId, conversation.visitorId);
   const visitor = named === undefined ? present : await findNamedVisitor(trx, chatbot, named, { present, now });
   if (visitor === undefined) return undefined;
   if (visitor.isBlocked) throw new VisitorBlockedError();
   return recordSeen(trx, visitor, now);
+}
+
+/**
+ * Locks the visitor of a session. Another gateway may have identified it just before.
+ * @throws UnauthenticatedError if it no longer exists.
+ */
+export async function lockSessionVisitor(trx: Queryable, accountId: string, id: string): Promise<Visitor> {
+  const visitor = await lockVisitor(trx, accountId, id);
+  if (visitor !== undefined) return visitor;
+  const joinedId = await findJoinedVisitorId(trx, accountId, id);
+  const joined = joinedId === undefined ? undefined : await lockVisitor(trx, accountId, joinedId);
+  if (joined === undefined) throw new UnauthenticatedError();
+  return joined;
 }
 
 /** Records that a visitor was seen, unless that was recorded less than a minute ago. */

@@ -42,6 +42,7 @@ export async function insertLargeConversation(
       answering: DEFAULT_ANSWERING,
       leadForm: DEFAULT_LEAD_FORM,
       isActive: true,
+      ...{ isPublic: false, allowedOrigins: [], identity: { isRequired: false, jwksUrl: null } },
       metadata: toJson({}),
       persistedOnly: false,
       sessionOperations: null,

@@ -70,8 +70,10 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...['Subscription.conversationEvents', 'Subscription.messageStream'],
   ],
   'READ MANAGE': [
-    ...['answering', 'instructions', 'metadata', 'model', 'provider'].map((name) => `Chatbot.${name}`),
     ...['Chatbot.persistedOnly', 'Chatbot.sessionOperations', 'Account.operationManifests'],
+    ...['allowedOrigins', 'answering', 'instructions', 'isPublic', 'metadata', 'model', 'provider'].map(
+      (name) => `Chatbot.${name}`,
+    ),
     ...['Message.generation', 'Query.estimateMessage', 'Query.providers'],
     ...[
       'Usage.days',
@@ -84,10 +86,11 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   ],
   CHAT: [
     ...['captureLead', 'editMessage', 'rateMessage', 'regenerateMessage', 'selectBranch', 'sendMessage', 'stopMessage'],
+    'createSessionToken',
   ].map((name) => `Mutation.${name}`),
-  'CHAT MANAGE': ['closeConversation', 'escalateConversation', 'markConversationRead', 'setTyping'].map(
-    (name) => `Mutation.${name}`,
-  ),
+  'CHAT MANAGE': [
+    ...['closeConversation', 'escalateConversation', 'markConversationRead', 'revokeSessionToken', 'setTyping'],
+  ].map((name) => `Mutation.${name}`),
   MANAGE: [
     ...[
       ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
@@ -110,7 +113,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ].map((name) => `Mutation.${name}`),
     ...['dryRunWebhook', 'webhookEvents', 'webhookSubscription', 'webhookSubscriptions'].map((name) => `Query.${name}`),
     ...['Subscription.quotaWarnings', 'Subscription.webhookDeliveries'],
-    ...['Account.apiKeys', 'Usage.warnings', 'UsageShare.apiKey', 'MessageError.detail'],
+    ...['Account.addressBlocks', 'Account.apiKeys', 'Usage.warnings', 'UsageShare.apiKey', 'MessageError.detail'],
   ],
 };
 const scopesByField = new Map(

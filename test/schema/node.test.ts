@@ -21,6 +21,7 @@ const KINDS = [
   ['lead', 'Lead'],
   ['conversationActivity', 'ConversationActivity'],
   ['visitor', 'Visitor'],
+  ['sessionToken', 'SessionToken'],
   ['webhookSubscription', 'WebhookSubscription'],
   ['webhookDelivery', 'WebhookDelivery'],
 ] as const satisfies readonly (readonly [IdKind, string])[];
@@ -48,6 +49,12 @@ beforeAll(async () => {
   );
   await mutate(gateway, 'escalateConversation', { id: conversationId });
   await mutate(gateway, 'sendMessage', { conversationId, content: 'I am Ada.', visitor: { externalId: 'ada' } });
+  const created = await mutate<{ sessionToken: { id: string } }>(
+    gateway,
+    'createSessionToken',
+    { chatbotId, visitor: { externalId: 'ada' } },
+    { selection: 'sessionToken { id }' },
+  );
   const [visitor] = await gateway.deps.db.read.selectFrom('visitors').select('id').execute();
   const [activity] = await gateway.deps.db.read.selectFrom('conversation_activities').select('id').execute();
   const webhook = await subscribe(gateway);
@@ -63,6 +70,7 @@ beforeAll(async () => {
     lead: captured.lead.id,
     conversationActivity: activity?.id ?? '',
     visitor: visitor?.id ?? '',
+    sessionToken: created.sessionToken.id,
     webhookSubscription: webhook.id,
     webhookDelivery: (await storeDelivery(gateway, webhook.id)).id,
   };

@@ -169,6 +169,7 @@ export type PassagesQuery = { node:
     | { __typename: 'Operation' }
     | { __typename: 'OperationManifest' }
     | { __typename: 'Passage' }
+    | { __typename: 'SessionToken' }
     | { __typename: 'Source' }
     | { __typename: 'Visitor' }
     | { __typename: 'WebhookDelivery' }

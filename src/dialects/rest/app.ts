@@ -11,6 +11,7 @@ import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { sendList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
+import { addSessions } from './sessions.ts';
 import { addWebhooks } from './webhooks.ts';
 
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
@@ -32,6 +33,7 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
     return sendError(c, error);
   });
   app.notFound((c) => sendError(c, new CodedError('NOT_FOUND')));
+  addSessions(app);
   app.use(authenticateRequest);
   addReadRoutes(app, options);
   addChat(app, options);

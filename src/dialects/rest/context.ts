@@ -12,6 +12,29 @@ export interface AuthenticatedRequest {
   readonly countStream: () => void;
 }
 
+/** A session that was opened or renewed. */
+export interface OpenedSession {
+  readonly token: string;
+  readonly expiresAt: string;
+  readonly renewalToken: string;
+  readonly visitorId: string;
+}
+
+type Nullish<T> = T | null | undefined;
+
+/** The sessions of visitors, for requests without a credential. Both functions throw a `RefusalError`. */
+export interface Sessions {
+  /** Counts a request against the limit of its network. @throws RateLimitedError */
+  countRequest(): Promise<void>;
+  open(
+    chatbotId: string,
+    input: {
+      visitor?: { name: Nullish<string>; email: Nullish<string>; customData: Nullish<object> } | null | undefined;
+    },
+  ): Promise<OpenedSession>;
+  renew(renewalToken: string): Promise<OpenedSession>;
+}
+
 /** The values that the HTTP server provides with each REST request. */
 export interface RestBindings {
   /**
@@ -19,6 +42,7 @@ export interface RestBindings {
    * @throws UnauthenticatedError for an absent or invalid credential; ForbiddenError for a session; RateLimitedError.
    */
   readonly authenticate: () => Promise<AuthenticatedRequest>;
+  readonly sessions: Sessions;
   readonly requestId: string;
   /**
    * Aborts when the client disconnects; the reply then continues without it. Aborts with a `ShuttingDownError` when the

@@ -27,6 +27,7 @@ export function createOpenApiDocument(app: OpenAPIHono<RestEnv>): object {
     tags: [
       { name: 'Chatbots', description: 'Chatbots that answer visitors.' },
       { name: 'Sources', description: 'Sources from which chatbots answer.' },
+      { name: 'Sessions', description: 'Sessions of visitors, for pages and apps without a key.' },
       { name: 'Chat', description: 'Messages to chatbots, and events of conversations.' },
       { name: 'Webhooks', description: 'Webhooks that send events to endpoints.' },
     ],

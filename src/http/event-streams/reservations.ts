@@ -59,4 +59,4 @@ export function createReservations(onError: (error: unknown) => void): Reservati
 }
 
 /** The credential that a stream belongs to: a key, or a session of one visitor. */
-const ownerOf = ({ credentialId, session }: Viewer): string => `${credentialId} ${session?.conversationId ?? ''}`;
+const ownerOf = ({ credentialId, session }: Viewer): string => `${credentialId} ${session?.tokenId ?? ''}`;

@@ -1,11 +1,12 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { sql, type Transaction } from 'kysely';
-import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../../domain/errors.ts';
+import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../../domain/shared-limits.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { createConcurrencyLimiter } from './concurrency-limiter.ts';
+import { DatabaseInUseError } from './database-in-use.ts';
 import { describeFailure } from './error-codes.ts';
 import { hasFreeSpace } from './free-space.ts';
 import {

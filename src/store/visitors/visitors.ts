@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Lead } from '../../domain/entities.ts';
 import type { ListPosition } from '../../domain/ordered-list.ts';
 import type { Timestamp } from '../../domain/time.ts';
-import { VISITOR_ORDER, VISITOR_ORDERS, type Visitor, type VisitorFilter } from '../../domain/visitors.ts';
+import { VISITOR_ORDER, VISITOR_ORDERS, type Visitor, type VisitorFilter } from '../../domain/visitors/visitors.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { isPostgres } from '../engines/engine.ts';
 import { toLead } from '../leads.ts';

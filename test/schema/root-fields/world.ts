@@ -24,7 +24,7 @@ const UNANSWERED = 'Wait for me.';
 type Sent = Awaited<ReturnType<typeof send>>;
 
 /** The kinds of objects that an argument can name. */
-export type NamedKind = Exclude<IdKind, 'conversationEvent' | 'sessionToken'>;
+export type NamedKind = Exclude<IdKind, 'conversationEvent'>;
 
 /** An account with an object of each kind. */
 export interface World extends TestGateway {
@@ -125,8 +125,11 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
   );
   await mutate(gateway, 'assignConversation', { id: conversationId, assignee: 'Ada' });
   await mutate(gateway, 'sendMessage', { chatbotId, content: 'I am Ada.', visitor: { externalId: 'ada' } });
+  await mutate(gateway, 'createSessionToken', { chatbotId, visitor: { externalId: 'ada' } });
   const { read } = gateway.deps.db;
-  const findId = async (table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities' | 'visitors') => {
+  const findId = async (
+    table: 'sources' | 'passages' | 'api_keys' | 'conversation_activities' | 'visitors' | 'session_tokens',
+  ) => {
     const rows = read.selectFrom(table).select('id').where('account_id', '=', gateway.accountId);
     return (await rows.orderBy('id', 'desc').executeTakeFirstOrThrow()).id;
   };
@@ -155,6 +158,7 @@ async function createObjects(gateway: TestGateway, chatbotId: string, sent: Sent
     visitor: await findId('visitors'),
     operationManifest: pushed.manifest.id,
     operation: pushed.manifest.operations.nodes[0]?.id ?? '',
+    sessionToken: await findId('session_tokens'),
   };
 }
 

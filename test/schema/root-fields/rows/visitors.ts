@@ -1,3 +1,4 @@
+import { createId } from '../../../../src/domain/ids.ts';
 import type { Row } from '../row.ts';
 
 /** The rows of the mutations of visitors. */
@@ -13,6 +14,33 @@ export const VISITOR_ROWS: readonly Row[] = [
     field: 'blockVisitor',
     scopes: [['MANAGE']],
     args: ({ ids }) => ({ id: ids.visitor, isBlocked: false }),
-    ids: { id: { kind: 'visitor' } },
+    ids: { id: { kind: 'visitor', args: (id) => ({ id, isBlocked: false }) } },
+    errors: { InvalidInputError: () => ({ address: 'example.com', until: '2030-01-01T00:00:00Z' }) },
+  },
+  {
+    field: 'createSessionToken',
+    scopes: [['CHAT']],
+    args: ({ ids }) => ({ chatbotId: ids.chatbot }),
+    ids: { chatbotId: { kind: 'chatbot' } },
+    errors: {
+      InvalidInputError: ({ ids }) => ({ chatbotId: ids.chatbot, origin: 'null' }),
+      VisitorBlockedError: async ({ ids, run }) => {
+        const visitor = { externalId: createId('visitor') };
+        const selection = 'sessionToken { visitor { id } }';
+        const { sessionToken } = await run<{ sessionToken: { visitor: { id: string } } }>(
+          'createSessionToken',
+          { chatbotId: ids.chatbot, visitor },
+          selection,
+        );
+        await run('blockVisitor', { id: sessionToken.visitor.id });
+        return { chatbotId: ids.chatbot, visitor };
+      },
+    },
+  },
+  {
+    field: 'revokeSessionToken',
+    scopes: [['CHAT'], ['MANAGE']],
+    args: ({ ids }) => ({ id: ids.sessionToken }),
+    ids: { id: { kind: 'sessionToken' } },
   },
 ];

@@ -1,6 +1,6 @@
-import type { JsonText } from './json.ts';
-import type { ListOrder, ListOrders } from './ordered-list.ts';
-import type { Timestamp } from './time.ts';
+import type { JsonText } from '../json.ts';
+import type { ListOrder, ListOrders } from '../ordered-list.ts';
+import type { Timestamp } from '../time.ts';
 
 /** A person who talks to a chatbot. A visitor of one chatbot is not known to another. */
 export interface Visitor {
@@ -39,3 +39,11 @@ export const VISITOR_ORDER: ListOrder<'CREATED_AT'> = { field: 'CREATED_AT', dir
 
 /** The orders of lists of visitors. */
 export const VISITOR_ORDERS: ListOrders<Visitor, 'CREATED_AT'> = { kind: 'visitor', values: { CREATED_AT: null } };
+
+/** How the visitors of a chatbot are identified. */
+export interface IdentityRules {
+  /** Whether a session without a key needs a signed identity. */
+  readonly isRequired: boolean;
+  /** The address of the public keys that sign identities; null: only the identity secret signs. */
+  readonly jwksUrl: string | null;
+}
