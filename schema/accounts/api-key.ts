@@ -66,7 +66,8 @@ builder.relayMutationField(
           'The permissions of the key, at most those of this credential; if absent, the same as this credential.',
       }),
       persistedOnly: t.boolean({
-        description: 'True to allow only the documents of manifests; false if absent. REST is not affected.',
+        description:
+          'True to allow only the documents of manifests, over GraphQL; if absent, the same as this credential.',
       }),
       expiresAt: t.field({
         type: 'DateTime',

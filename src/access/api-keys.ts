@@ -71,14 +71,14 @@ const changeRules = z.object({ name: nameText.optional(), persistedOnly: z.boole
 /**
  * Creates a key for the viewer's account, which may do no more than the viewer.
  * @param input `name` has 1–255 characters. `scopes` must be scopes of the viewer; if absent, the key has all of
- * them. `persistedOnly` limits the key to the documents of manifests; if absent, it may send any.
+ * them. `persistedOnly` limits the key to the documents of manifests; if absent, as the viewer is.
  * `expiresAt` must be in the future, and not after the expiry of the viewer; if absent, the key expires with the
  * viewer. `chatbotIds` must be chatbots of the viewer; if absent, the key has the chatbots of the viewer.
  * @throws InvalidInputError; ApiKeyLimitError when the account has 5 active keys.
  */
 export async function createApiKey(
   deps: { readonly db: Database; readonly clock: Clock },
-  viewer: Pick<Viewer, 'accountId' | 'scopes' | 'chatbotIds' | 'expiresAt'>,
+  viewer: Pick<Viewer, 'accountId' | 'scopes' | 'chatbotIds' | 'expiresAt' | 'persistedOnly'>,
   input: {
     name: string;
     scopes?: readonly Scope[] | null | undefined;
@@ -92,8 +92,9 @@ export async function createApiKey(
     scopes = [...viewer.scopes],
     expiresAt = viewer.expiresAt ?? null,
     chatbotIds = viewer.chatbotIds && [...viewer.chatbotIds],
-    persistedOnly = false,
+    persistedOnly = viewer.persistedOnly,
   } = parseInput(rules, input);
+  requirePersistedOnly(viewer, persistedOnly);
   const missingScopes = scopes.filter((scope) => !viewer.scopes.has(scope));
   if (missingScopes.length > 0) {
     const message = `This credential does not have ${missingScopes.join(', ')}.`;
@@ -160,14 +161,15 @@ async function requireChatbots(trx: Queryable, accountId: string, givenIds: read
 
 /**
  * Changes the name of a key, or what it may send; in force at once, on other gateways within moments.
- * @throws NotFoundError, InvalidInputError
+ * @throws NotFoundError, InvalidInputError, also if the viewer may run only documents of manifests, and the key any.
  */
 export async function updateApiKey(
   deps: KeyringDeps,
-  viewer: Pick<Viewer, 'accountId'>,
+  viewer: Pick<Viewer, 'accountId' | 'persistedOnly'>,
   input: { id: string; name?: string | null | undefined; persistedOnly?: boolean | null | undefined },
 ): Promise<ApiKey> {
   const changes = omitUndefined(parseChanges(changeRules, { ...input }));
+  requirePersistedOnly(viewer, changes.persistedOnly);
   const id = requireFound('API key', parseId('apiKey', input.id));
   const changed = await deps.db.transaction(async (trx) => {
     await lockAccount(trx, viewer.accountId);
@@ -194,6 +196,13 @@ export async function revokeApiKey(deps: KeyringDeps, viewer: Viewer, input: { i
   if (revoked === undefined) throw new NotFoundError('API key');
   await refreshKeys(deps, revoked.id);
   return revoked;
+}
+
+/** No key may do more than the key that makes it. @throws InvalidInputError */
+function requirePersistedOnly(viewer: Pick<Viewer, 'persistedOnly'>, persistedOnly: boolean | undefined): void {
+  if (!viewer.persistedOnly || persistedOnly !== false) return;
+  const message = 'This credential may itself run only the documents of manifests.';
+  throw new InvalidInputError([{ path: ['persistedOnly'], message }]);
 }
 
 /** Makes this process and all others read their cached keys again. */

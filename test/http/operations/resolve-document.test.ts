@@ -242,6 +242,26 @@ describe('a key that may run only the documents of manifests', () => {
   });
 });
 
+it('a key that may run only the documents of manifests makes no key that may do more', async () => {
+  const gateway = await openSharedGateway();
+  const create = `mutation ($name: String!, $persistedOnly: Boolean) {
+    createApiKey(input: { name: $name, persistedOnly: $persistedOnly }) {
+      ... on CreateApiKeyPayload { apiKey { persistedOnly } } ... on InvalidInputError { fields { path } }
+    }
+  }`;
+  const update = `mutation ($id: ID!) {
+    updateApiKey(input: { id: $id, persistedOnly: false }) { ... on InvalidInputError { fields { path } } }
+  }`;
+  await push(gateway, [create, update]);
+  const { id, key } = await createPersistedOnlyKey(gateway);
+  const run = async (query: string, variables: object) =>
+    (await post(gateway, { query, variables }, { key })).body.data;
+  const refusal = { fields: [{ path: ['persistedOnly'] }] };
+  expect(await run(create, { name: 'Free', persistedOnly: false })).toEqual({ createApiKey: refusal });
+  expect(await run(create, { name: 'Same' })).toEqual({ createApiKey: { apiKey: { persistedOnly: true } } });
+  expect(await run(update, { id })).toEqual({ updateApiKey: refusal });
+});
+
 it('the built-in manifest has the documents of the chat page, as it sends them', () => {
   const texts = Object.entries(pageDocuments)
     .filter(([name]) => name.endsWith('Document'))
