@@ -24,17 +24,24 @@ const ENGLISH = `i me my myself we our ours ourselves you your yours yourself yo
 const QUESTION_WORDS: Readonly<Record<string, string>> = {
   en: `please call called tell know want like need help possible possibly wonder wondering also get got us hello hi hey thank thanks just
     happen happens mean means`,
-  de: `wieviel bekomme bekommt finde kommt geht mochte mochten bitte hallo gibt`,
+  ar: 'لماذا اية ايها ايهم بكم وكيف اذكر',
+  de: `wieviel bekomme bekommt finde kommt geht mochte mochten bitte hallo gibt lautet nennt versteht woran worauf woraus wobei wodurch
+    wofur wogegen womit wonach worin woruber worum worunter wovon wovor wozu`,
+  el: 'ποσα ποσο ποσοι ποσων',
   fi: `paljonko montako kauanko voinko saako saanko onko haluan haluaisin haluatte koska kuinka`,
   fr: `bonjour merci puis veux voudrais combien`,
+  hi: `क्या कब कहाँ कहां कैसा कैसी कैसे कितनी कितने कितनों किधर किन किनके किनको किनसे किनमें किनकी किनका किसका किसकी किसके किसको किसने किससे किसमें
+    क्यों कोनसी कौनसी कौनसे कृपया चाहिए जाता जाती जाते गई गए सकती चाहता चाहती`,
   hu: `mennyibe kerul kerulnek szeretnem szeretnek hanykor meddig tudok tudom lehet lesz melyik milyen kaphatok`,
   ko: `얼마 얼마나 얼마예요 얼마인가요 언제 언제예요 언제까지 어디 어디에 어디서 어디로 어떻게 어떤 어느 며칠 무엇 무엇을 뭐 왜 누가 하나요
     하면 하려면 해야 되나요 되려면 돼요 있나요 있어요 있습니다 있는 있을 수 싶어요 싶습니다 싶은데 알려 알고 주세요 주나요 궁금해요 제가 저는`,
   ja: `いくら いつ どこ どう どの 何 何時 何日 何年 何冊 ください 教え たい した する して し ます ました です でしょう か の は が を に で と も
     から まで へ や ん お ご れ られ られる でき できる あり ある い いい`,
   pl: `moge chce chcialbym chcialabym prosze gdzie kiedy jakich jakim ile czy`,
-  ru: `хочу могу почем здравствуите пожалуиста скажите подскажите сколько`,
-  tr: `kac kaca kacta mi mu miyim miyiz nerede nereden istiyorum istiyoruz lutfen zaman`,
+  ru: `хочу могу почем здравствуите пожалуиста скажите подскажите сколько какие какое каким какими каких какого какому какую каком чья чье чьи`,
+  th: 'ใคร ไหน ที่ไหน เมื่อไร เมื่อไหร่ เท่าไร เท่าไหร่ กี่ ทำไม อย่างไร ยังไง ไหม ใด บ้าง',
+  tr: `kac kaca kacta hangisi hangileri hangisidir kimdir kimler nedir nelerdir mi mu miyim miyiz nerede nereden istiyorum istiyoruz lutfen zaman`,
+  vi: 'bao nhiêu đâu mấy gì được đang đến đi đó đều để đã điều hãy xin',
 };
 
 /** Words with a subject of their own, which the lists contain. */

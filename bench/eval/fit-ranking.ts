@@ -8,9 +8,9 @@
  * questions about the documentation of dokku and Chatwoot. The data is not part of the repository.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { createEntryReader, type EntryFeatures } from '../../src/answer/ranking/entry-features.ts';
-import { type PassageFeatures, readPassageFeatures } from '../../src/answer/ranking/passage-features.ts';
+import { isInEnglish, type PassageFeatures, readPassageFeatures } from '../../src/answer/ranking/passage-features.ts';
 import { questionOf } from '../../src/answer/ranking/rank-passages.ts';
 import { findWeighted } from '../../src/answer/retrieve.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -23,19 +23,27 @@ import { createSourceCorpus } from './sources.ts';
 
 const CANDIDATES = 50;
 
-/** The weight of one question: there are few questions about documentation, and many in languages other than English. */
+/** The weight of one question: there are few about documentation. */
 const DOCUMENTATION_WEIGHT = 5;
-const TRANSLATION_WEIGHT = 0.1;
 
 /** Of each intent, the questions after those that are entries; the questions for tests are not used. */
-const BANK_QUESTIONS = 20;
+const BANK_QUESTIONS = 40;
 
-const PASSAGE_FEATURES = ['words', 'nearness', 'headings', 'spelling', 'sequence', 'page'] as const;
+const PASSAGE_FEATURES = [
+  'words',
+  'nearness',
+  'headings',
+  'spelling',
+  'whole',
+  'stopWords',
+  'sequence',
+  'page',
+] as const;
 const ENTRY_FEATURES = ['coverage', 'likeness', 'letters'] as const;
 
 const folder = process.env.EVAL_DATA ?? '';
 const { passages, entries } = await sqlite.withDatabase(async (db) => ({
-  passages: await collectPassageChoices(db),
+  passages: Object.groupBy(await collectPassageChoices(db), ({ language }) => language),
   entries: await collectEntryChoices(db),
 }));
 await writeFile(
@@ -44,26 +52,30 @@ await writeFile(
 import type { EntryFeatures } from './entry-features.ts';
 import type { PassageFeatures } from './passage-features.ts';
 
-/** The weights of the features of a passage; their sum is 1. */
-export const PASSAGE_WEIGHTS: PassageFeatures = ${format(PASSAGE_FEATURES, passages)};
+/** The weights of the features of an English passage; their sum is 1. */
+export const ENGLISH_WEIGHTS: PassageFeatures = ${format(PASSAGE_FEATURES, passages.english)};
+
+/** The weights of the features of a passage in another language; their sum is 1. */
+export const PASSAGE_WEIGHTS: PassageFeatures = ${format(PASSAGE_FEATURES, passages.other)};
 
 /** The weights of the features of a question-answer entry; their sum is 1. */
 export const ENTRY_WEIGHTS: EntryFeatures = ${format(ENTRY_FEATURES, entries)};
 `,
 );
 
-async function collectPassageChoices(db: Database): Promise<Choice[]> {
-  const choices: Choice[] = [];
-  const addArticleChoices = async (articles: readonly Article[], weight: number) => {
+/** A choice of a passage, by the weights that it is for. */
+type PassageChoice = Choice & { readonly language: 'english' | 'other' };
+
+async function collectPassageChoices(db: Database): Promise<PassageChoice[]> {
+  const choices: PassageChoice[] = [];
+  const addArticleChoices = async (articles: readonly Article[]) => {
     const corpus = await addArticles(db, articles);
     for (const { question, passageId } of corpus.questions)
-      choices.push(await toPassageChoice(corpus, question, weight, ({ id }) => id === passageId));
+      choices.push(await toPassageChoice(corpus, question, 1, ({ id }) => id === passageId));
   };
-  await addArticleChoices((await readArticles(join(folder, 'squad-sample.json'))).data, 1);
-  for (const file of (await readdir(join(folder, 'xquad'))).filter((name) => name.endsWith('.json')).toSorted()) {
-    const weight = basename(file, '.json') === 'en' ? 1 : TRANSLATION_WEIGHT;
-    await addArticleChoices((await readArticles(join(folder, 'xquad', file))).data, weight);
-  }
+  await addArticleChoices((await readArticles(join(folder, 'squad-sample.json'))).data);
+  for (const file of (await readdir(join(folder, 'xquad'))).filter((name) => name.endsWith('.json')).toSorted())
+    await addArticleChoices((await readArticles(join(folder, 'xquad', file))).data);
   const { questions }: QuestionFile = JSON.parse(await readFile(join(folder, 'docs/questions.json'), 'utf8'));
   for (const [tree, treeQuestions] of Map.groupBy(questions, (question) => question.tree)) {
     const corpus = await addPages(db, join(folder, 'docs', tree));
@@ -80,7 +92,7 @@ async function toPassageChoice(
   question: string,
   weight: number,
   isRight: (passage: { id: string; sourceId: string }) => boolean,
-): Promise<Choice> {
+): Promise<PassageChoice> {
   const found = await search(corpus, question);
   const { candidates, averageLength } = found;
   const features = readPassageFeatures(found, candidates, averageLength);
@@ -88,6 +100,7 @@ async function toPassageChoice(
     items: features.map((feature) => PASSAGE_FEATURES.map((name) => feature[name])),
     isRight: candidates.map(({ passage }) => isRight(passage)),
     weight,
+    language: isInEnglish(found, candidates) ? 'english' : 'other',
   };
 }
 
@@ -121,7 +134,10 @@ function search({ db, accountId, chatbotId }: Corpus, question: string) {
 }
 
 /** Formats the weights of choices as an object, with two decimals and a sum of 1. */
-function format(names: readonly (keyof PassageFeatures | keyof EntryFeatures)[], choices: readonly Choice[]): string {
+function format(
+  names: readonly (keyof PassageFeatures | keyof EntryFeatures)[],
+  choices: readonly Choice[] = [],
+): string {
   const weights = fitChoices(choices, names.length).map((weight) => Math.max(0, weight));
   const sum = weights.reduce((a, b) => a + b, 0);
   const lines = names.map((name, index) => `  ${name}: ${((weights[index] ?? 0) / sum).toFixed(3)},`);

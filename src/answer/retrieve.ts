@@ -9,7 +9,7 @@ import { readConfidenceFeatures } from './ranking/confidence-features.ts';
 import { estimateConfidence } from './ranking/estimate-confidence.ts';
 import { omitDuplicates } from './ranking/omit-duplicates.ts';
 import type { HeadedCandidate, QuestionTerms } from './ranking/passage-features.ts';
-import { scoreCandidates } from './ranking/rank-passages.ts';
+import { type CandidateScores, scoreCandidates } from './ranking/rank-passages.ts';
 import { scoreTerms, type WeightedWord } from './score-passage.ts';
 
 /** A passage that matches a question. */
@@ -67,18 +67,20 @@ export async function retrieve(
   const found = await findWeighted(db, accountId, chatbotId, question, limit);
   const { ranked, features } = rankFound(found);
   return {
-    hits: omitDuplicates(ranked, limit).map(({ terms, headLength, ...hit }) => hit),
+    hits: omitDuplicates(ranked, limit).map(({ terms, headLength, contentScore, ...hit }) => hit),
     confidence: estimateConfidence(features),
     words: found.words,
     correctedQuestion: found.correctedQuestion,
   };
 }
 
+const NO_SCORES: CandidateScores = { score: 0, contentScore: 0 };
+
 /** Ranks the candidates for a question, best first, and reads the features of the ranking. */
 export function rankFound(found: WeightedCandidates) {
   const { candidates, averageLength, words } = found;
   const scores = scoreCandidates(found, candidates, averageLength);
-  const scored = candidates.map((candidate, index) => ({ ...candidate, score: scores[index] ?? 0 }));
+  const scored = candidates.map((candidate, index) => ({ ...candidate, ...(scores[index] ?? NO_SCORES) }));
   const ranked = (words.length <= SHORT_QUESTION_WORDS ? scored.map(boostOpening) : scored).sort(
     (a, b) => b.score - a.score || a.passage.position - b.passage.position,
   );
@@ -132,7 +134,8 @@ export async function findWeighted(
   };
 }
 
-function boostOpening<T extends Hit>(hit: T): T {
-  const isOpening = hit.passage.position === 0 && hit.sourceType !== 'QA';
-  return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
+function boostOpening<T extends Hit & CandidateScores>(hit: T): T {
+  if (hit.passage.position !== 0 || hit.sourceType === 'QA') return hit;
+  const boost = (score: number) => Math.min(1, score + OPENING_BONUS);
+  return { ...hit, score: boost(hit.score), contentScore: boost(hit.contentScore) };
 }

@@ -115,8 +115,8 @@ describe.skipIf(!hasData('squad-sample.json'))('ten articles of SQuAD', { timeou
       const questions = spreadOver(corpus.questions, SOME_QUESTIONS);
       const figures = await measureFollowUps({ ...corpus, questions }, offTopic);
       expect(figures.followUps).toBeGreaterThanOrEqual(88);
-      // A question about another passage lowers the share of questions that find their passage by at most 1 % of all.
-      expect(figures.asFirstMessage - figures.afterUnrelatedQuestion).toBeLessThanOrEqual(1);
+      // A question about another passage lowers the share of questions that find their passage by at most 1.5 % of all.
+      expect(figures.asFirstMessage - figures.afterUnrelatedQuestion).toBeLessThanOrEqual(1.5);
       expect(figures.offTopicAnswered).toBeLessThanOrEqual(62);
     });
   });
@@ -129,10 +129,10 @@ describe.skipIf(!hasData('squad-sample.json'))('ten articles of SQuAD', { timeou
 });
 
 describe('other data sets', { timeout: TIMEOUT_MS }, () => {
-  it.skipIf(!hasData('xquad')).each(['ar', 'tr'])('reaches nDCG@10 of at least 94.5 % in %s', async (language) => {
+  it.skipIf(!hasData('xquad')).each(['ar', 'hi'])('reaches nDCG@10 of at least 95 % in %s', async (language) => {
     const { db, close } = await openTestDatabase(SQLITE);
     const { value } = await measureLanguage(join(folder, 'xquad', `${language}.json`), db).finally(close);
-    expect(value).toBeGreaterThanOrEqual(94.5);
+    expect(value).toBeGreaterThanOrEqual(95);
   });
 
   it.skipIf(!hasData('banking77'))('finds the right intent of at least 71 % of the questions to a bank', async () => {
@@ -143,12 +143,12 @@ describe('other data sets', { timeout: TIMEOUT_MS }, () => {
 
   it.skipIf(!hasData('docs'))('finds the right page of documentation, and answers without raw markup', async () => {
     const figures = await measure(docs);
-    expect(findValue(figures, 'right page first')).toBeGreaterThanOrEqual(45);
+    expect(findValue(figures, 'right page first')).toBeGreaterThanOrEqual(50);
     expect(findValue(figures, 'right page in the first five')).toBeGreaterThanOrEqual(70);
     expect(findValue(figures, 'all facts in the answer')).toBeGreaterThanOrEqual(29);
-    expect(findValue(figures, 'refused, where no page has the answer')).toBeGreaterThanOrEqual(50);
+    expect(findValue(figures, 'refused, where no page has the answer')).toBeGreaterThanOrEqual(83);
     expect(findValue(figures, 'raw markup in the answer')).toBe(0);
-    expect(findValue(figures, 'fallback message after one typing mistake')).toBeLessThanOrEqual(36);
+    expect(findValue(figures, 'fallback message after one typing mistake')).toBeLessThanOrEqual(39);
   });
 });
 

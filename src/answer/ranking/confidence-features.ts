@@ -1,12 +1,12 @@
 import type { WeightedWord } from '../score-passage.ts';
 import type { HeadedCandidate, QuestionTerms } from './passage-features.ts';
-import { shareOf } from './passage-features.ts';
+import { shareOf } from './word-shares.ts';
 
 /** The features by which the chance of a right answer is estimated; each is from 0 to 1, except `corpus`. */
 export interface ConfidenceFeatures {
-  /** The best score. */
+  /** The content score of the best passage. */
   readonly score: number;
-  /** The best score if it is that of a question-answer entry, otherwise 0. */
+  /** The same if the best passage is that of a question-answer entry, otherwise 0. */
   readonly entry: number;
   /** The best share of the question's words by BM25 in one passage. */
   readonly words: number;
@@ -20,7 +20,7 @@ export interface ConfidenceFeatures {
   readonly evidence: number;
   /** The weights of all words of the question, divided by twenty. */
   readonly length: number;
-  /** The best score less the best one of another source. */
+  /** The same less the content score of the best passage of another source. */
   readonly lead: number;
   /** One divided by the number of words: short questions are less certain. */
   readonly shortness: number;
@@ -32,7 +32,7 @@ export interface ConfidenceFeatures {
 const BEST = 5;
 
 /** A ranked candidate. */
-type Ranked = HeadedCandidate & { readonly score: number };
+type Ranked = HeadedCandidate & { readonly contentScore: number };
 
 /** Reads the features of a ranking, best first; undefined if there is no candidate. */
 export function readConfidenceFeatures(
@@ -55,8 +55,8 @@ export function readConfidenceFeatures(
   const found = new Set(top.flatMap(({ terms, parts }) => [...terms, ...parts]));
   const known = new Set(ranked.flatMap(({ parts }) => parts));
   return {
-    score: best.score,
-    entry: best.sourceType === 'QA' ? best.score : 0,
+    score: best.contentScore,
+    entry: best.sourceType === 'QA' ? best.contentScore : 0,
     words: wordScore,
     coverage: shareOf(words, ({ terms, parts }) => +(terms.some((term) => found.has(term)) || hasPart(parts, found))),
     unknown: shareOf(
@@ -64,9 +64,10 @@ export function readConfidenceFeatures(
       ({ terms, parts }) => +(terms.every((term) => !counts.get(term)) && !hasPart(parts, known)),
     ),
     agreement: top.filter(({ passage }) => passage.sourceId === best.passage.sourceId).length / BEST,
-    evidence: (best.score * total) / 20,
+    evidence: (best.contentScore * total) / 20,
     length: total / 20,
-    lead: best.score - (ranked.find(({ passage }) => passage.sourceId !== best.passage.sourceId)?.score ?? 0),
+    lead:
+      best.contentScore - (ranked.find(({ passage }) => passage.sourceId !== best.passage.sourceId)?.contentScore ?? 0),
     shortness: 1 / Math.max(words.length, 1),
     corpus: Math.log(Math.max(passageCount, 1)) / 10,
   };

@@ -1,6 +1,7 @@
 import { toContentTerms, toTerms } from '../../domain/language/terms.ts';
-import { type QuestionTerms, shareOf } from './passage-features.ts';
+import type { QuestionTerms } from './passage-features.ts';
 import { compareTrigrams, toTrigrams } from './similar-words.ts';
+import { shareOf } from './word-shares.ts';
 
 /** The features by which a question is compared with the question of a question-answer entry, each from 0 to 1. */
 export interface EntryFeatures {

@@ -1,6 +1,9 @@
 import type { Candidate } from '../../store/search/search.ts';
 import { scoreTerms, type WeightedWord } from '../score-passage.ts';
 import { createWordComparer, type SimilarWords } from './similar-words.ts';
+import { listStopWords, scoreStopWords, weighStopWords } from './stop-word-scores.ts';
+import { findWholeWords } from './whole-words.ts';
+import { shareOf, sumWeights } from './word-shares.ts';
 
 /**
  * The features by which passages are ranked, each from 0 to 1. A share of the question is a share of the weights of its
@@ -16,6 +19,13 @@ export interface PassageFeatures {
   /** The share of the question that occurs, with a word that is only similar counting by its similarity. */
   readonly spelling: number;
   /**
+   * The share of the question whose words occur as they are, one inside of another word counting half; 0 for an English
+   * question. Terms of other languages are first letters, which different words share.
+   */
+  readonly whole: number;
+  /** What the stop words of the question score by BM25, rare ones more, mapped to 0 to 1. */
+  readonly stopWords: number;
+  /**
    * The longest run of terms of the question, with a word and its stop words, that the passage repeats; six terms are
    * enough for 1.
    */
@@ -29,6 +39,8 @@ const WINDOW_LENGTH = 12;
 
 /** In terms: longer runs are so rare that they all mean the same. */
 const LONG_SEQUENCE = 6;
+
+const LATIN_WORD = /^[\p{Script=Latin}\p{N}]/u;
 
 /** The maximum number of the question's terms that are compared in sequence; it bounds the time for a long question. */
 const MAX_SEQUENCE_TERMS = 64;
@@ -52,14 +64,27 @@ export function readPassageFeatures(
   candidates: readonly HeadedCandidate[],
   averageLength: number,
 ): PassageFeatures[] {
-  const readTerm = createTermReader(question);
-  const features = candidates.map(({ terms, parts, headLength }) => {
-    const found = findWords(terms, headLength, question.words.length, readTerm);
+  const isEnglish = isInEnglish(question, candidates);
+  const stopWords = listStopWords(question.terms.slice(0, MAX_SEQUENCE_TERMS), question.words);
+  const readTerm = createTermReader(question, stopWords);
+  const allFound = candidates.map(({ terms, headLength }) =>
+    findWords(terms, headLength, question.words.length, stopWords.length, readTerm),
+  );
+  const stopWordWeights = weighStopWords(
+    stopWords.length,
+    allFound.map(({ stopWordCounts }) => stopWordCounts),
+  );
+  const features = candidates.map((candidate, index) => {
+    const { terms, parts } = candidate;
+    const found = allFound[index] as FoundWords;
+    const relativeLength = terms.length / averageLength;
     return {
-      words: scoreTerms(terms, question.words, terms.length / averageLength, parts),
+      words: scoreTerms(terms, question.words, relativeLength, parts),
       nearness: findBestWindow(found.occurrences, question.words),
       headings: shareOf(question.words, (_, index) => found.inHeadings[index] ?? 0),
       spelling: shareOf(question.words, (_, index) => found.similarities[index] ?? 0),
+      whole: isEnglish ? 0 : findWholeWords(candidate, question.words),
+      stopWords: scoreStopWords(found.stopWordCounts, stopWordWeights, relativeLength),
       sequence: Math.min(found.sequence, LONG_SEQUENCE) / LONG_SEQUENCE,
     };
   });
@@ -74,6 +99,15 @@ export function readPassageFeatures(
   });
 }
 
+/**
+ * Whether a question is asked in English, of English texts: its words are in Latin script, and most of the candidates
+ * are English. A question alone is often too short to tell.
+ */
+export function isInEnglish({ words }: QuestionTerms, candidates: readonly Candidate[]): boolean {
+  const englishCount = candidates.filter(({ parts }) => parts.length === 0).length;
+  return words.every(({ text }) => LATIN_WORD.test(text)) && 2 * englishCount > candidates.length;
+}
+
 /** A word of the question, by its index, at a position of the passage. */
 interface Occurrence {
   readonly at: number;
@@ -85,14 +119,20 @@ interface TermRelation {
   /** The index of the word that the term is a form of; undefined if there is none. */
   readonly word: number | undefined;
   readonly similar: SimilarWords;
+  /** The index of the stop word that the term is; undefined if it is none of the question's. */
+  readonly stopWord: number | undefined;
   /** The places of the term in the question. */
   readonly places: readonly number[] | undefined;
 }
 
-const UNRELATED: TermRelation = { word: undefined, similar: [], places: undefined };
+const UNRELATED: TermRelation = { word: undefined, similar: [], stopWord: undefined, places: undefined };
 
 /** Creates a function that relates a term to the question. It remembers terms, because candidates share most of them. */
-function createTermReader({ terms, words }: QuestionTerms): (term: string) => TermRelation {
+function createTermReader(
+  { terms, words }: QuestionTerms,
+  stopWords: readonly string[],
+): (term: string) => TermRelation {
+  const stopWordOf = new Map(stopWords.map((term, index) => [term, index]));
   const findSimilar = createWordComparer(words.map(({ terms: [term = ''] }) => term));
   const wordOf = new Map(words.flatMap(({ terms }, index) => terms.map((term) => [term, index])));
   const placesOf = new Map<string, number[]>();
@@ -106,7 +146,7 @@ function createTermReader({ terms, words }: QuestionTerms): (term: string) => Te
       const places = placesOf.get(term);
       const similar = findSimilar(term);
       const isRelated = word !== undefined || places !== undefined || similar.length > 0;
-      relation = isRelated ? { word, similar, places } : UNRELATED;
+      relation = isRelated ? { word, similar, stopWord: stopWordOf.get(term), places } : UNRELATED;
       known.set(term, relation);
     }
     return relation;
@@ -120,6 +160,8 @@ interface FoundWords {
   readonly inHeadings: Uint8Array;
   /** The best similarity of a term to the word; 1 if the word itself occurs. */
   readonly similarities: Float64Array;
+  /** The number of occurrences of each stop word. */
+  readonly stopWordCounts: Uint16Array;
   /** The length of the longest run of the question's terms. */
   readonly sequence: number;
 }
@@ -129,11 +171,13 @@ function findWords(
   terms: readonly string[],
   headLength: number,
   wordCount: number,
+  stopWordCount: number,
   readTerm: (term: string) => TermRelation,
 ): FoundWords {
   const occurrences: Occurrence[] = [];
   const inHeadings = new Uint8Array(wordCount);
   const similarities = new Float64Array(wordCount);
+  const stopWordCounts = new Uint16Array(stopWordCount);
   let sequence = 0;
   /** The runs that end at the previous term, by their last place in the question. */
   let runs: Map<number, Run> | undefined;
@@ -143,7 +187,8 @@ function findWords(
       runs = undefined;
       continue;
     }
-    const { word, similar, places } = relation;
+    const { word, similar, stopWord, places } = relation;
+    if (stopWord !== undefined) stopWordCounts[stopWord] = (stopWordCounts[stopWord] ?? 0) + 1;
     if (word !== undefined) {
       occurrences.push({ at, word });
       similarities[word] = 1;
@@ -154,7 +199,7 @@ function findWords(
     runs = places && extendRuns(runs, places, word !== undefined);
     for (const run of runs?.values() ?? []) if (run.hasWord) sequence = Math.max(sequence, run.length);
   }
-  return { occurrences, inHeadings, similarities, sequence };
+  return { occurrences, inHeadings, similarities, stopWordCounts, sequence };
 }
 
 /** A part of the question that the passage repeats. Stop words alone ("of the") say nothing. */
@@ -189,17 +234,4 @@ function findBestWindow(occurrences: readonly Occurrence[], words: readonly Weig
     if (weight > best) best = weight;
   }
   return best / Math.max(sumWeights(words), Number.MIN_VALUE);
-}
-
-/** The share of the words' weights, each multiplied by `measure`; 0 without words. */
-export function shareOf(
-  words: readonly WeightedWord[],
-  measure: (word: WeightedWord, index: number) => number,
-): number {
-  const found = words.reduce((sum, word, index) => sum + word.weight * measure(word, index), 0);
-  return found / Math.max(sumWeights(words), Number.MIN_VALUE);
-}
-
-function sumWeights(words: readonly WeightedWord[]): number {
-  return words.reduce((sum, { weight }) => sum + weight, 0);
 }

@@ -8,7 +8,7 @@ import { type FoldedWord, toWords } from './words.ts';
  * The version of the rules by which texts become terms. After an update that changes a term of any text, raise it: the
  * gateway then indexes all passages again.
  */
-export const TERMS_VERSION = 3;
+export const TERMS_VERSION = 4;
 
 /** The maximum number of words of a search; it ignores further words, so that a hostile question stays cheap. */
 export const MAX_QUERY_WORDS = 32;

@@ -15,6 +15,10 @@ it.each([
   ['Kargo ücreti ne kadar?', ['kargo', 'ucreti']],
   ['Где мой заказ?', ['заказ']],
   ['배송비가 얼마예요?', ['배송비가']],
+  ['Worauf beruht der Preis?', ['beruht', 'preis']],
+  ['Huihui là gì?', ['huihui']],
+  ['Сколько стоит доставка и какие есть сроки?', ['стоит', 'доставка', 'сроки']],
+  ['भुगतान कैसे करें?', ['भुगतान']],
   ['送料はいくらですか。', ['送料']],
   ['أين طلبي؟', ['طلبي']],
 ])('leaves out the words of %j that only ask', (question, words) => {
