@@ -11,7 +11,7 @@ import {
 } from './documents.ts';
 import { ChatGraphError } from './errors.ts';
 import { addMessage, hasEnded, updateMessage } from './messages.ts';
-import { payloadOf, type Requests } from './requests.ts';
+import type { Requests } from './requests.ts';
 import { createClientMessageId } from './sends.ts';
 import type { Store } from './store.ts';
 
@@ -54,39 +54,38 @@ export function createConversationActions(requests: Requests, store: Store): Con
   return {
     async stop(messageId = store.state.messages.find((message) => !hasEnded(message))?.id) {
       if (messageId === undefined) return;
-      const { reply } = payloadOf((await requests.request(StopDocument, { messageId })).stopMessage);
+      const { reply } = await requests.mutate(StopDocument, { messageId });
       store.update({ messages: updateMessage(store.state.messages, reply) });
     },
     async rate(messageId, rating, comment) {
       const variables = { messageId, rating, ...(comment !== undefined && { comment }) };
-      const { reply } = payloadOf((await requests.request(RateDocument, variables)).rateMessage);
+      const { reply } = await requests.mutate(RateDocument, variables);
       store.update({ messages: updateMessage(store.state.messages, reply) });
     },
     async regenerate(messageId) {
       const variables = { messageId, clientMessageId: createClientMessageId() };
-      const { reply } = payloadOf((await requests.request(RegenerateDocument, variables)).regenerateMessage);
+      const { reply } = await requests.mutate(RegenerateDocument, variables);
       store.update({ messages: addMessage(store.state.messages, reply, messageId) });
     },
     async edit(messageId, content) {
       const variables = { messageId, content, clientMessageId: createClientMessageId() };
-      const { editMessage } = await requests.request(EditDocument, variables);
-      const { userMessage, reply, notice } = payloadOf(editMessage);
+      const { userMessage, reply, notice } = await requests.mutate(EditDocument, variables);
       const messages = addMessage(store.state.messages, userMessage, messageId);
       store.update({ messages: reply ? addMessage(messages, reply) : messages, notice: notice ?? undefined });
     },
     async select(messageId) {
       // The event that reports the selection lets the conversation be read again.
-      payloadOf((await requests.request(SelectDocument, { messageId })).selectBranch);
+      await requests.mutate(SelectDocument, { messageId });
     },
     async escalate() {
       const variables = { conversationId: requireConversationId() };
-      const { escalateConversation } = await requests.request(EscalateDocument, variables);
-      store.update({ conversation: payloadOf(escalateConversation).conversation });
+      const { conversation } = await requests.mutate(EscalateDocument, variables);
+      store.update({ conversation });
     },
     async captureLead(details) {
       const input = { conversationId: requireConversationId(), ...details };
       // A repeated request would store a second lead.
-      payloadOf((await requests.request(CaptureLeadDocument, { input }, { attempts: 1 })).captureLead);
+      await requests.mutate(CaptureLeadDocument, { input }, { attempts: 1 });
     },
     async setTyping(isTyping) {
       const variables = { conversationId: requireConversationId(), isTyping };

@@ -2,7 +2,7 @@ import { ApolloLink } from '@apollo/client/link';
 import { OperationTypeNode, print } from 'graphql';
 import { Observable } from 'rxjs';
 import type { ChatGraph } from './chatgraph.ts';
-import type { GraphOperation } from './requests.ts';
+import type { GraphOperation } from './wire.ts';
 
 /**
  * Creates the last link of Apollo Client: it sends every operation with the token of the client, and continues

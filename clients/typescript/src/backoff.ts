@@ -3,13 +3,8 @@ const MAX_WAIT_MS = 8_000;
 
 /** The waits between attempts. They grow exponentially, and have jitter, so that clients do not all retry at once. */
 export interface Backoff {
-  /**
-   * Waits, at least `atLeastMs`. The wait ends early when the browser is online again, when `wake` is called, and when
-   * the signal is aborted.
-   */
+  /** Waits, at least `atLeastMs`. The wait ends early when the browser is online again, and when the signal is aborted. */
   wait(atLeastMs?: number, signal?: AbortSignal): Promise<void>;
-  /** Ends the current wait. */
-  wake(): void;
   /** Resets to short waits, after a success. */
   reset(): void;
 }
@@ -17,7 +12,6 @@ export interface Backoff {
 /** Creates the backoff of one repeated task. */
 export function createBackoff(): Backoff {
   let attempts = 0;
-  let wake = () => {};
   return {
     async wait(atLeastMs = 0, signal) {
       const maxDelayMs = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** attempts++);
@@ -25,6 +19,7 @@ export function createBackoff(): Backoff {
       // Node has no event `online`.
       const { addEventListener, removeEventListener } = globalThis as Partial<typeof globalThis>;
       if (signal?.aborted) return;
+      let wake = () => {};
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, delayMs);
         wake = () => {
@@ -37,7 +32,6 @@ export function createBackoff(): Backoff {
       removeEventListener?.('online', wake);
       signal?.removeEventListener('abort', wake);
     },
-    wake: () => wake(),
     reset() {
       attempts = 0;
     },
@@ -51,8 +45,9 @@ export function createBackoff(): Backoff {
  */
 export async function retry<Result>(
   task: () => Promise<Result>,
-  { attempts = Number.POSITIVE_INFINITY, signal, backoff = createBackoff() }: RetryOptions = {},
+  { attempts = Number.POSITIVE_INFINITY, signal }: RetryOptions = {},
 ): Promise<Result> {
+  const backoff = createBackoff();
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     try {
@@ -70,5 +65,4 @@ export async function retry<Result>(
 export interface RetryOptions {
   readonly attempts?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly backoff?: Backoff | undefined;
 }

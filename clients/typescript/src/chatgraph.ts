@@ -4,6 +4,7 @@ import { createRequests, type Requests } from './requests.ts';
 import { createTokenSession, createVisitorSession, type Lazy, type VisitorDetails } from './session.ts';
 import { findLocalStorage, openStoredValue, type StoredValue, type TextStorage } from './storage.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
+import { createWire } from './wire.ts';
 
 /** The options of a client. */
 export interface ChatGraphOptions {
@@ -54,8 +55,9 @@ export function createChatGraph(options: ChatGraphOptions): ChatGraph {
     `chatgraph:${url}:${chatbot}:conversation`,
     options.conversationId,
   );
-  const requests = createRequests({ url, session });
-  const subscriptions = createSubscriptions({ url, session });
+  const transport = { url, session, wire: createWire() };
+  const requests = createRequests(transport);
+  const subscriptions = createSubscriptions(transport);
   const { conversation, sends } = createConversation({ requests, subscriptions, chatbotId: chatbot, conversationId });
   const stream = (question: string, askOptions?: AskOptions) =>
     streamReply({ sends, subscriptions }, question, askOptions);

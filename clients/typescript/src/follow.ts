@@ -45,7 +45,7 @@ export function followConversation(
     return new Promise((resolve, reject) => {
       let isReady = false;
       const unsubscribe = subscriptions.subscribe(
-        { query: FollowDocument.query, variables: { conversationId: id, after } },
+        { query: FollowDocument.query, documentId: FollowDocument.id, variables: { conversationId: id, after } },
         {
           next(result) {
             const event = eventIn(result);

@@ -49,14 +49,6 @@ export function applyEvent(state: EventState, event: ConversationEvent): Partial
       const added = addMessage(messages, message, replaces?.id);
       return { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
     }
-    case 'MessageStarted':
-    case 'MessageCompleted':
-    case 'MessageFailed':
-    case 'MessageStopped':
-    case 'MessageInterrupted':
-    case 'MessageUpdated':
-    case 'FollowUpsSuggested':
-      return { messages: updateMessage(messages, event.message) };
     case 'MessageDeleted':
       return { messages: removeMessage(messages, event.messageId) };
     case 'MessageDelta': {
@@ -74,7 +66,7 @@ export function applyEvent(state: EventState, event: ConversationEvent): Partial
     case 'StreamGap':
       return undefined;
     default:
-      return {};
+      return 'message' in event ? { messages: updateMessage(messages, event.message) } : {};
   }
 }
 

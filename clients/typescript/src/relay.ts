@@ -1,6 +1,6 @@
 import { type GraphQLResponse, type INetwork, Network, Observable, type RequestParameters } from 'relay-runtime';
 import type { ChatGraph } from './chatgraph.ts';
-import type { GraphOperation } from './requests.ts';
+import type { GraphOperation } from './wire.ts';
 
 /**
  * Creates the network of a Relay environment: it sends every operation with the token of the client, as its text or by

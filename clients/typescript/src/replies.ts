@@ -75,7 +75,7 @@ async function* readEvents(subscriptions: Subscriptions, messageId: string, sign
   };
   const abort = () => finish(signal?.reason);
   const unsubscribe = subscriptions.subscribe(
-    { query: ReplyDocument.query, variables: { messageId } },
+    { query: ReplyDocument.query, documentId: ReplyDocument.id, variables: { messageId } },
     {
       next: ({ data, errors }) => {
         if (errors?.length) return finish(new ChatGraphError('INTERNAL_SERVER_ERROR', errors[0]?.message ?? ''));

@@ -1,6 +1,6 @@
 import { SendDocument, type SendMutation } from './documents.ts';
 import { ChatGraphError } from './errors.ts';
-import { payloadOf, type Requests } from './requests.ts';
+import type { Requests } from './requests.ts';
 import type { StoredValue } from './storage.ts';
 
 /** The stored result of a send. */
@@ -47,7 +47,7 @@ export function createSends({ requests, chatbotId, conversationId, onSent }: Sen
     try {
       const input = { ...(id === undefined ? { chatbotId } : { conversationId: id }), ...message };
       const options = { attempts: Number.POSITIVE_INFINITY, signal };
-      const sent = payloadOf((await requests.request(SendDocument, { input }, options)).sendMessage);
+      const sent = await requests.mutate(SendDocument, { input }, options);
       // The application may have started another conversation meanwhile.
       if (conversationId.read() === id) conversationId.write(sent.conversation.id);
       onSent(sent);

@@ -1,4 +1,5 @@
-import { ChatGraphError, createUnreachableError } from './errors.ts';
+import { ChatGraphError } from './errors.ts';
+import { post, readJson } from './post.ts';
 import { openStoredValue, type TextStorage } from './storage.ts';
 
 /** The credential of the client: a session token that it renews, or whatever a `token` function returns. */
@@ -8,6 +9,10 @@ export interface Session {
    * @throws ChatGraphError
    */
   getToken(): Promise<string>;
+  /** Renews the token if it expires soon, so that the gateway keeps the sockets of the session open. */
+  renewInTime(): void;
+  /** Calls `listener` when a token is that of another visitor than the last one. */
+  onVisitorChange(listener: () => void): void;
   /** Records that the gateway does not accept a token any more. */
   refuseToken(token: string): void;
   /** Forgets the visitor: the next token is that of another one. */
@@ -41,6 +46,7 @@ interface Grant {
   readonly renewalToken: string;
   readonly expiresAt: number;
   readonly receivedAt: number;
+  readonly visitorId: string;
 }
 
 /** The response to a request for a token. */
@@ -48,6 +54,7 @@ interface GrantResponse {
   readonly token: string;
   readonly expires_at: string;
   readonly renewal_token: string;
+  readonly visitor_id: string;
 }
 
 /** The time before its expiry from which a token is renewed. */
@@ -62,6 +69,8 @@ const resolveLazy = async <Value>(value: Lazy<Value>): Promise<Value> =>
 export function createTokenSession(token: Lazy<string>): Session {
   return {
     getToken: () => resolveLazy(token),
+    renewInTime() {},
+    onVisitorChange() {},
     refuseToken() {},
     forget() {},
   };
@@ -76,34 +85,48 @@ export function createVisitorSession(options: VisitorSessionOptions): Session {
   const stored = openStoredValue<Grant>(options.storage, key);
   let refusedToken: string | undefined;
   let pending: Promise<string> | undefined;
+  let visitorId: string | undefined;
+  const visitorListeners: (() => void)[] = [];
 
   function isUsable(grant: Grant): boolean {
     if (grant.token === refusedToken) return false;
     return Date.now() < Math.max(grant.expiresAt - MARGIN_MS, grant.receivedAt + MIN_USE_MS);
   }
 
-  async function obtain(): Promise<string> {
+  async function obtain(): Promise<Grant> {
     const known = stored.read();
-    if (known && isUsable(known)) return known.token;
+    if (known && isUsable(known)) return known;
     return lockBetweenTabs(key, async () => {
       // Another tab may have renewed the token while this one waited.
       const current = stored.read();
-      if (current && isUsable(current)) return current.token;
+      if (current && isUsable(current)) return current;
       const identity = await resolveLazy(options.identity);
       const renewed = current && (await renew(options.url, current.renewalToken, identity));
       const grant = renewed ?? (await mint(options, identity));
       stored.write(grant);
-      return grant.token;
+      return grant;
     });
   }
 
-  return {
-    getToken() {
-      pending ??= obtain().finally(() => {
+  function getToken(): Promise<string> {
+    pending ??= obtain()
+      .then((grant) => {
+        const isOther = visitorId !== undefined && visitorId !== grant.visitorId;
+        visitorId = grant.visitorId;
+        if (isOther) for (const listener of visitorListeners) listener();
+        return grant.token;
+      })
+      .finally(() => {
         pending = undefined;
       });
-      return pending;
-    },
+    return pending;
+  }
+
+  return {
+    getToken,
+    // After a failure, the next request tries again, and reports it.
+    renewInTime: () => void getToken().catch(() => {}),
+    onVisitorChange: (listener) => void visitorListeners.push(listener),
     refuseToken(token) {
       refusedToken = token;
     },
@@ -127,7 +150,7 @@ async function mint({ url, chatbot, visitor }: VisitorSessionOptions, identity: 
   return readGrant(response);
 }
 
-/** Renews a token; undefined if the gateway refuses, so that the visitor needs a new session. */
+/** Renews a token; undefined if the session has ended, or belongs to another user, so that the visitor needs a new one. */
 async function renew(url: string, renewalToken: string, identity: string | undefined): Promise<Grant | undefined> {
   const response = await post(`${url}/v1/sessions/renew`, {
     renewal_token: renewalToken,
@@ -135,36 +158,27 @@ async function renew(url: string, renewalToken: string, identity: string | undef
   });
   if (response.ok) return readGrant(response);
   const failure = await readFailure(response);
-  if (failure.isTemporary) throw failure;
+  // A visitor who is blocked, and a page that is not allowed, would get no new session either.
+  if (failure.isTemporary || response.status === 403) throw failure;
   return undefined;
 }
 
-async function post(url: string, body: object): Promise<Response> {
-  const headers = { 'content-type': 'application/json' };
-  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }).catch(() => {
-    throw createUnreachableError();
-  });
-}
-
 async function readGrant(response: Response): Promise<Grant> {
-  const body: GrantResponse = await response.json().catch(() => {
-    throw createUnreachableError();
-  });
+  const body = await readJson<GrantResponse>(response);
   return {
     token: body.token,
     renewalToken: body.renewal_token,
     expiresAt: Date.parse(body.expires_at),
     receivedAt: Date.now(),
+    visitorId: body.visitor_id,
   };
 }
 
-/** The codes of statuses; the body has the reason, and sometimes a code of its own. */
+/** The codes of statuses, unless the body has one. */
 const CODES: Readonly<Record<number, string>> = {
-  401: 'UNAUTHENTICATED',
   403: 'FORBIDDEN',
   404: 'NOT_FOUND',
   429: 'RATE_LIMITED',
-  503: 'SERVICE_UNAVAILABLE',
 };
 
 async function readFailure(response: Response): Promise<ChatGraphError> {
@@ -172,7 +186,7 @@ async function readFailure(response: Response): Promise<ChatGraphError> {
   const { code, detail } = (await response.json().catch(() => ({}))) as { code?: string; detail?: unknown };
   const retrySeconds = Number(headers.get('retry-after') ?? 0);
   return new ChatGraphError(
-    code ?? CODES[status] ?? (status < 500 ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR'),
+    code ?? CODES[status] ?? (status < 500 ? 'BAD_USER_INPUT' : 'SERVICE_UNAVAILABLE'),
     typeof detail === 'string' ? detail : 'The server refused to open a session.',
     retrySeconds > 0 ? retrySeconds * 1_000 : undefined,
   );

@@ -1,8 +1,9 @@
 import { type Client, createClient } from 'graphql-ws';
 import { type Backoff, createBackoff } from './backoff.ts';
 import { ChatGraphError, type ResponseError, toChatGraphError } from './errors.ts';
-import type { GraphOperation, GraphResult } from './requests.ts';
+import type { GraphResult, TransportOptions } from './requests.ts';
 import type { Session } from './session.ts';
+import type { GraphOperation, Wire } from './wire.ts';
 
 /** The receiver of a subscription. */
 export interface Sink {
@@ -37,9 +38,9 @@ const CREDENTIAL_ERROR_CODES = new Set(['SESSION_EXPIRED', 'UNAUTHENTICATED']);
 const MAX_REFUSALS = 2;
 
 /** Creates the subscriptions of one client. They share one WebSocket, which is open while there are any. */
-export function createSubscriptions({ url, session }: { url: string; session: Session }): Subscriptions {
+export function createSubscriptions({ url, session, wire }: TransportOptions): Subscriptions {
   let pongTimeout: ReturnType<typeof setTimeout> | undefined;
-  const connection: Connection = { session, token: '' };
+  const connection: Connection = { session, wire, token: '' };
   const client = createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
     async connectionParams() {
@@ -52,12 +53,16 @@ export function createSubscriptions({ url, session }: { url: string; session: Se
     on: {
       // A broken network connection causes no error, so a missing pong closes the connection.
       ping: (isReceived) => {
-        if (!isReceived) pongTimeout = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
+        if (isReceived) return;
+        pongTimeout = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
+        session.renewInTime();
       },
       pong: () => clearTimeout(pongTimeout),
       closed: () => clearTimeout(pongTimeout),
     },
   });
+  // The socket speaks as one visitor.
+  session.onVisitorChange(() => client.terminate());
   return {
     subscribe: (operation, sink) => followOperation(client, connection, operation, sink),
     // It rejects if the connection has failed, which the subscriptions notice.
@@ -65,9 +70,11 @@ export function createSubscriptions({ url, session }: { url: string; session: Se
   };
 }
 
-/** The credential of the socket. */
+/** The state of the connection that all subscriptions share. */
 interface Connection {
   readonly session: Session;
+  readonly wire: Wire;
+  /** The token of the socket. */
   token: string;
 }
 
@@ -80,7 +87,7 @@ interface ConnectionEnd {
 function followOperation(client: Client, connection: Connection, operation: GraphOperation, sink: Sink): () => void {
   const abortController = new AbortController();
   const { signal } = abortController;
-  const stream = createResumableStream(operation, sink);
+  const stream = createResumableStream(operation, sink, connection.wire);
   const backoff = createBackoff();
 
   void (async () => {
@@ -133,6 +140,7 @@ async function waitAfter(
   if (!Array.isArray(reason)) return backoff.wait(0, signal);
   const failure = toChatGraphError(reason as ResponseError[]);
   if (failure.isTemporary) throw failure;
+  if (stream.sendText(reason)) return;
   // The gateway may no longer accept the cursor of the last event, for instance after a change of its secret key.
   if (failure.code !== 'BAD_USER_INPUT' || !stream.restart()) throw failure;
 }
@@ -181,17 +189,22 @@ interface ResumableStream {
   /** The number of results received so far. */
   readonly receivedCount: number;
   receive(result: GraphResult): void;
+  /** Whether the gateway wants the text of the document, which the next payload then has. */
+  sendText(errors: readonly ResponseError[]): boolean;
   /** Forgets the position; false if there is none. */
   restart(): boolean;
 }
 
-function createResumableStream({ query = '', variables, ...rest }: GraphOperation, sink: Sink): ResumableStream {
-  const current: Record<string, unknown> = { ...variables };
+function createResumableStream(operation: GraphOperation, sink: Sink, wire: Wire): ResumableStream {
+  const current: Record<string, unknown> = { ...operation.variables };
   let isResumed = false;
   let receivedCount = 0;
   return {
-    // graphql-ws serializes the payload whenever it sends it, and so does every connection.
-    payload: { ...rest, query, variables: current } as ResumableStream['payload'],
+    get payload() {
+      // graphql-ws accepts no payload without a text. It serializes the payload, with its current variables, whenever it
+      // connects.
+      return { query: '', ...wire.encode(operation), variables: current } as ResumableStream['payload'];
+    },
     get receivedCount() {
       return receivedCount;
     },
@@ -207,6 +220,7 @@ function createResumableStream({ query = '', variables, ...rest }: GraphOperatio
       if (wasResumed && event?.__typename === 'StreamReady') return;
       sink.next(result);
     },
+    sendText: (errors) => wire.mustSendText(operation, errors),
     restart() {
       const hadCursor = isResumed;
       isResumed = false;

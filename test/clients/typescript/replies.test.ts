@@ -80,3 +80,23 @@ it('rejects with the code of the gateway, without another attempt', async () => 
   const { chat: other } = await connectClient(gateway, { chatbot: '01900000-0000-7000-8000-000000000003' });
   await expect(other.ask('Hello')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
+
+it('sends its documents by their ids, which every gateway knows, and their texts where one is unknown', async () => {
+  const gateway = await openSharedGateway();
+  const { chat } = await connectClient(gateway);
+  const key = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{ viewer { apiKey { id } } }');
+  const input = { id: key.data.viewer.apiKey.id, persistedOnly: true };
+  await gateway.graphql('mutation ($input: UpdateApiKeyInput!) { updateApiKey(input: $input) { __typename } }', {
+    input,
+  });
+  await expect
+    .poll(() => chat.execute({ query: '{ viewer { id } }' }))
+    .toMatchObject({
+      errors: [{ extensions: { code: 'OPERATION_NOT_ALLOWED' } }],
+    });
+  expect((await chat.ask('Hello')).reply?.status).toBe('COMPLETED');
+
+  const operation = { query: '{ viewer { id } }', documentId: 'unknown' };
+  const { chat: other } = await connectClient(await openSharedGateway());
+  expect(await other.execute(operation)).toMatchObject({ data: { viewer: { id: expect.any(String) } } });
+});
