@@ -9,7 +9,7 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Loads the client code of docs/graphql.md, unchanged except for its address and key. */
+/** Loads the client code of docs/graphql.md, unchanged except for its address, with the key as its token. */
 async function loadClient(port: number, key: string) {
   const page = await readFile(join(ROOT, 'docs/graphql.md'), 'utf8');
   const code = /```js\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
@@ -17,7 +17,8 @@ async function loadClient(port: number, key: string) {
   const dir = await mkdtemp(join(ROOT, 'node_modules/.client-'));
   onTestFinished(() => rm(dir, { recursive: true }));
   const path = join(dir, 'client.mjs');
-  await writeFile(path, code.replace('127.0.0.1:4000', `127.0.0.1:${port}`).replace('ic_…', key));
+  await writeFile(join(dir, 'token.js'), `export const getToken = async () => '${key}';`);
+  await writeFile(path, code.replace('127.0.0.1:4000', `127.0.0.1:${port}`));
   return (await import(path)) as { followReply(id: string, show: (text: string) => void): Promise<string> };
 }
 

@@ -7,7 +7,9 @@ import { build, type Rolldown } from 'vite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { browserPath, openBrowser } from '../helpers/browser.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
-import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { settingsFor, startFakeIssuer } from '../helpers/oidc/fake-issuer.ts';
+import { ACCOUNT, startSignInGateway } from '../helpers/oidc/sign-in-gateway.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../docs/examples/inbox', import.meta.url));
 const WAIT = { timeout: 15_000 };
@@ -25,8 +27,16 @@ async function buildInbox(): Promise<Map<string, string>> {
 }
 
 /** Serves files from an origin of their own, as a front end does. Only the address of the gateway is replaced. */
-async function serveInbox(files: Promise<Map<string, string>>, gatewayUrl: Promise<string>): Promise<string> {
+async function serveInbox(
+  files: Promise<Map<string, string>>,
+  gatewayUrl: Promise<string>,
+  getToken: () => Promise<string>,
+): Promise<string> {
   const server = createServer(async ({ url = '' }, response) => {
+    if (url === '/token') {
+      response.end(await getToken());
+      return;
+    }
     const path = url === '/' ? '/index.html' : url;
     const content = (await files).get(path)?.replace('http://127.0.0.1:4000', await gatewayUrl);
     const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
@@ -44,9 +54,10 @@ async function serveInbox(files: Promise<Map<string, string>>, gatewayUrl: Promi
 /** Opens the example in a browser, with a gateway whose chatbot answers one question and has a fallback for the others. */
 async function openInbox() {
   const { promise: gatewayUrl, resolve } = Promise.withResolvers<string>();
-  const origin = await serveInbox(buildInbox(), gatewayUrl);
-  const gateway = await startGateway({ env: { ALLOWED_ORIGINS: origin } });
-  onTestFinished(() => gateway.close());
+  const issuer = await startFakeIssuer();
+  const getToken = () => issuer.sign({ name: 'Grace', scope: 'READ MANAGE' });
+  const origin = await serveInbox(buildInbox(), gatewayUrl, getToken);
+  const gateway = await startSignInGateway({ ...settingsFor(issuer, ACCOUNT), ALLOWED_ORIGINS: origin });
   resolve(gateway.url);
   const sources = ['The shop is open from 9 to 18.'];
   const chatbotId = await createChatbot(gateway, { sources, fallbackMessage: 'I do not know.' });
@@ -96,9 +107,8 @@ function createPerson(page: Page) {
   const conversation = page.getByRole('region', { name: 'Conversation' });
   const readCounts = async () => (await views.allTextContents()).map((text) => text.replace(/^\D+/, ''));
   return {
-    async signIn(name: string, key: string): Promise<void> {
+    async signIn(name: string): Promise<void> {
       await page.getByLabel('Your name').fill(name);
-      await page.getByLabel('API key').fill(key);
       await page.getByRole('button', { name: 'Sign in' }).click();
     },
     async search(text: string): Promise<void> {
@@ -137,7 +147,7 @@ describe.skipIf(browserPath === undefined)('the inbox of the docs (needs Chromiu
       await ask('cyd', 'Do you sell bicycles?');
       await route.fulfill({ response });
     });
-    await person.signIn('Grace', gateway.key);
+    await person.signIn('Grace');
     await person.seesList('cyd', 'bob', 'ada');
     await person.seesRow('ada (0) The shop is open from 9 to 18.');
     await person.seesCounts('3 0 0 3 2');

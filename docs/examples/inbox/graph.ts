@@ -18,12 +18,12 @@ export interface Feed<Event> {
 
 const RETRY_MS = 5_000;
 
-/** Connects to a gateway with an API key. */
-export function connect(url: string, key: string) {
-  const headers = { authorization: `Bearer ${key}` };
+/** Connects to a gateway with the token of a signed-in person, which `getToken` gets anew for each request. */
+export function connect(url: string, getToken: () => Promise<string>) {
+  const getHeaders = async () => ({ authorization: `Bearer ${await getToken()}` });
   const socket = createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
-    connectionParams: headers,
+    connectionParams: getHeaders,
     retryAttempts: Infinity,
     // Reconnects after every failure: a network may fail without a close frame.
     shouldRetry: () => true,
@@ -37,7 +37,7 @@ export function connect(url: string, key: string) {
   ): Promise<Result> {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
+      headers: { ...(await getHeaders()), 'content-type': 'application/json' },
       body: JSON.stringify({ query: document.toString(), variables }),
       signal,
     });

@@ -3,14 +3,21 @@ import { createRoot } from 'react-dom/client';
 import { connect, type Graph } from './graph.ts';
 import { Inbox } from './inbox.tsx';
 
-/** Asks for the name and the API key of a person, so that no key is part of the page, and then shows the inbox. */
+/** Gets the access token of the signed-in person from the server of this page, which has a sign-in of its own. */
+async function getToken(): Promise<string> {
+  const response = await fetch('/token');
+  if (!response.ok) throw new Error('Sign in first.');
+  return response.text();
+}
+
+/** Asks for the name under which a person answers, and then shows the inbox. */
 function App({ gateway }: { gateway: string }) {
   const [session, setSession] = useState<{ graph: Graph; person: string }>();
   if (session !== undefined) return <Inbox {...session} />;
 
   function signIn(form: HTMLFormElement) {
     const data = new FormData(form);
-    setSession({ graph: connect(gateway, String(data.get('key'))), person: String(data.get('person')) });
+    setSession({ graph: connect(gateway, getToken), person: String(data.get('person')) });
   }
 
   return (
@@ -21,7 +28,6 @@ function App({ gateway }: { gateway: string }) {
       }}
     >
       <input name="person" aria-label="Your name" required />
-      <input name="key" aria-label="API key" type="password" required />
       <button type="submit">Sign in</button>
     </form>
   );
