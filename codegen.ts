@@ -11,6 +11,7 @@ import {
   printSchema,
 } from 'graphql';
 import { schema, webhookSchema } from './schema/index.ts';
+import { printVisibility } from './src/http/visibility.ts';
 
 /** A generated file. */
 export interface GeneratedFile {
@@ -20,7 +21,7 @@ export interface GeneratedFile {
 }
 
 /**
- * Generates the committed files: the printed schemas, what caches of clients need to know about the public one, and the
+ * Generates the committed files: the printed schemas, who may select their fields, what caches of clients need to know about the public one, and the
  * typed documents of the REST API, the chat page, the client and the example of the documentation, and the manifest of the
  * chat page.
  */
@@ -33,6 +34,7 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
     { path: 'schema/schema.graphql', content: sdl },
     { path: 'schema/webhooks.graphql', content: printSdl(lexicographicSortSchema(webhookSchema)) },
     { path: 'schema/possible-types.json', content: printJson(findPossibleTypes(sorted)) },
+    { path: 'schema/visibility.md', content: printVisibility(sorted) },
     { path: 'schema/graphcache-keys.json', content: printJson(findGraphcacheKeys(sorted)) },
     { path: 'src/dialects/rest/documents.ts', content: await generateDocuments(sdl, 'src/dialects/rest') },
     { path: 'src/web/chat/documents.ts', content: chatDocuments },

@@ -1,6 +1,7 @@
 import { trimEvents } from './conversations/trim-events.ts';
 import type { Deps } from './deps.ts';
 import { deleteExpiredIdempotencyKeys } from './messages/idempotent-send.ts';
+import { trimSessions } from './visitors/trim-sessions.ts';
 import { trimWebhooks } from './webhooks/trim-webhooks.ts';
 
 const INTERVAL_MS = 60 * 60 * 1_000;
@@ -14,6 +15,7 @@ export function startRetention(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'bac
   const deleteExpired = () => {
     deps.background.run('delete expired idempotency keys', () => deleteExpiredIdempotencyKeys(deps));
     deps.background.run('delete expired events', (signal) => trimEvents(deps, signal));
+    deps.background.run('delete ended sessions', (signal) => trimSessions(deps, signal));
     deps.background.run('delete expired webhook deliveries', (signal) => trimWebhooks(deps, signal));
   };
   deleteExpired();

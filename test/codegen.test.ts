@@ -13,6 +13,7 @@ describe('codegen', () => {
 
   it.each([
     ...['schema/schema.graphql', 'schema/webhooks.graphql', 'schema/possible-types.json'],
+    'schema/visibility.md',
     ...['schema/graphcache-keys.json', 'src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'],
     ...['clients/typescript/src/documents.ts', 'src/operations/documents.ts', 'docs/examples/inbox/documents.ts'],
   ])('has %s up to date', async (path) => {

@@ -88,7 +88,7 @@ const ALLOWED_INTERFACES = new Set(['ConversationEvent', 'Error']);
  */
 export function requireSessionFields(target: CheckedOperation): void {
   visitSelectedFields(target, ({ node: { name }, path, parent }) => {
-    if (parent !== undefined && isListed(parent, name.value)) return;
+    if (parent !== undefined && isSessionField(parent, name.value)) return;
     throw new ForbiddenError(`${parent?.name}.${name.value}`, [], path);
   });
 }
@@ -111,7 +111,8 @@ export async function requireSessionObjects(
   for (const object of objects) await requireOwnTarget(deps, viewer, object);
 }
 
-function isListed(type: GraphQLNamedType, field: string): boolean {
+/** Whether a session may select a field, for what belongs to its visitor. */
+export function isSessionField(type: GraphQLNamedType, field: string): boolean {
   const { name } = type;
   const rootFields = SESSION_ROOT_FIELDS[name];
   if (rootFields !== undefined) return Object.hasOwn(rootFields, field);

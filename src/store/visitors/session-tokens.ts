@@ -118,16 +118,17 @@ export async function findExpiryTimes(db: Queryable, ids: readonly string[]): Pr
 
 /**
  * Deletes at most `limit` sessions that cannot be renewed since `before`. Uses `session_tokens_by_end`.
- * @returns how many.
+ * @returns the ids of their visitors, one for each session.
  */
-export async function deleteEndedSessions(trx: Queryable, before: Timestamp, limit: number): Promise<number> {
-  const { numDeletedRows } = await trx
+export async function deleteEndedSessions(trx: Queryable, before: Timestamp, limit: number): Promise<string[]> {
+  const rows = await trx
     .deleteFrom('session_tokens')
     .where('id', 'in', (eb) =>
       eb.selectFrom('session_tokens').select('id').where('renewable_until', '<', before).limit(limit),
     )
-    .executeTakeFirstOrThrow();
-  return Number(numDeletedRows);
+    .returning('visitor_id')
+    .execute();
+  return rows.map(({ visitor_id }) => visitor_id);
 }
 
 function toRenewalColumns({ sessionToken, renewal }: RenewableToken) {

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Lead } from '../../domain/entities.ts';
 import type { ListPosition } from '../../domain/ordered-list.ts';
-import type { Timestamp } from '../../domain/time.ts';
 import { VISITOR_ORDER, VISITOR_ORDERS, type Visitor, type VisitorFilter } from '../../domain/visitors/visitors.ts';
 import { CHATBOT_NOT_DELETED } from '../deleted-chatbots.ts';
 import { isPostgres } from '../engines/engine.ts';
@@ -151,13 +150,16 @@ const LIST_LEADS = prepareList('desc', (db) =>
     .where('account_id', '=', ''),
 );
 
-/** Records that a visitor was seen. */
-export async function markVisitorSeen(trx: Queryable, { id, accountId }: Visitor, at: Timestamp): Promise<void> {
+/** Deletes those of some visitors who are anonymous, not blocked, and have neither conversations nor sessions. */
+export async function deleteAbandonedVisitors(trx: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
   await trx
-    .updateTable('visitors')
-    .set({ last_seen_at: at })
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
+    .deleteFrom('visitors')
+    .where('id', 'in', padIds(ids))
+    .where('external_id', 'is', null)
+    .where('is_blocked', '=', 0)
+    .where(sql<boolean>`not exists (select 1 from conversations as own where own.visitor_id = visitors.id)`)
+    .where(sql<boolean>`not exists (select 1 from session_tokens as own where own.visitor_id = visitors.id)`)
     .execute();
 }
 
