@@ -5,12 +5,13 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { credentials } from './access/credentials.ts';
+import { operations } from './access/operations.ts';
 import type { BenchContext, Benchmark, Figure } from './benchmark.ts';
 import { heap } from './heap.ts';
 import { lists } from './lists.ts';
 import { findLoadGenerator } from './load.ts';
 import { models } from './models.ts';
-import { operations } from './operations.ts';
 import { dashboard, small } from './queries.ts';
 import { formatFigures, formatResults, readResults } from './report.ts';
 import { scale } from './scale.ts';
@@ -29,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   audience,
   models,
   webhooks,
+  credentials,
   lists,
   search,
   scale,

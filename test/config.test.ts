@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { StartupError } from '../src/domain/errors.ts';
@@ -35,6 +37,30 @@ describe('readConfig', () => {
     const read = () => readConfig(bad);
     expect(read).toThrow(StartupError);
     for (const name of Object.keys(bad)) expect(read).toThrow(name);
+  });
+
+  it('names every problem of the issuers, with its place in the file', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'issuers-')), 'issuers.json');
+    const read = (env = {}) => readConfig({ OIDC_ISSUERS_FILE: file, ...env });
+    expect(read).toThrow('OIDC_ISSUERS_FILE: cannot be read');
+    await writeFile(file, '{');
+    expect(read).toThrow('OIDC_ISSUERS_FILE: must be a file with JSON');
+    const valid = { issuer: 'https://a.example', audience: 'x', accounts: 'Shop' };
+    const roles = { agent: ['WRITE'] };
+    const issuers = [{ issuer: 'ftp://a', audience: [], accounts: ['A', 'B'] }, { ...valid, roles, audiance: 'x' }, 7];
+    await writeFile(file, JSON.stringify(issuers));
+    for (const path of ['0.issuer', '0.audience', '0.claims.account', '1.roles.agent.0', '1: Unrecognized', '2: ']) {
+      expect(() => read({ PORT: 'x', OIDC_ISSUER: 'https://b.example' })).toThrow(`OIDC_ISSUERS_FILE.${path}`);
+    }
+    expect(() => read({ PORT: 'x', OIDC_ISSUER: 'https://b.example' })).toThrow(
+      /PORT: [\s\S]*OIDC_ISSUER: must be set together/,
+    );
+    await writeFile(file, JSON.stringify([valid, valid]));
+    expect(read).toThrow('OIDC_ISSUERS_FILE: names an issuer twice');
+    await writeFile(file, JSON.stringify([valid]));
+    const single = { OIDC_ISSUER: valid.issuer, OIDC_AUDIENCE: 'x', OIDC_ACCOUNT: 'Shop' };
+    expect(() => read(single)).toThrow('OIDC_ISSUER: must not be in OIDC_ISSUERS_FILE too');
+    expect(readConfig(single).oidcIssuers).toEqual(read().oidcIssuers);
   });
 
   it('puts the database into the data folder by default', () => {

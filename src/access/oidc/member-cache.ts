@@ -8,6 +8,7 @@ import {
   describeMember,
   findMember,
   findMemberBySubject,
+  findMembers,
   insertMember,
 } from '../../store/members/members.ts';
 
@@ -36,6 +37,8 @@ interface CachedMember {
 
 const MAX_MEMBERS = 10_000;
 const MAX_AGE_MS = 10_000;
+/** The number of members that one query reads. */
+const MAX_BATCH = 256;
 
 /**
  * Creates the cache of one process.
@@ -47,6 +50,7 @@ export function createMemberCache(
 ): MemberCache {
   const members = createBoundedCache<CachedMember>(MAX_MEMBERS);
   let refreshCount = 0;
+  let refreshing: Promise<void> = Promise.resolve();
 
   /** Reads a member. Repeats a read that a refresh has overtaken, because it may be out of date. */
   async function cache<M extends Member | undefined>(read: () => Promise<M>): Promise<M> {
@@ -58,10 +62,25 @@ export function createMemberCache(
       member = await read();
     } while (countBefore !== refreshCount);
     if (member === undefined) return member;
+    save(member, readAt);
+    return member;
+  }
+
+  function save(member: Member, readAt: number): void {
     const wasInactive = members.peek(member.id)?.member.isActive === false;
     members.set(member.id, { member, readAt });
     if (!member.isActive && !wasInactive) onInactive(member.id);
-    return member;
+  }
+
+  async function readAll(): Promise<void> {
+    const readAt = clock.monotonicMs();
+    const accounts = Map.groupBy(members.values(), ({ member }) => member.accountId);
+    for (const [accountId, cached] of accounts) {
+      const ids = cached.map(({ member }) => member.id);
+      while (ids.length > 0) {
+        for (const member of await findMembers(db.read, accountId, ids.splice(0, MAX_BATCH))) save(member, readAt);
+      }
+    }
   }
 
   return {
@@ -91,10 +110,11 @@ export function createMemberCache(
 
     isKnownInactive: (id) => members.get(id)?.member.isActive === false,
 
-    async refresh() {
+    refresh() {
       refreshCount++;
-      const ids = [...members.entries()].map(([id, { member }]) => ({ id, accountId: member.accountId }));
-      for (const { id, accountId } of ids) await cache(() => findMember(db.read, accountId, id));
+      // One after another, so that none stores what it has read before the changes that the next one is for.
+      refreshing = refreshing.catch(() => {}).then(readAll);
+      return refreshing;
     },
   };
 }

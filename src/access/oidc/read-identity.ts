@@ -26,9 +26,11 @@ export function readIdentity(
   { accounts, claims, roles }: OidcIssuer,
   payload: JWTPayload & { sub: string },
 ): Identity | undefined {
-  const account = claims.account === undefined ? accounts[0] : readClaim(payload, claims.account);
+  const named = claims.account === undefined ? accounts[0] : readClaim(payload, claims.account);
+  const { data: account } = clientIdText.safeParse(named);
   const { data: subject } = clientIdText.safeParse(payload.sub);
-  if (typeof account !== 'string' || subject === undefined || subject !== payload.sub) return undefined;
+  // Two subjects must not become one by the removal of spaces.
+  if (account === undefined || subject === undefined || subject !== payload.sub) return undefined;
   const scopes = listNames(readClaim(payload, claims.scopes)).flatMap((name) => toScopes(name, roles));
   return {
     account,

@@ -52,6 +52,7 @@ interface CachedToken extends Pick<SignedIn, 'scopes'> {
 }
 
 const MAX_TOKENS = 10_000;
+const MAX_TOKENS_PER_MEMBER = 100;
 const EXPIRY_CHECK_MS = 500;
 
 /** Creates the sign-in of one process. */
@@ -72,6 +73,13 @@ export function createSignIn(deps: SignInDeps): SignIn {
   /** The tokens stay cached, so that refusing them costs little. */
   function endTokensOf(memberId: string): void {
     for (const token of tokens.values()) if (token.memberId === memberId) token.end.abort(new UnauthenticatedError());
+  }
+
+  /** Adds a token, and removes the least recently used one of a member with many: nobody crowds out the others. */
+  function add(key: string, token: CachedToken): void {
+    const ofMember = [...tokens.entries()].filter(([, { memberId }]) => memberId === token.memberId);
+    for (const [oldest] of ofMember.slice(MAX_TOKENS_PER_MEMBER - 1)) tokens.delete(oldest);
+    tokens.set(key, token);
   }
 
   function toSignedIn(token: CachedToken, member: Member | undefined): SignedIn {
@@ -102,7 +110,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
       end: new AbortController(),
     };
     entry.isKeyCurrent = isKeyCurrent;
-    if (!tokens.has(key)) tokens.set(key, entry);
+    if (!tokens.has(key)) add(key, entry);
     return toSignedIn(entry, member);
   }
 

@@ -47,7 +47,7 @@ describe('a token of an issuer', () => {
 
   it('is refused with 401 when it names an account that the issuer may not name, or none', async () => {
     const { server, gateway, foreign } = await open();
-    for (const account of [foreign.accountId, 'unknown', '', 5, undefined, [ACCOUNT]]) {
+    for (const account of [foreign.accountId, 'unknown', 'a\0b', '', 5, undefined, [ACCOUNT]]) {
       const { status, code } = await askViewer(gateway, await server.signIn('ada', { account }));
       expect([status, code]).toEqual([401, 'UNAUTHENTICATED']);
     }

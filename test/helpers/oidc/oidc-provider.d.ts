@@ -4,6 +4,7 @@ declare module 'oidc-provider' {
 
   export interface Configuration {
     readonly clients: readonly object[];
+    readonly ttl: Readonly<Record<string, number>>;
     readonly cookies: { readonly keys: readonly string[] };
     readonly jwks: { readonly keys: readonly object[] };
     readonly extraTokenClaims: (context: unknown, token: { readonly clientId?: string }) => object;

@@ -39,6 +39,7 @@ export async function startOidcServer(subjects: readonly string[]): Promise<Oidc
         redirect_uris: [],
         response_types: [],
       })),
+      ttl: { ClientCredentials: 600 },
       cookies: { keys: ['a key for the tests'] },
       jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig' }] },
       extraTokenClaims: (_context, token) => ({ ...claimsBySubject.get(token.clientId ?? '') }),

@@ -3,16 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, print } from 'graphql';
-import type { Viewer } from '../src/access/viewer.ts';
-import { systemClock } from '../src/domain/time.ts';
-import { checkDocument } from '../src/http/operations/check-document.ts';
-import { createDocuments, type Documents } from '../src/http/operations/resolve-document.ts';
-import { createOperationStore } from '../src/operations/operation-store.ts';
-import { pushOperations } from '../src/operations/push-operations.ts';
-import { openDatabase } from '../src/store/database.ts';
-import type { Benchmark, Figure } from './benchmark.ts';
-import { fillDatabase } from './data.ts';
-import { SMALL } from './queries.ts';
+import type { Viewer } from '../../src/access/viewer.ts';
+import { systemClock } from '../../src/domain/time.ts';
+import { checkDocument } from '../../src/http/operations/check-document.ts';
+import { createDocuments, type Documents } from '../../src/http/operations/resolve-document.ts';
+import { createOperationStore } from '../../src/operations/operation-store.ts';
+import { pushOperations } from '../../src/operations/push-operations.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import type { Benchmark, Figure } from '../benchmark.ts';
+import { fillDatabase } from '../data.ts';
+import { SMALL } from '../queries.ts';
 
 /** The requests of a block; the fastest of the blocks of a round counts, because other processes delay some. */
 const BLOCK_REQUESTS = 1_000;
