@@ -44,6 +44,12 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
       path: 'docs/examples/inbox/documents.ts',
       content: await generateDocuments(sdl, 'docs/examples/inbox', 'string'),
     },
+    ...(await Promise.all(
+      ['docs/examples/react-apollo', 'docs/examples/react-urql'].map(async (folder) => ({
+        path: `${folder}/documents.ts`,
+        content: await generateDocuments(sdl, folder),
+      })),
+    )),
   ];
 }
 

@@ -16,6 +16,7 @@ describe('codegen', () => {
     'schema/visibility.md',
     ...['schema/graphcache-keys.json', 'src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'],
     ...['clients/typescript/src/documents.ts', 'src/operations/documents.ts', 'docs/examples/inbox/documents.ts'],
+    ...['docs/examples/react-apollo/documents.ts', 'docs/examples/react-urql/documents.ts'],
   ])('has %s up to date', async (path) => {
     expect(contentOf(path)).toBe(await readFile(new URL(`../${path}`, import.meta.url), 'utf8'));
   });

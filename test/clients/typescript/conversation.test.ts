@@ -46,14 +46,14 @@ async function readAnew({ gateway, chat, chatbot }: Awaited<ReturnType<typeof op
 const sharedPart = ({ conversation, messages }: ConversationState) => ({ conversation, messages });
 
 it('shows a message at once, its reply while it is written, and its citations', async () => {
-  const { engine, conversation, sees } = await openConversation();
+  const { engine, conversation, sees, hasState } = await openConversation();
   conversation.send('Hello');
   expect(conversation.state.pending).toMatchObject([{ content: 'Hello' }]);
   await sees('Hello', '');
   expect(conversation.state.pending).toEqual([]);
   engine.push(delta('One. '), citationEvent('Source', 4));
   await sees('Hello', 'One. ');
-  expect(conversation.state).toMatchObject({ isConnected: true, conversation: { status: 'OPEN' } });
+  await hasState({ isConnected: true, conversation: expect.objectContaining({ status: 'OPEN' }) });
   engine.push(delta('Two.'), finish);
   await expect.poll(() => conversation.state.messages.at(-1)?.status, WAIT).toBe('COMPLETED');
   expect(conversation.state.messages.at(-1)).toMatchObject({ content: 'One. Two.', citations: [{ title: 'Source' }] });

@@ -1,0 +1,10 @@
+import { createHash } from 'node:crypto';
+import { formatDocument, stringifyDocument } from 'urql';
+import { EventsDocument, MessagesDocument, SendDocument } from './documents.ts';
+
+// The operations as urql sends them: `node manifest.ts > operations.json`.
+const texts = [SendDocument, MessagesDocument, EventsDocument].map((document) =>
+  stringifyDocument(formatDocument(document)),
+);
+const entries = texts.map((text) => [createHash('sha256').update(text).digest('hex'), text]);
+process.stdout.write(JSON.stringify(Object.fromEntries(entries), null, 2));
