@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { createKeyring } from './access/keyring.ts';
 import { createSignIn } from './access/oidc/sign-in.ts';
+import { logUnknownAccounts } from './access/oidc/unknown-accounts.ts';
 import { createSessionTokens } from './access/session-tokens/session-tokens.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
@@ -178,6 +179,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     await joinCluster(deps);
     await recoverReplies(deps);
     await logBrokenDocuments(deps);
+    await logUnknownAccounts(deps);
     const stopDelivering = startWebhookWorker({ ...deps, onNewDeliveries });
     server.open();
     const stopCheckpoints = startCheckpoints(deps);

@@ -53,6 +53,16 @@ describe('a token of an issuer', () => {
     }
   });
 
+  it('is refused while its account does not exist, which the gateway logs at its start', async () => {
+    const server = await startOidcServer(['ada']);
+    const env = { OIDC_ISSUER: server.issuer, OIDC_AUDIENCE: AUDIENCE, OIDC_ACCOUNT: 'Shop' };
+    const gateway = await startSignInGateway(env);
+    expect((await askViewer(gateway, await server.signIn('ada'))).status).toBe(401);
+    expect(gateway.logs).toContainEqual(
+      expect.objectContaining({ account: 'Shop', msg: 'the account of an issuer does not exist' }),
+    );
+  });
+
   it('works after the issuer has rotated its keys, and one of the old keys no longer does', async () => {
     const { server, gateway } = await open(['ada', 'grace']);
     const account = ACCOUNT;
