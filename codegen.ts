@@ -11,7 +11,7 @@ import {
   printSchema,
 } from 'graphql';
 import { schema, webhookSchema } from './schema/index.ts';
-import { printVisibility } from './src/http/visibility.ts';
+import { printVisibility } from './src/http/sessions/visibility.ts';
 
 /** A generated file. */
 export interface GeneratedFile {

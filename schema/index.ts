@@ -30,6 +30,7 @@ import './chatbots/lead-list.ts';
 import './visitors/visitor.ts';
 import './visitors/block.ts';
 import './visitors/session-token.ts';
+import './visitors/identity.ts';
 import './conversations/event.ts';
 import './conversations/event-cursor.ts';
 import './models/provider.ts';

@@ -51,6 +51,7 @@ import { findNewestIdOfAll } from './store/newest-ids.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/webhooks/new-deliveries.ts';
 import { countDueDeliveries } from './store/webhooks/queue.ts';
 import { createCursors } from './streams/cursor.ts';
+import { resealIdentitySecrets } from './visitors/identity.ts';
 import { logBrokenDocuments } from './webhooks/broken-documents.ts';
 import { resealWebhooks } from './webhooks/reseal.ts';
 import { startWebhookWorker } from './webhooks/worker.ts';
@@ -195,6 +196,7 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     if (config.secretKeys.length > 1) {
       deps.background.run('re-encrypt provider keys', () => resealProviderKeys(deps));
       deps.background.run('re-encrypt webhook secrets', () => resealWebhooks(deps));
+      deps.background.run('re-encrypt identity secrets', () => resealIdentitySecrets(deps));
     }
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {

@@ -10,6 +10,7 @@ import { defineConnection, pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
 import { parseForResponse } from '../scalars.ts';
 import { CONTENT_SCOPES, SETTINGS_SCOPES } from '../scopes.ts';
+import { ChatbotIdentityInput } from '../visitors/identity-input.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
 
 const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
@@ -273,6 +274,7 @@ builder.relayMutationField(
         description:
           'The exact origins, such as `https://shop.example`, replaced as a whole; at most 50. Null removes all. Takes effect within 2 seconds.',
       }),
+      identity: t.field({ type: ChatbotIdentityInput, description: 'The rules of identity. Must not be null.' }),
       isActive: t.boolean({
         description:
           'False pauses the chatbot: a streaming reply continues to its end, and waiting replies begin when it is active again. Must not be null.',

@@ -51,7 +51,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { deps, viewer }) => blockVisitor(deps, viewer, input),
   },
   {
-    description: 'What was blocked or unblocked.',
+    description: 'The visitor or the address, blocked or unblocked.',
     outputFields: (t) => ({
       visitor: t.expose('visitor', {
         type: VisitorRef,

@@ -59,6 +59,7 @@ export interface ChatbotFields {
   readonly answering?: AnsweringInput | null | undefined;
   readonly metadata?: unknown;
   readonly isPublic?: boolean | null | undefined;
+  readonly identity?: { readonly isRequired: boolean } | null | undefined;
   readonly allowedOrigins?: readonly string[] | null | undefined;
 }
 
@@ -114,6 +115,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     answering: resettable(answeringRules(providers), DEFAULTS.answering),
     metadata: resettable(metadataObject, DEFAULTS.metadata),
     isPublic: z.boolean().optional(),
+    identity: z.object({ isRequired: z.boolean(), jwksUrl: z.null().default(null) }).optional(),
     allowedOrigins: resettable(allowedOriginsRule, DEFAULTS.allowedOrigins),
   });
 }

@@ -35,7 +35,7 @@ import { isStreamType } from './media-types.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireAccess } from './scopes.ts';
-import { requireSessionFields, requireSessionObjects } from './session-fields.ts';
+import { requireSessionFields, requireSessionObjects } from './sessions/session-fields.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
 /** The characters of the error of a variable that are shown at its start and at its end. */

@@ -36,11 +36,11 @@ import { graphiqlOptions } from './graphiql/tabs.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { type AcceptedTypes, negotiateTypes, typeOfRefusal } from './media-types.ts';
 import { handleOperatorRequest, sendRestError } from './operator.ts';
-import { createPageSessions } from './page-sessions.ts';
 import { createDocumentRoute, createPageRoute, READ_METHODS } from './pages.ts';
 import { sendGraphQLError } from './refusals.ts';
 import { GRAPHQL_METHODS } from './request-rules.ts';
 import { withScopeChecks } from './scopes.ts';
+import { createPageSessions } from './sessions/page-sessions.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** Refusals of an operation before it starts are a response; its results are events of the stream. */

@@ -14,12 +14,15 @@ import { networkOf } from '../domain/network.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { SESSION_LIMITS } from '../domain/visitors/session-tokens.ts';
 import { findPublicChatbot, type PublicChatbot } from '../store/visitors/public-chatbots.ts';
+import { createIdentityError, verifyIdentity } from './identity.ts';
 import { LIFETIME_SECONDS, type OpenedSession, openSession, type SessionDeps } from './sessions.ts';
 import { toDetails, type VisitorDetailsInput, visitorDetailsRules } from './visitor-details.ts';
-import { createVisitor } from './visitor-of-send.ts';
+import { createVisitor, saveIdentifiedVisitor } from './visitor-of-send.ts';
 
 /** A session that a page requests without a key. */
 export interface PublicSessionInput {
+  /** A JWT of a server of the account, which identifies the visitor. */
+  readonly identity?: string | null | undefined;
   /** What the visitor says about themselves. It never finds a known visitor. */
   readonly visitor?: VisitorDetailsInput | null | undefined;
 }
@@ -39,7 +42,7 @@ const rules = z.object({ visitor: visitorDetailsRules.optional() });
  * network, ChatbotPausedError, RateLimitedError, InvalidInputError
  */
 export async function openPublicSession(
-  deps: SessionDeps & Pick<Deps, 'limiter' | 'metrics'>,
+  deps: SessionDeps & Pick<Deps, 'limiter' | 'metrics' | 'sealer'>,
   chatbotId: string,
   input: PublicSessionInput,
   request: PageRequest,
@@ -53,10 +56,16 @@ export async function openPublicSession(
   if (!chatbot.isActive) throw new ChatbotPausedError();
   const { visitor = {} } = parseInput(rules, { visitor: input.visitor });
   await countCreation(deps, chatbot, request.address);
+  if (input.identity == null && chatbot.identity.isRequired) {
+    throw createIdentityError('This chatbot requires a signed identity.');
+  }
+  const identity = input.identity == null ? undefined : await verifyIdentity(deps, chatbot, input.identity);
   const { channel } = request;
-  return openSession(deps, { origin, channel, lifetimeSeconds: LIFETIME_SECONDS }, (trx, now) =>
-    createVisitor(trx, { accountId: chatbot.accountId, chatbotId: chatbot.id }, toDetails(visitor), toTimestamp(now)),
-  );
+  return openSession(deps, { origin, channel, lifetimeSeconds: LIFETIME_SECONDS }, (trx, now) => {
+    const owner = { accountId: chatbot.accountId, chatbotId: chatbot.id };
+    if (identity !== undefined) return saveIdentifiedVisitor(trx, owner, identity, toTimestamp(now));
+    return createVisitor(trx, owner, toDetails(visitor), toTimestamp(now));
+  });
 }
 
 /** Counts a session that a network starts with a chatbot. @throws RateLimitedError */

@@ -13,7 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
-import { SESSION_FIELDS, SESSION_ROOT_FIELDS } from '../../src/http/session-fields.ts';
+import { SESSION_FIELDS, SESSION_ROOT_FIELDS } from '../../src/http/sessions/session-fields.ts';
 import { send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { errorCodesOf, openSocket } from '../helpers/sockets.ts';

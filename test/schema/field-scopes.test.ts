@@ -71,7 +71,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   ],
   'READ MANAGE': [
     ...['Chatbot.persistedOnly', 'Chatbot.sessionOperations', 'Account.operationManifests'],
-    ...['allowedOrigins', 'answering', 'instructions', 'isPublic', 'metadata', 'model', 'provider'].map(
+    ...['allowedOrigins', 'answering', 'identity', 'instructions', 'isPublic', 'metadata', 'model', 'provider'].map(
       (name) => `Chatbot.${name}`,
     ),
     ...['Message.generation', 'Query.estimateMessage', 'Query.providers'],
@@ -95,7 +95,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...[
       ...['assignConversation', 'handBackConversation', 'takeOverConversation'],
       ...['sendAgentMessage', 'updateAgentMessage', 'deleteMessage', 'updateConversations', 'updateLead'],
-      ...['updateVisitor', 'blockVisitor'],
+      ...['updateVisitor', 'blockVisitor', 'rotateIdentitySecret'],
       ...[
         'createApiKey',
         'updateApiKey',

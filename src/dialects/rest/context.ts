@@ -29,6 +29,7 @@ export interface Sessions {
   open(
     chatbotId: string,
     input: {
+      identity: Nullish<string>;
       visitor?: { name: Nullish<string>; email: Nullish<string>; customData: Nullish<object> } | null | undefined;
     },
   ): Promise<OpenedSession>;

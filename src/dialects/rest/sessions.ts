@@ -23,6 +23,11 @@ const SessionVisitorSchema = z
 /** The body of a request for a session. */
 const SessionRequestSchema = z
   .object({
+    identity: z.string().optional().openapi({
+      description:
+        'A JWT (HS256) with `exp` and `user_id`, signed by your server with the identity secret of the chatbot.',
+      example: 'eyJ…',
+    }),
     visitor: SessionVisitorSchema.optional().openapi({ example: { name: 'Ada', email: 'ada@example.com' } }),
   })
   .openapi('SessionRequest', { description: 'The visitor of a new session.' });
@@ -97,8 +102,9 @@ export function addSessions(app: OpenAPIHono<RestEnv>): void {
     const { sessions } = c.env;
     await sessions.countRequest();
     const body = parse(SessionRequestSchema, await readOptionalJson(c.req.raw));
-    const { visitor } = body;
+    const { visitor, identity } = body;
     const opened = await sessions.open(c.req.param('chatbot_id') ?? '', {
+      identity,
       visitor: visitor && { name: visitor.name, email: visitor.email, customData: visitor.custom_data },
     });
     return c.json(toSession(opened), 201);

@@ -38,6 +38,12 @@ export const VISITOR_ROWS: readonly Row[] = [
     },
   },
   {
+    field: 'rotateIdentitySecret',
+    scopes: [['MANAGE']],
+    args: ({ ids }) => ({ chatbotId: ids.chatbot }),
+    ids: { chatbotId: { kind: 'chatbot' } },
+  },
+  {
     field: 'revokeSessionToken',
     scopes: [['CHAT'], ['MANAGE']],
     args: ({ ids }) => ({ id: ids.sessionToken }),

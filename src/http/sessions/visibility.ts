@@ -1,6 +1,6 @@
 import { type GraphQLObjectType, type GraphQLSchema, isObjectType } from 'graphql';
-import { allowsRestricted, scopesOf } from '../../schema/scopes.ts';
-import { SCOPES } from '../domain/entities.ts';
+import { allowsRestricted, scopesOf } from '../../../schema/scopes.ts';
+import { SCOPES } from '../../domain/entities.ts';
 import { isSessionField } from './session-fields.ts';
 
 const HEADER = `# Visibility

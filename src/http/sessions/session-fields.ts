@@ -1,12 +1,12 @@
 import { type FieldNode, type GraphQLNamedType, getArgumentValues, isInterfaceType, isObjectType } from 'graphql';
-import type { SessionScope } from '../access/sessions.ts';
-import type { Viewer } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
-import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
-import { findConversation } from '../store/conversations.ts';
-import { findMessage } from '../store/messages.ts';
-import { ownsConversation } from '../visitors/session-scope.ts';
-import { type CheckedOperation, type SelectedField, type Variables, visitSelectedFields } from './selected-fields.ts';
+import type { SessionScope } from '../../access/sessions.ts';
+import type { Viewer } from '../../access/viewer.ts';
+import type { Deps } from '../../deps.ts';
+import { ForbiddenError, NotFoundError } from '../../domain/errors.ts';
+import { findConversation } from '../../store/conversations.ts';
+import { findMessage } from '../../store/messages.ts';
+import { ownsConversation } from '../../visitors/session-scope.ts';
+import { type CheckedOperation, type SelectedField, type Variables, visitSelectedFields } from '../selected-fields.ts';
 
 /** The kinds of objects whose id an argument may contain. */
 type TargetKind = 'chatbot' | 'conversation' | 'message' | 'conversation or message';

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { consumeAnonymousRateLimit } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
-import type { OpenedSession as SessionResponse, Sessions } from '../dialects/rest/context.ts';
-import { RateLimitedError } from '../domain/errors.ts';
-import { kindOfId } from '../domain/ids.ts';
-import { openPublicSession } from '../visitors/open-public-session.ts';
-import { renewSession } from '../visitors/renew-session.ts';
-import type { OpenedSession } from '../visitors/sessions.ts';
-import { addressOf } from './auth.ts';
-import { isOwnOrigin } from './origins.ts';
+import { consumeAnonymousRateLimit } from '../../access/viewer.ts';
+import type { Deps } from '../../deps.ts';
+import type { OpenedSession as SessionResponse, Sessions } from '../../dialects/rest/context.ts';
+import { RateLimitedError } from '../../domain/errors.ts';
+import { kindOfId } from '../../domain/ids.ts';
+import { openPublicSession } from '../../visitors/open-public-session.ts';
+import { renewSession } from '../../visitors/renew-session.ts';
+import type { OpenedSession } from '../../visitors/sessions.ts';
+import { addressOf } from '../auth.ts';
+import { isOwnOrigin } from '../origins.ts';
 
 /** Creates the sessions for a REST request of a page, which has no key. */
 export function createPageSessions(

@@ -1,0 +1,54 @@
+import type { Chatbot } from '../../src/domain/entities.ts';
+import { NotFoundError } from '../../src/domain/errors.ts';
+import { listIdentitySecrets } from '../../src/store/visitors/identity-secrets.ts';
+import { rotateIdentitySecret } from '../../src/visitors/identity.ts';
+import { builder } from '../builder.ts';
+import { ChatbotRef } from '../chatbots/chatbot.ts';
+import { SETTINGS_SCOPES } from '../scopes.ts';
+
+const ChatbotIdentityRef = builder.objectRef<Chatbot>('ChatbotIdentity').implement({
+  description: 'The rules by which the visitors of a chatbot are identified.',
+  fields: (t) => ({
+    isRequired: t.boolean({
+      description: 'True if a session without a key needs a signed identity.',
+      resolve: ({ identity }) => identity.isRequired,
+    }),
+    secretEnding: t.string({
+      nullable: true,
+      description: 'The last four characters of the newest identity secret; null if there is none.',
+      resolve: async ({ id, accountId }, _args, { deps }) =>
+        (await listIdentitySecrets(deps.db.read, accountId, id))[0]?.ending ?? null,
+    }),
+  }),
+});
+
+builder.objectField(ChatbotRef, 'identity', (t) =>
+  t.field({
+    type: ChatbotIdentityRef,
+    authScopes: SETTINGS_SCOPES,
+    description: 'The rules by which the visitors are identified. Needs `READ` or `MANAGE`.',
+    resolve: (chatbot) => chatbot,
+  }),
+);
+
+builder.relayMutationField(
+  'rotateIdentitySecret',
+  {
+    description: 'The chatbot that gets a new identity secret.',
+    inputFields: (t) => ({ chatbotId: t.id({ required: true, description: 'The id of the chatbot.' }) }),
+  },
+  {
+    description:
+      'Creates a new secret with which your servers sign the identities of visitors. The secret before it stays valid until the next rotation. Needs `MANAGE`.',
+    authScopes: { MANAGE: true },
+    errors: { types: [NotFoundError] },
+    resolve: (_root, { input }, { deps, viewer }) => rotateIdentitySecret(deps, viewer, input),
+  },
+  {
+    description: 'The new identity secret.',
+    outputFields: (t) => ({
+      chatbot: t.expose('chatbot', { type: ChatbotRef, description: 'The chatbot.' }),
+      secret: t.exposeString('secret', { description: 'The secret, `ids_…`. It cannot be read again.' }),
+    }),
+  },
+);

@@ -1,0 +1,121 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { jwtVerify } from 'jose';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Chatbot } from '../domain/entities.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { idStartAt, parseId } from '../domain/ids.ts';
+import { parseInput } from '../domain/input.ts';
+import { toTimestamp } from '../domain/time.ts';
+import type { VisitorDetails } from '../domain/visitors/visitors.ts';
+import { lockChatbot } from '../store/chatbots.ts';
+import { resealRows } from '../store/reseal.ts';
+import {
+  type IdentitySecret,
+  insertIdentitySecret,
+  listAllIdentitySecrets,
+  listIdentitySecrets,
+  replaceSealedIdentity,
+} from '../store/visitors/identity-secrets.ts';
+import { toDetails } from './visitor-details.ts';
+import { visitorRules } from './visitor-of-send.ts';
+
+/** A visitor whom a server of the account has signed. */
+export interface SignedIdentity {
+  readonly externalId: string;
+  readonly details: VisitorDetails;
+}
+
+const SECRET_BYTES = 32;
+const ENDING_CHARS = 4;
+const MAX_CHARS = 8_000;
+
+/**
+ * Creates a new identity secret of a chatbot. The one before it stays valid until the next rotation.
+ * @returns the secret, which cannot be read again.
+ * @throws NotFoundError; InvalidInputError if the gateway has no key to seal it.
+ */
+export async function rotateIdentitySecret(
+  { db, clock, sealer }: Pick<Deps, 'db' | 'clock' | 'sealer'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  input: { readonly chatbotId: string },
+): Promise<{ chatbot: Chatbot; secret: string }> {
+  const chatbotId = requireFound('Chatbot', parseId('chatbot', input.chatbotId));
+  const secret = `ids_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+  return db.transaction(async (trx) => {
+    const chatbot = requireFound('Chatbot', await lockChatbot(trx, accountId, chatbotId));
+    const now = clock.now();
+    // Sorts by time, and names the row in what is sealed.
+    const id = `${idStartAt(now)}-${randomUUID()}`;
+    const sealed = sealer.seal('identity', locationOf(id), secret);
+    const owner = { accountId, chatbotId };
+    const ending = secret.slice(-ENDING_CHARS);
+    await insertIdentitySecret(trx, { id, ...owner, sealed, ending, createdAt: toTimestamp(now) });
+    return { chatbot, secret };
+  });
+}
+
+/**
+ * Verifies an identity: a JWT (HS256) with `exp` and `user_id`, signed with a secret of the chatbot.
+ * @throws InvalidInputError for any other text.
+ */
+export async function verifyIdentity(
+  { db, clock, sealer }: Pick<Deps, 'db' | 'clock' | 'sealer'>,
+  { id: chatbotId, accountId }: Chatbot,
+  identity: string,
+): Promise<SignedIdentity> {
+  const secrets = identity.length > MAX_CHARS ? [] : await listIdentitySecrets(db.read, accountId, chatbotId);
+  for (const { id, sealed } of secrets) {
+    const secret = sealer.unseal('identity', locationOf(id), sealed);
+    const payload = secret && (await readPayload(identity, secret, clock.now()));
+    if (payload) return toIdentity(payload);
+  }
+  throw createIdentityError('Must be a JWT that was signed with the identity secret, with `exp` and `user_id`.');
+}
+
+/** Creates the error for an identity that is missing or not valid. */
+export function createIdentityError(message: string): InvalidInputError {
+  return new InvalidInputError([{ path: ['identity'], message }]);
+}
+
+async function readPayload(identity: string, secret: string, now: number) {
+  try {
+    const { payload } = await jwtVerify(identity, new TextEncoder().encode(secret), {
+      algorithms: ['HS256'],
+      currentDate: new Date(now),
+      requiredClaims: ['exp', 'user_id'],
+    });
+    return payload;
+  } catch {
+    return undefined;
+  }
+}
+
+function toIdentity(payload: Readonly<Record<string, unknown>>): SignedIdentity {
+  const { user_id: userId, name, email, custom_data: customData } = payload;
+  if (typeof userId !== 'string' && typeof userId !== 'number') {
+    throw createIdentityError('`user_id` must be a text or a number.');
+  }
+  const named = parseInput(visitorRules, { externalId: String(userId), name, email, customData });
+  const { externalId, ...given } = named;
+  return { externalId: externalId ?? '', details: toDetails(given) };
+}
+
+/** Seals the identity secrets again with the newest sealing key. One that cannot be unsealed is left unchanged. */
+export async function resealIdentitySecrets({
+  db,
+  sealer,
+  logger,
+}: Pick<Deps, 'db' | 'sealer' | 'logger'>): Promise<void> {
+  const counts = await resealRows(db, await listAllIdentitySecrets(db.read), {
+    isOutdated: ({ sealed }) => sealer.isOutdated(sealed),
+    reseal({ id, sealed }: IdentitySecret) {
+      const secret = sealer.unseal('identity', locationOf(id), sealed);
+      return secret && sealer.seal('identity', locationOf(id), secret);
+    },
+    replace: replaceSealedIdentity,
+  });
+  logger.info(counts, 're-encrypted identity secrets');
+}
+
+const locationOf = (id: string) => ({ table: 'identity_secrets', row: id, column: 'sealed' });
