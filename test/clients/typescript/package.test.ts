@@ -54,6 +54,11 @@ describe('the package of the client', () => {
     expect(await measure('chatgraph.ts')).toBeLessThanOrEqual(MAX_GZIPPED_BYTES);
   });
 
+  it.each(['clients/typescript', 'test/clients', 'docs/examples'])('has no type errors in %s', async (project) => {
+    const tsc = join(ROOT, 'node_modules/.bin/tsc');
+    await promisify(execFile)(tsc, ['--noEmit', '--incremental', 'false', '-p', join(ROOT, project)]);
+  });
+
   it('imports only packages that it names', async () => {
     const { stdout } = await promisify(execFile)('grep', ['-rhoE', "from '[^.'][^']*'", join(folder, 'dist')]);
     const names = [...stdout.matchAll(/from '((?:@[^/']+\/)?[^/']+)/g)].map(([, name = '']) => name);
