@@ -64,8 +64,13 @@ function rowOf({ goal = EMPTY_CELL, quantity, unit, gateway, baseline, target }:
   return [goal, quantity, median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, targetCell, ...medianCells];
 }
 
-/** How the steps before the execution of a request are measured. */
-const NOTES_ON_REQUESTS = `- Documents by their ids: the time in the process of the benchmark from the body of a request to the document in the cache
+/** How the tokens of a provider, and the steps before the execution of a request, are measured. */
+const NOTES_ON_STEPS = `- Tokens of a provider: the complete gateway reads OpenAI's chat protocol from a fake provider on the other core
+  (\`bench/fake-provider.ts\`), at 200 tokens per second in each stream. Each token passes through the provider's
+  package, the search for citations, the store and graphql-ws. The baseline reads the same streams line by line,
+  parses each line and collects the text (\`bench/model-baseline.ts\`). For one reply with 100 subscribers, the
+  cost is per token of the provider, and includes its 100 deliveries.
+- Documents by their ids: the time in the process of the benchmark from the body of a request to the document in the cache
   of parsed documents, the fastest of 50 blocks of 1,000 requests. Everything after that is the same for a document in full, which is
   the baseline (\`bench/access/operations.ts\`).
 - Checks of tokens: the authentication of a request in this process, for a signed token that the
@@ -109,12 +114,7 @@ the measurement.
 - G9: subscribers of one reply with the same query share an execution. The baseline is the gateway itself with a
   different query for each subscriber, so that each has its own execution: by graphql-js (\`GRAPHQL_JIT=false\`),
   as in most servers, and compiled.
-- Tokens of a provider: the complete gateway reads OpenAI's chat protocol from a fake provider on the other core
-  (\`bench/fake-provider.ts\`), at 200 tokens per second in each stream. Each token passes through the provider's
-  package, the search for citations, the store and graphql-ws. The baseline reads the same streams line by line,
-  parses each line and collects the text (\`bench/model-baseline.ts\`). For one reply with 100 subscribers, the
-  cost is per token of the provider, and includes its 100 deliveries.
-${NOTES_ON_REQUESTS}
+${NOTES_ON_STEPS}
 - Lists: an account with a million conversations in 20 chatbots, read by the store in the process of the benchmark, so
   the microseconds are time and not CPU time. Pages are anywhere in the list, in both directions of the order and from
   both ends; the baseline is the first page of the same ways. The rare filter selects nothing: its page checks as many
