@@ -3,7 +3,7 @@ import type { AccountPosition } from '../src/conversations/account-position.ts';
 import { canSeePrivateNotes } from '../src/conversations/visibility.ts';
 import type { Deps } from '../src/deps.ts';
 import type { Channel } from '../src/domain/entities.ts';
-import type { RateLimitStatus } from '../src/domain/errors.ts';
+import type { RateLimitStatus } from '../src/domain/limits.ts';
 import { createLoaders, type Loaders } from '../src/store/loaders.ts';
 
 /** The HTTP request or WebSocket operation that is executed. */

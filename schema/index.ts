@@ -9,6 +9,7 @@ import './accounts/api-key.ts';
 import './chatbots/chatbot.ts';
 import './accounts/operation-manifest.ts';
 import './chatbots/key-chatbots.ts';
+import './accounts/limits.ts';
 import './messages/estimate.ts';
 import './sources/source.ts';
 import './sources/list.ts';

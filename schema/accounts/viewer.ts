@@ -1,6 +1,6 @@
 import type { Viewer } from '../../src/access/viewer.ts';
 import type { Account } from '../../src/domain/entities.ts';
-import type { RateLimitStatus } from '../../src/domain/errors.ts';
+import type { RateLimitStatus } from '../../src/domain/limits.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { findAccount } from '../../src/store/accounts.ts';
 import { findApiKey, listApiKeys, listRestrictedApiKeys } from '../../src/store/api-keys.ts';
@@ -22,7 +22,8 @@ const ViewerKind = builder.enumType('ViewerKind', {
   } satisfies Record<Viewer['kind'], object>,
 });
 
-const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus').implement({
+/** The status of a rate limit. */
+export const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus').implement({
   description: 'The rate limit status of a credential, this request included.',
   fields: (t) => ({
     limit: t.exposeInt('limit', { description: 'The number of requests allowed in any 60 seconds.' }),

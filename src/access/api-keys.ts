@@ -43,7 +43,7 @@ interface KeyFields {
 }
 
 /** The dependencies of a change of a key. */
-interface KeyringDeps {
+export interface KeyringDeps {
   readonly db: Database;
   readonly clock: Clock;
   readonly keyring: Pick<Keyring, 'refresh'>;
@@ -206,7 +206,7 @@ function requirePersistedOnly(viewer: Pick<Viewer, 'persistedOnly'>, persistedOn
 }
 
 /** Makes this process and all others read their cached keys again. */
-async function refreshKeys({ announcements, keyring }: KeyringDeps, id: string): Promise<void> {
+export async function refreshKeys({ announcements, keyring }: KeyringDeps, id: string): Promise<void> {
   announcements.announce('revoked', id);
   await keyring.refresh();
 }

@@ -1,7 +1,8 @@
 import { MAX_LIMIT, type RateLimiter, type RateLimitResult } from '../coordination/rate-limiter.ts';
-import type { Scope } from '../domain/entities.ts';
+import type { ApiKey, Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, RefusalError, UnauthenticatedError } from '../domain/errors.ts';
 import { hashKey, hasKeyFormat } from '../domain/key-form.ts';
+import type { Limits, RateLimitStatus } from '../domain/limits.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Member } from '../domain/sign-in/member.ts';
 import { nameOfMember } from '../domain/sign-in/member.ts';
@@ -37,6 +38,8 @@ export interface Viewer {
    * chatbot appears not to exist: see `restriction.ts`.
    */
   readonly chatbotIds?: ReadonlySet<string> | undefined;
+  /** The limits that the owner has set for the API key, or for the sessions of the chatbot; absent: none. */
+  readonly limits?: Limits | undefined;
   /** When the credential expires, so that `revoked` aborts; absent: never. */
   readonly expiresAt?: Timestamp | undefined;
 }
@@ -115,6 +118,10 @@ export async function authenticate(
     },
     revoked: cached.revoked,
     session: cached.session,
+    // Sockets keep the viewer: a change of the limits applies to them too.
+    get limits() {
+      return cached.session === undefined ? cached.key.limits : undefined;
+    },
     ...(cached.key.chatbotIds && { chatbotIds: new Set(cached.key.chatbotIds) }),
     ...(cached.key.expiresAt && { expiresAt: cached.key.expiresAt }),
   };
@@ -222,16 +229,29 @@ interface Limit {
 
 const TYPING_PER_REQUEST = 10;
 
-const requestLimitOf = ({ config }: LimitDeps, { credentialId }: Viewer): Limit => ({
-  key: `key:${credentialId}`,
-  max: config.rateLimitPerMinute,
+type Limited = Pick<Viewer, 'credentialId' | 'limits'>;
+
+const maxOf = ({ config }: Pick<AuthDeps, 'config'>, { limits }: Pick<Viewer, 'limits'>) =>
+  limits?.perMinute ?? config.rateLimitPerMinute;
+const requestLimitOf = (deps: Pick<AuthDeps, 'config'>, viewer: Limited): Limit => ({
+  key: `key:${viewer.credentialId}`,
+  max: maxOf(deps, viewer),
   noun: 'requests',
 });
-const typingLimitOf = ({ config }: LimitDeps, { credentialId }: Viewer): Limit => ({
-  key: `typing:${credentialId}`,
-  max: Math.min(TYPING_PER_REQUEST * config.rateLimitPerMinute, MAX_LIMIT),
+const typingLimitOf = (deps: Pick<AuthDeps, 'config'>, viewer: Limited): Limit => ({
+  key: `typing:${viewer.credentialId}`,
+  max: Math.min(TYPING_PER_REQUEST * maxOf(deps, viewer), MAX_LIMIT),
   noun: 'typing indicators',
 });
+
+/** The rate limit status of an API key, without counting a request. */
+export async function rateLimitOfKey(
+  deps: Pick<AuthDeps, 'config'> & { readonly limiter: Pick<RateLimiter, 'peek'> },
+  { id, limits }: Pick<ApiKey, 'id' | 'limits'>,
+): Promise<RateLimitStatus> {
+  const { key, max } = requestLimitOf(deps, { credentialId: id, limits });
+  return deps.limiter.peek(key, max);
+}
 
 async function consumeLimit(deps: LimitDeps, limit: Limit, cost: number): Promise<RateLimitResult> {
   const { key, max, noun } = limit;

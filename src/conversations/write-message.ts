@@ -19,6 +19,8 @@ export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly apiKeyId?: string | null;
   /** The id of the node that generates the reply; null for a queued reply. */
   readonly nodeId?: string | null;
+  /** The owners of the budgets that a reply counts against. */
+  readonly budgetIds?: readonly string[];
 };
 
 const NO_METADATA = toJson({});
@@ -65,7 +67,7 @@ export async function writeMessage(
     completedAt: status === 'COMPLETED' ? at : null,
     updatedAt: at,
   };
-  await insertMessage(trx, message, fields.nodeId);
+  await insertMessage(trx, message, fields);
   const created = { type: 'MessageCreated', messageId: message.id, conversationId, status, at } as const;
   return { message, event: await appendEvent(trx, accountId, created) };
 }

@@ -1,4 +1,4 @@
-import type { RateLimitStatus } from '../domain/errors.ts';
+import type { RateLimitStatus } from '../domain/limits.ts';
 import type { Clock } from '../domain/time.ts';
 
 /** The limiter's decision about one request. */

@@ -1,4 +1,5 @@
 import type { Conversation, Scope } from './entities.ts';
+import type { RateLimitStatus } from './limits.ts';
 import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 
 type ErrorTable = Record<string, { status: number; graphqlStatus?: number; text: string }>;
@@ -137,8 +138,14 @@ export class IdempotencyConflictError extends refusalOf('IDEMPOTENCY_CONFLICT') 
 /** The account has the maximum number of active keys. */
 export class ApiKeyLimitError extends refusalOf('API_KEY_LIMIT') {}
 
-/** The account has used up the AI replies of this UTC month. */
-export class QuotaExceededError extends refusalOf('QUOTA_EXCEEDED') {}
+/** The account has used up the AI replies of this UTC month, or a budget of the month is used up. */
+export class QuotaExceededError extends RefusalError {
+  readonly code = 'QUOTA_EXCEEDED';
+
+  constructor(message: string = ERRORS.QUOTA_EXCEEDED.text) {
+    super(message);
+  }
+}
 
 /** The visitor, or the network of the client, is blocked. */
 export class VisitorBlockedError extends refusalOf('VISITOR_BLOCKED') {}
@@ -166,19 +173,6 @@ export class ForbiddenError extends RefusalError {
     this.requiredScopes = requiredScopes;
     this.path = path;
   }
-}
-
-/** The rate limit status of a credential. */
-export interface RateLimitStatus {
-  /** Requests allowed in any 60 seconds. */
-  readonly limit: number;
-  /** How many more requests are allowed now. */
-  readonly remaining: number;
-  /**
-   * Milliseconds until the oldest request of the last 60 seconds no longer counts, so that `remaining` grows; 0 without
-   * a request in the last 60 seconds.
-   */
-  readonly resetMs: number;
 }
 
 /** Too many requests, or too many failed attempts to authenticate. Nothing was done; try again after `retryAfterMs`. */

@@ -28,3 +28,28 @@ export interface BudgetUsage {
   /** In billionths of a US dollar. */
   readonly priceNano: number;
 }
+
+/** The status of a monthly budget of replies. */
+export interface MonthlyStatus {
+  readonly limit: number;
+  readonly remaining: number;
+  /** Milliseconds until the next month begins, in UTC. */
+  readonly resetMs: number;
+  /** The length of the month. */
+  readonly windowMs: number;
+}
+
+/** The rate limit status of a credential. */
+export interface RateLimitStatus {
+  /** Requests allowed in any 60 seconds. */
+  readonly limit: number;
+  /** How many more requests are allowed now. */
+  readonly remaining: number;
+  /**
+   * Milliseconds until the oldest request of the last 60 seconds no longer counts, so that `remaining` grows; 0 without
+   * a request in the last 60 seconds.
+   */
+  readonly resetMs: number;
+  /** The budget of replies of the month; absent: not limited. */
+  readonly monthly?: MonthlyStatus | undefined;
+}

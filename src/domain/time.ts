@@ -29,6 +29,13 @@ export function toTimestamp(ms: number): Timestamp {
   return lastFormatted.text;
 }
 
+/** The start of the UTC month of a moment, and the start of the next month, in milliseconds since the epoch. */
+export function boundsOfMonth(ms: number): { start: number; end: number } {
+  const date = new Date(ms);
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+  return { start: Date.UTC(year, month), end: Date.UTC(year, month + 1) };
+}
+
 /** The UTC month of a moment, `YYYY-MM`: the period of a quota. */
 export function monthOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 7);

@@ -15,11 +15,15 @@ import {
 import type { Deps } from '../deps.ts';
 import type { LargeBodyPermit } from '../dialects/rest/body.ts';
 import type { Channel } from '../domain/entities.ts';
-import { RateLimitedError, type RateLimitStatus } from '../domain/errors.ts';
+import { RateLimitedError } from '../domain/errors.ts';
+import type { MonthlyStatus, RateLimitStatus } from '../domain/limits.ts';
 import { networkOf } from '../domain/network.ts';
+import { boundsOfMonth, monthOf } from '../domain/time.ts';
+import { findBudgetUsage } from '../store/limits/budgets.ts';
 import { rootFieldNamesOf } from './cost/query-limits.ts';
 import type { StreamedOperation } from './event-streams/result-stream.ts';
 import type { AcceptedTypes } from './media-types.ts';
+import type { RequestOptions } from './operations/request-options.ts';
 import type { Client } from './pending-bytes.ts';
 
 /** The result of an authentication; `viewer` is undefined if the request has no credential. */
@@ -55,6 +59,8 @@ export interface TransportContext extends AuthResult {
    * @throws RateLimitedError when the key has the maximum number of streams.
    */
   readonly countStream?: (viewer: Viewer) => void;
+  /** What the client asks for in the extensions of the request; set when they are read. */
+  options?: RequestOptions | undefined;
   /** Called with the document when all checks have passed, before it runs; set when the document is found. */
   onChecked?: ((document: DocumentNode) => void) | undefined;
   /** The operation of a request whose results go to an event stream; absent for all others. */
@@ -88,7 +94,31 @@ export async function authenticateRequest(
     return ANONYMOUS;
   }
   const viewer = await authenticate(deps, credential, address);
-  return { viewer, ...(await count(deps, viewer)) };
+  return countViewer(deps, viewer, count);
+}
+
+/**
+ * Counts a request of an authenticated viewer.
+ * @throws RateLimitedError
+ */
+export async function countViewer(deps: Deps, viewer: Viewer, count: CountRequest): Promise<AuthResult> {
+  const counted = await count(deps, viewer);
+  const monthly = await findMonthlyStatus(deps, viewer);
+  return { viewer, ...counted, rateLimit: monthly ? { ...counted.rateLimit, monthly } : counted.rateLimit };
+}
+
+/** The status of the viewer's monthly budget of replies; undefined if it has none, and while it cannot be read. */
+async function findMonthlyStatus(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  { apiKeyId, limits }: Viewer,
+): Promise<MonthlyStatus | undefined> {
+  const limit = limits?.monthly?.messages;
+  if (limit === undefined || apiKeyId === null) return undefined;
+  const now = clock.now();
+  const usage = await findBudgetUsage(db.read, { ownerId: apiKeyId, month: monthOf(now) }).catch(() => undefined);
+  if (usage === undefined) return undefined;
+  const { start, end } = boundsOfMonth(now);
+  return { limit, remaining: Math.max(0, limit - usage.messages), resetMs: end - now, windowMs: end - start };
 }
 
 type CountDeps = Pick<Deps, 'limiter' | 'config' | 'metrics'>;
@@ -102,15 +132,15 @@ const TYPING_FIELD = 'setTyping';
  * @throws RateLimitedError
  */
 export function requireRequestsLeft(deps: CountDeps, args: CountedArgs, operation: OperationDefinitionNode): void {
-  const { refusal, reportRateLimit } = args.contextValue as TransportContext;
-  if (refusal === undefined || setsOnlyTyping(args, operation)) return;
+  const { refusal, reportRateLimit, options } = args.contextValue as TransportContext;
+  if (refusal === undefined || (setsOnlyTyping(args, operation) && !options?.dryRun)) return;
   deps.metrics.rateLimited.inc();
   if (refusal.rateLimit) reportRateLimit(refusal.rateLimit, refusal.retryAfterMs);
   throw refusal;
 }
 
 /**
- * Counts the fields of a mutation. Authentication has counted one request, or one typing indicator if the requests of
+ * Counts the fields of a mutation; any other operation is counted already. Authentication has counted one request, or one typing indicator if the requests of
  * the key are used up; each further field counts one more. A mutation that only sets typing indicators costs no request.
  * @throws RateLimitedError, QueryTooComplexError
  */
@@ -120,7 +150,10 @@ export async function countMutationFields(
   operation: OperationDefinitionNode,
   viewer: Viewer,
 ): Promise<void> {
-  const { rateLimit, refusal, reportRateLimit } = args.contextValue as TransportContext;
+  if (operation.operation !== 'mutation') return;
+  const { rateLimit, refusal } = args.contextValue as TransportContext;
+  const reportRateLimit = (status: RateLimitStatus, retryAfterMs?: number) =>
+    updateRateLimit(args, status, retryAfterMs);
   const fieldCount = rootFieldNamesOf(args.document, operation).length;
   const isTyping = setsOnlyTyping(args, operation);
   const isCounted = !isTyping || refusal !== undefined;
@@ -136,6 +169,19 @@ export async function countMutationFields(
   if (isCounted) return;
   giveRequestBack(deps, viewer);
   reportRateLimit({ ...rateLimit, remaining: rateLimit.remaining + 1 });
+}
+
+/** Reports the new status of the operation's credential; the status of its month has not changed. */
+function updateRateLimit({ contextValue }: CountedArgs, status: RateLimitStatus, retryAfterMs?: number): void {
+  const context = contextValue as { -readonly [K in keyof TransportContext]: TransportContext[K] };
+  context.rateLimit = { monthly: context.rateLimit.monthly, ...status };
+  context.reportRateLimit(context.rateLimit, retryAfterMs);
+}
+
+/** The number of requests that an operation counts as. */
+export function countRequests(args: CountedArgs, operation: OperationDefinitionNode): number {
+  if (operation.operation !== 'mutation') return 1;
+  return setsOnlyTyping(args, operation) ? 0 : rootFieldNamesOf(args.document, operation).length;
 }
 
 function setsOnlyTyping({ document }: CountedArgs, operation: OperationDefinitionNode): boolean {
@@ -208,9 +254,16 @@ export function createReplayReporter(response: ServerResponse): () => void {
  * draft-ietf-httpapi-ratelimit-headers-11.
  */
 export function createRateLimitReporter(response: ServerResponse): ReportRateLimit {
-  return ({ limit, remaining, resetMs }, retryAfterMs) => {
-    response.setHeader('RateLimit-Policy', `"burst";q=${limit};w=60`);
-    response.setHeader('RateLimit', `"burst";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`);
+  const toSeconds = (ms: number) => Math.ceil(ms / 1_000);
+  return ({ limit, remaining, resetMs, monthly }, retryAfterMs) => {
+    const policies = [`"burst";q=${limit};w=60`];
+    const states = [`"burst";r=${remaining};t=${toSeconds(resetMs)}`];
+    if (monthly) {
+      policies.push(`"month";q=${monthly.limit};w=${toSeconds(monthly.windowMs)}`);
+      states.push(`"month";r=${monthly.remaining};t=${toSeconds(monthly.resetMs)}`);
+    }
+    response.setHeader('RateLimit-Policy', policies.join(', '));
+    response.setHeader('RateLimit', states.join(', '));
     if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1_000));
   };
 }

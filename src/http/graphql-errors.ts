@@ -137,8 +137,12 @@ function originOf(error: GraphQLError): unknown {
 }
 
 /** The public form of a result whose errors are public. */
-export function toPublicResult({ data, errors }: ExecutionResult): FormattedExecutionResult {
-  return { ...(data === undefined ? {} : { data }), ...(errors && { errors: errors.map(withoutHttpExtensions) }) };
+export function toPublicResult({ data, errors, extensions }: ExecutionResult): FormattedExecutionResult {
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(errors && { errors: errors.map(withoutHttpExtensions) }),
+    ...(extensions && { extensions }),
+  };
 }
 
 /** Removes the extensions that only responses over HTTP use. */

@@ -5,6 +5,7 @@ import { BadUserInputError, ERRORS, PayloadTooLargeError } from '../domain/error
 import { isJsonObject } from '../domain/json.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { TransportContext } from './auth.ts';
+import { readRequestOptions } from './operations/request-options.ts';
 import type { DocumentParameters, ResolveDocument } from './operations/resolve-document.ts';
 import { searchParamsOf } from './request-rules.ts';
 
@@ -23,6 +24,7 @@ export function useRequestParameters(resolve: ResolveDocument): Plugin<object, T
         const parameters = request.method === 'GET' ? parseUrl(request.url) : await readJson(request, largeBody);
         try {
           const { documentId, query, ...others } = readParameters(parameters);
+          serverContext.options = readRequestOptions(others.extensions);
           const document = await resolve(serverContext.viewer, { documentId, query, extensions: others.extensions });
           serverContext.onChecked = document.onChecked;
           return { query: document.text, ...others };

@@ -26,12 +26,13 @@ import {
 } from '../domain/errors.ts';
 import { createFeed } from '../domain/feed.ts';
 import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
-import { countMutationFields, requireRequestsLeft, type TransportContext } from './auth.ts';
+import { countMutationFields, countRequests, requireRequestsLeft, type TransportContext } from './auth.ts';
 import { measureOperation, rootFieldNamesOf } from './cost/query-limits.ts';
 import { findConditionalRoots, requireValues } from './document-rules.ts';
 import type { Executor, SubscriptionResults, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { isStreamType } from './media-types.ts';
+import { createDryRunResult, type OperationPrice, withRateLimit } from './operations/request-options.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireAccess } from './scopes.ts';
@@ -135,27 +136,29 @@ export function usePipeline({ check, run }: Pipeline): Plugin<TransportContext> 
 
 /** @throws NotAcceptableError if the client accepts no media type of the response. The operation then has no effect. */
 function requireAcceptable(args: ExecutionArgs): void {
-  const { accepted } = args.contextValue as TransportContext;
-  const isStream = kindOf(args) === 'subscription';
+  const { accepted, options } = args.contextValue as TransportContext;
+  const isStream = kindOf(args) === 'subscription' && !options?.dryRun;
   if (accepted && accepted[isStream ? 'stream' : 'result'] === undefined) throw new NotAcceptableError(isStream);
 }
 
 /** Creates the pipeline of one process. */
 export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pipeline {
+  const pricesOfDryRuns = new WeakMap<ExecutionArgs, OperationPrice>();
   const withResponseLimit: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
 
   async function check(args: ExecutionArgs): Promise<void> {
     const { schema, document } = args;
     const operation = getOperationAST(document, args.operationName);
     if (operation == null) throw new BadUserInputError('Name one of the operations in the document.');
-    const { viewer, largeBody } = args.contextValue as TransportContext;
+    const { viewer, largeBody, options } = args.contextValue as TransportContext;
     if (largeBody?.isUsed && operation.operation !== 'mutation') {
       throw new PayloadTooLargeError(`Only mutations may have more than ${MAX_BODY_BYTES / 1_024} kB.`);
     }
     requireRequestsLeft(deps, args, operation);
     const variables = coerceVariables(args, operation);
     requireValues(schema, document, variables);
-    measureOperation(schema, document, operation, variables);
+    const cost = measureOperation(schema, document, operation, variables);
+    if (options?.dryRun) pricesOfDryRuns.set(args, { cost, requests: countRequests(args, operation) });
     // Without a viewer only introspection runs.
     if (viewer === undefined) return;
     const target = { schema, document, operation, variables };
@@ -163,12 +166,15 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     if (session) requireSessionFields(target);
     requireAccess(target, viewer);
     if (session) await requireSessionObjects(deps, { ...viewer, session }, target);
-    if (operation.operation !== 'mutation') return;
+    // A dry run counts as one request, and authentication has counted it.
+    if (operation.operation !== 'mutation' || options?.dryRun) return;
     await countMutationFields(deps, args, operation, viewer);
     if (session) await countVisitorSends(deps, session, rootFieldNamesOf(document, operation));
   }
 
   async function run(args: ExecutionArgs): Promise<ExecutionResult | SubscriptionResults> {
+    const price = pricesOfDryRuns.get(args);
+    if (price !== undefined) return createDryRunResult(price);
     const { viewer, countStream } = args.contextValue as TransportContext;
     switch (kindOf(args)) {
       case 'query':
@@ -193,7 +199,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
       const startedAt = performance.now();
       try {
         await check(args);
-        (args.contextValue as TransportContext).onChecked?.(args.document);
+        if (!pricesOfDryRuns.has(args)) (args.contextValue as TransportContext).onChecked?.(args.document);
       } catch (error) {
         observe(deps, args, startedAt, codeOf(error));
         throw error;
@@ -206,7 +212,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
       try {
         const result = await withTimeout(run(args), TIMEOUT_MS[kindOf(args)]);
         if ('errors' in result && result.errors?.length) outcome = codeOf(result.errors[0]);
-        return result;
+        return withRequestedStatus(args, result);
       } catch (error) {
         outcome = codeOf(error);
         return toResult(args, error);
@@ -215,6 +221,15 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
       }
     },
   };
+}
+
+/** Adds the rate limit status to a result, if the client asks for it. */
+function withRequestedStatus<R extends ExecutionResult | SubscriptionResults>(
+  { contextValue }: ExecutionArgs,
+  result: R,
+) {
+  const { options, rateLimit } = contextValue as TransportContext;
+  return options?.rateLimit && !(Symbol.asyncIterator in result) ? withRateLimit(result, rateLimit) : result;
 }
 
 /** Adds a last result with the refusal, if the results end because the credential was revoked or has expired. */

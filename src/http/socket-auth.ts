@@ -24,7 +24,7 @@ import {
 } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { MAX_SOCKETS_PER_VISITOR } from '../domain/visitors/session-tokens.ts';
-import { type AuthResult, addressOf, authenticateRequest, clientFor } from './auth.ts';
+import { type AuthResult, addressOf, authenticateRequest, clientFor, countViewer } from './auth.ts';
 import type { Client } from './pending-bytes.ts';
 
 /** The state of one socket. */
@@ -133,7 +133,7 @@ export function createSocketAuth(deps: Deps, pageKeys: PageKeys): SocketAuth {
     },
 
     async authenticate({ extra }, payload) {
-      if (extra.viewer !== undefined) return { viewer: extra.viewer, ...(await consumeOperation(deps, extra.viewer)) };
+      if (extra.viewer !== undefined) return countViewer(deps, extra.viewer, consumeOperation);
       const credential = {
         ...credentialIn(payload.extensions ?? undefined),
         origin: extra.request.headers.origin,

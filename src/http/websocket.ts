@@ -17,6 +17,7 @@ import { MAX_BODY_BYTES, MAX_LARGE_BODY_BYTES } from '../domain/shared-limits.ts
 import type { TransportContext } from './auth.ts';
 import type { SubscriptionResults } from './executor.ts';
 import { createErrorMask, toPublicResult, withoutHttpExtensions } from './graphql-errors.ts';
+import { readRequestOptions } from './operations/request-options.ts';
 import type { DocumentParameters, ResolveDocument } from './operations/resolve-document.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { PendingBytes } from './pending-bytes.ts';
@@ -130,8 +131,8 @@ function createOperationProtocol(operations: Operations) {
   const { deps, auth, pipeline } = operations;
   const maskError = createErrorMask(deps);
   // Results bypass the plugins that mask errors for HTTP.
-  const maskResult = ({ data, errors }: ExecutionResult) =>
-    toPublicResult({ ...(data === undefined ? {} : { data }), ...(errors && { errors: errors.map(maskError) }) });
+  const maskResult = ({ errors, ...others }: ExecutionResult) =>
+    toPublicResult({ ...others, ...(errors && { errors: errors.map(maskError) }) });
   const serialize = createResultSerializer((result) => JSON.stringify(maskResult(result)));
   return createProtocol<SocketState>(
     {
@@ -180,6 +181,7 @@ async function prepareOperation(
   const source: TransportContext = {
     ...authResult,
     onChecked,
+    options: readRequestOptions(payload.extensions),
     requestId: `ws-${++operations.lastRequestNumber}`,
     transport: 'websocket',
     signal: abortController.signal,

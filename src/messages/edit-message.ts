@@ -69,7 +69,7 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
       return { editedMessage: earlier, ...(await readEffectsToRepeat(trx, fork.conversation)) };
     }
     await requireForkable(trx, fork, { role: 'USER', roleError: 'Only messages of the visitor can be edited.' });
-    const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
+    const enqueued = await enqueueReply(trx, deps.config, fork, { viewer, now, whenBusy: input.whenBusy });
     const newVersion = await writeNewVersion(trx, fork, parsed, {
       enqueued,
       now,

@@ -71,7 +71,7 @@ export async function regenerateMessage(
     const roleError = 'Only replies of the chatbot can be regenerated.';
     await requireForkable(trx, fork, { role: 'ASSISTANT', roleError });
     const userMessage = requireFound('Message', await findMessage(trx, accountId, original.parentId ?? ''));
-    const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
+    const enqueued = await enqueueReply(trx, deps.config, fork, { viewer, now, whenBusy });
     if (enqueued === undefined) throw createForkError('A person has taken over the conversation; hand it back first.');
     const at = toTimestamp(now);
     await updateConversation(trx, { ...conversation, lastMessageAt: at, updatedAt: at });

@@ -37,6 +37,7 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { ownKey } from '../visitors/session-scope.ts';
 import { assignVisitor, resolveVisitor, type VisitorInput, visitorRules } from '../visitors/visitor-of-send.ts';
 import { findRecordedSend, type IdempotentSend, readEffectsToRepeat, recordSend } from './idempotent-send.ts';
+import { limitVisitorMessages } from './visitor-rate.ts';
 
 /** A visitor's message, and its conversation or chatbot. */
 export interface SendMessageInput extends TargetInput {
@@ -79,10 +80,10 @@ const rulesFor = (maxChars: number) =>
  * Stores a visitor's message and its reply in one transaction, and resolves after the commit. The reply is generated in
  * the background, after the open replies of the conversation. While a person answers, there is no reply.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
- * QuotaExceededError, QueueFullError, VisitorBlockedError; in these cases nothing is stored.
+ * QuotaExceededError, QueueFullError, VisitorBlockedError, RateLimitedError; in these cases nothing is stored.
  */
 export async function sendMessage(
-  deps: GenerateDeps & Pick<Deps, 'typing'>,
+  deps: GenerateDeps & Pick<Deps, 'typing' | 'limiter'>,
   viewer: Viewer,
   channel: Channel,
   requested: SendMessageInput,
@@ -90,6 +91,7 @@ export async function sendMessage(
   const input = withSessionTarget(viewer, requested);
   const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   validateTarget(input);
+  await limitVisitorMessages(deps, viewer, input);
   const now = deps.clock.now();
   const { accountId } = viewer;
 
@@ -103,7 +105,7 @@ export async function sendMessage(
     }
 
     const visitor = await resolveVisitor(trx, target, { viewer, named: parsed.visitor, now });
-    const enqueued = await enqueueReply(trx, deps.config, target, { now, whenBusy: input.whenBusy });
+    const enqueued = await enqueueReply(trx, deps.config, target, { viewer, now, whenBusy: input.whenBusy });
     const result = await writeUserMessage(trx, target, channel, parsed, {
       visitor,
       enqueued,

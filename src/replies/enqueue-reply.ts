@@ -1,3 +1,4 @@
+import type { Viewer } from '../access/viewer.ts';
 import { answererOf } from '../conversations/handoff.ts';
 import { reserveReplyQuota } from '../conversations/quota.ts';
 import { writeMessage } from '../conversations/write-message.ts';
@@ -11,6 +12,7 @@ import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { requireUnblockedVisitor } from '../visitors/visitor-of-send.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
+import { listReplyBudgets, reserveReplyBudgets } from './reply-budgets.ts';
 import { requestStop, type StopRequest, stopReplies } from './stop-reply.ts';
 
 /**
@@ -25,12 +27,14 @@ export interface EnqueuedReply extends StopRequest {
   readonly hasPredecessor: boolean;
   /** The quota warnings that this reply causes. */
   readonly warnings: readonly QuotaWarning[];
+  /** The owners of the budgets that the reply counts against. */
+  readonly budgetIds: readonly string[];
 }
 
 const MAX_QUEUED_REPLIES = 100;
 
 /**
- * Reserves the next position in a conversation's queue, and one reply of the monthly quota. Returns `undefined` while a
+ * Reserves the next position in a conversation's queue, and one reply of the monthly quota and of each budget. Returns `undefined` while a
  * person answers, because the message then gets no reply.
  * @param conversation locked by the caller; absent if the message starts a conversation.
  * @param whenBusy absent: `ENQUEUE`.
@@ -40,7 +44,7 @@ export async function enqueueReply(
   trx: Queryable,
   config: GenerateDeps['config'],
   { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
-  { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
+  { viewer, now, whenBusy }: { viewer: Viewer; now: number; whenBusy?: WhenBusy | null | undefined },
 ): Promise<EnqueuedReply | undefined> {
   const { accountId } = chatbot;
   if (conversation) await requireUnblockedVisitor(trx, conversation);
@@ -57,7 +61,10 @@ export async function enqueueReply(
   const precedingReplies = whenBusy === 'INTERRUPT' ? repliesToStop : openReplies;
   if (precedingReplies.length > MAX_QUEUED_REPLIES) throw new QueueFullError();
   const warnings = await reserveReplyQuota(trx, config, accountId, now);
-  return { hasPredecessor: precedingReplies.length > 0, repliesToStop, events, warnings };
+  const budgets = listReplyBudgets(viewer, chatbot);
+  await reserveReplyBudgets(trx, accountId, budgets, now);
+  const budgetIds = budgets.map(({ ownerId }) => ownerId);
+  return { hasPredecessor: precedingReplies.length > 0, repliesToStop, events, warnings, budgetIds };
 }
 
 /** A reply to write, and the API key of its request. */
@@ -89,7 +96,8 @@ export async function writeReply(
 ): Promise<{ message: Message; event: LoggedEvent }> {
   const isQueued = enqueued.hasPredecessor || nodeId === null;
   const state = isQueued ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
-  const reply = { role: 'ASSISTANT', ...state, parentId: userMessage.id, ...origin } as const;
+  const { budgetIds } = enqueued;
+  const reply = { role: 'ASSISTANT', ...state, parentId: userMessage.id, budgetIds, ...origin } as const;
   return writeMessage(trx, conversation, toTimestamp(now), reply);
 }
 

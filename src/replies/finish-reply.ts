@@ -11,6 +11,7 @@ import { listOpenReplies, type ReplyEnd, startReply, writeReplyEnd } from '../st
 import type { Queryable } from '../store/tables.ts';
 import { addUsageCounts, releaseReply, toUsageCounts } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { settleReplyBudgets } from './reply-budgets.ts';
 
 /**
  * Stores the end of a reply, its usage and its events in the caller's transaction, which has locked the conversation. A
@@ -27,6 +28,7 @@ export async function storeReplyEnd(
   const { accountId, conversationId, createdAt } = reply;
   if (!(await writeReplyEnd(trx, accountId, end, nodeId))) return [];
   if (end.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
+  await settleReplyBudgets(trx, reply, end);
   const { id: messageId, status, completedAt: at } = end;
   const event = await appendEvent(trx, accountId, {
     conversationId,

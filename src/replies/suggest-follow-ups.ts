@@ -13,6 +13,7 @@ import { appendEvent } from '../store/events.ts';
 import { addUsage, findMessage, updateMessage } from '../store/messages.ts';
 import { addUsageCounts, toUsageCounts } from '../store/usage.ts';
 import { recordUsageMetrics } from './generation-state.ts';
+import { addReplyUsage } from './reply-budgets.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -93,6 +94,7 @@ async function storeSuggestions(
     const isCounted = stored.usage?.inputTokens !== reply.usage?.inputTokens;
     if (isCounted || stored.followUps.length > 0) return [];
     const suggested = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
+    if (usage !== null) await addReplyUsage(trx, reply, [{ usage, priceNano }]);
     const events = questions.length === 0 ? [] : [await appendEvent(trx, accountId, suggested)];
     if (questions.length > 0) await updateMessage(trx, reply, { followUps: questions }, at);
     if (usage !== null) {

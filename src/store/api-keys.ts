@@ -164,6 +164,16 @@ export async function updateApiKeySettings(
     .execute();
 }
 
+/** Sets the limits of a key of the account. */
+export async function updateApiKeyLimits(trx: Queryable, accountId: string, id: string, limits: Limits): Promise<void> {
+  await trx
+    .updateTable('api_keys')
+    .set({ limits: toJson(limits) })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
 /** Records when keys were last used, by their ids. */
 export async function markApiKeysUsed(trx: Queryable, usedAt: ReadonlyMap<string, Timestamp>): Promise<void> {
   for (const [id, at] of usedAt) {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { IS_OPEN_REPLY } from './cluster/unowned-replies.ts';
 import type { DeletedChatbot } from './deleted-chatbots.ts';
+import { addBudgetUsage, parseBudgetIds } from './limits/budgets.ts';
 import { unindexChatbot, unindexSource } from './search/inverted-index.ts';
 import type { Queryable } from './tables.ts';
 import { releaseReply } from './usage.ts';
@@ -87,10 +88,15 @@ async function removeOpenReplies(trx: Queryable, conversationIds: readonly strin
     .deleteFrom('messages')
     .where(IS_OPEN_REPLY)
     .where('conversation_id', 'in', conversationIds)
-    .returning(['account_id', 'content', 'created_at'])
+    .returning(['account_id', 'content', 'created_at', 'budget_ids'])
     .execute();
-  for (const { account_id: accountId, content, created_at: createdAt } of removed) {
-    if (content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
+  for (const { account_id: accountId, content, created_at: createdAt, budget_ids: budgetIds } of removed) {
+    if (content !== '') continue;
+    const month = createdAt.slice(0, 7);
+    await releaseReply(trx, accountId, month);
+    for (const ownerId of parseBudgetIds(budgetIds)) {
+      await addBudgetUsage(trx, { accountId, ownerId, month }, { messages: -1 });
+    }
   }
 }
 

@@ -95,6 +95,21 @@ export async function countChatbots(db: Queryable, accountId: string, ids?: Read
   return Number(count);
 }
 
+/** Sets the limits of the sessions of a chatbot of the account. */
+export async function updateChatbotLimits(
+  trx: Queryable,
+  accountId: string,
+  id: string,
+  limits: Limits,
+): Promise<void> {
+  await trx
+    .updateTable('chatbots')
+    .set({ limits: toJson(limits) })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
 /** The ids of the chatbots of every account. */
 export async function listAllChatbotIds(db: Queryable): Promise<string[]> {
   const rows = await db.selectFrom('chatbots').select('id').where('deleted_at', 'is', null).execute();

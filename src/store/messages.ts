@@ -14,7 +14,14 @@ import type { MessageRow, Queryable } from './tables.ts';
  * Inserts a new message.
  * @param nodeId the node that generates the message, for a reply that starts immediately.
  */
-export async function insertMessage(trx: Queryable, message: Message, nodeId: string | null = null): Promise<void> {
+export async function insertMessage(
+  trx: Queryable,
+  message: Message,
+  {
+    nodeId = null,
+    budgetIds = [],
+  }: { nodeId?: string | null | undefined; budgetIds?: readonly string[] | undefined } = {},
+): Promise<void> {
   await trx
     .insertInto('messages')
     .values({
@@ -32,6 +39,7 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
       reasoning: message.reasoning,
       follow_ups: message.followUps.length === 0 ? null : toJson(message.followUps),
       api_key_id: message.apiKeyId,
+      budget_ids: budgetIds.length === 0 ? null : toJson(budgetIds),
       rating: message.rating,
       rating_comment: message.ratingComment,
       parent_id: message.parentId,

@@ -161,6 +161,8 @@ export interface MessageRow {
   follow_ups: JsonText | null;
   /** The API key whose request the reply answers. */
   api_key_id: string | null;
+  /** A list of ids: the owners of the budgets that a reply counts against. */
+  budget_ids: JsonText | null;
   rating: Rating | null;
   /** Null for a message that is not rated. */
   rating_comment: string | null;

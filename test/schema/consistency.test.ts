@@ -96,7 +96,7 @@ describe('an id', () => {
   /** The mutations that add something to the object that they name, or start something for it. */
   const adding = new Set([
     ...['captureLead', 'createApiKey', 'createSource', 'createWebhookSubscription'],
-    ...['sendAgentMessage', 'sendMessage', 'setTyping'],
+    ...['sendAgentMessage', 'sendMessage', 'setRateLimit', 'setTyping'],
   ]);
   const isId = ({ type }: { readonly type: GraphQLType }) => getNamedType(type).name === 'ID';
 

@@ -70,7 +70,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
     ...['Subscription.conversationEvents', 'Subscription.messageStream'],
   ],
   'READ MANAGE': [
-    ...['Chatbot.persistedOnly', 'Chatbot.sessionOperations', 'Account.operationManifests'],
+    ...['Chatbot.persistedOnly', 'Chatbot.sessionOperations', 'Chatbot.sessionLimits', 'Account.operationManifests'],
     ...['allowedOrigins', 'answering', 'identity', 'instructions', 'isPublic', 'metadata', 'model', 'provider'].map(
       (name) => `Chatbot.${name}`,
     ),
@@ -107,7 +107,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
         'deleteChatbot',
       ],
       ...['deactivateMember', 'reactivateMember'],
-      ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
+      ...['createSource', 'deleteSource', 'setProviderKey', 'setRateLimit', 'deleteProviderKey', 'testProvider'],
       ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],
       ...['rotateWebhookSecret', 'sendTestWebhook', 'redeliverWebhook', 'replayWebhooks'],
     ].map((name) => `Mutation.${name}`),

@@ -67,6 +67,16 @@ export const ACCOUNT_ROWS: readonly Row[] = [
     ids: { id: { kind: 'member' } },
   },
   {
+    field: 'setRateLimit',
+    scopes: [['MANAGE']],
+    args: ({ ids }) => ({ chatbotId: ids.chatbot, perMinute: 100_000 }),
+    ids: {
+      chatbotId: { kind: 'chatbot' },
+      apiKeyId: { kind: 'apiKey', args: (id) => ({ apiKeyId: id, perMinute: 100_000 }) },
+    },
+    errors: { InvalidInputError: () => ({}) },
+  },
+  {
     field: 'createChatbot',
     scopes: [['MANAGE']],
     args: () => ({ name: 'Helper' }),
