@@ -47,7 +47,7 @@ export interface ConversationActions {
 export function createConversationActions(requests: Requests, store: Store): ConversationActions {
   function requireConversationId(): string {
     const id = store.state.conversation?.id;
-    if (id === undefined) throw new ChatGraphError('NOT_FOUND', 'The conversation has no messages yet.');
+    if (id === undefined) throw new ChatGraphError('NOT_FOUND', 'There is no conversation.');
     return id;
   }
 
@@ -58,8 +58,7 @@ export function createConversationActions(requests: Requests, store: Store): Con
       store.update({ messages: updateMessage(store.state.messages, reply) });
     },
     async rate(messageId, rating, comment) {
-      const variables = { messageId, rating, ...(comment !== undefined && { comment }) };
-      const { reply } = await requests.mutate(RateDocument, variables);
+      const { reply } = await requests.mutate(RateDocument, { messageId, rating, comment });
       store.update({ messages: updateMessage(store.state.messages, reply) });
     },
     async regenerate(messageId) {

@@ -25,6 +25,10 @@ export class ChatGraphError extends Error {
 export const createUnreachableError = (): ChatGraphError =>
   new ChatGraphError('UNREACHABLE', 'The server cannot be reached.');
 
+/** Creates the error for a token that is refused again and again. */
+export const createTokenError = (): ChatGraphError =>
+  new ChatGraphError('UNAUTHENTICATED', 'The server does not accept the token.');
+
 /** An error as it stands in a response of GraphQL. */
 export interface ResponseError {
   readonly message: string;

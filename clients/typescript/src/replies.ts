@@ -61,7 +61,7 @@ export async function askForReply(pieces: AsyncIterable<ReplyPiece>): Promise<An
     }
     return { text: reply.content, citations: reply.citations, reply };
   }
-  throw new ChatGraphError('NOT_FOUND', 'The reply does not exist any more.');
+  throw new ChatGraphError('NOT_FOUND', 'The reply was deleted.');
 }
 
 /** The events of a reply up to its end. */

@@ -1,5 +1,5 @@
 import { type RetryOptions, retry } from './backoff.ts';
-import { ChatGraphError, type ResponseError, toChatGraphError } from './errors.ts';
+import { ChatGraphError, createTokenError, type ResponseError, toChatGraphError } from './errors.ts';
 import { post, readJson } from './post.ts';
 import type { Session } from './session.ts';
 import type { GraphOperation, Wire } from './wire.ts';
@@ -58,7 +58,7 @@ export interface Requests {
 type Payload<Result> = Extract<Result, { __typename: `${string}Payload` }>;
 
 const ATTEMPTS = 3;
-const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
+const ACCEPT = 'application/graphql-response+json';
 /** Creates the requests of one client. */
 export function createRequests({ url, session, wire }: TransportOptions): Requests {
   /** Sends an operation with a token; undefined if the gateway does not accept the token. */
@@ -77,7 +77,7 @@ export function createRequests({ url, session, wire }: TransportOptions): Reques
   async function execute(operation: GraphOperation, signal?: AbortSignal): Promise<GraphResult> {
     // A token may expire on the way, so a refused one is replaced once.
     const result = (await send(operation, signal)) ?? (await send(operation, signal));
-    if (result === undefined) throw new ChatGraphError('UNAUTHENTICATED', 'The server does not accept the token.');
+    if (result === undefined) throw createTokenError();
     return wire.mustSendText(operation, result.errors) ? execute(operation, signal) : result;
   }
 

@@ -1,5 +1,5 @@
 import { SendDocument, type SendMutation } from './documents.ts';
-import { ChatGraphError } from './errors.ts';
+import type { ChatGraphError } from './errors.ts';
 import type { Requests } from './requests.ts';
 import type { StoredValue } from './storage.ts';
 
@@ -45,7 +45,7 @@ export function createSends({ requests, chatbotId, conversationId, onSent }: Sen
   async function sendNow(message: OutgoingMessage, signal: AbortSignal | undefined): Promise<SentMessage> {
     const id = conversationId.read();
     try {
-      const input = { ...(id === undefined ? { chatbotId } : { conversationId: id }), ...message };
+      const input = { ...message, conversationId: id, chatbotId: id === undefined ? chatbotId : undefined };
       const options = { attempts: Number.POSITIVE_INFINITY, signal };
       const sent = await requests.mutate(SendDocument, { input }, options);
       // The application may have started another conversation meanwhile.
@@ -53,8 +53,7 @@ export function createSends({ requests, chatbotId, conversationId, onSent }: Sen
       onSent(sent);
       return sent;
     } catch (error) {
-      const isGone = id !== undefined && error instanceof ChatGraphError && error.code === 'NOT_FOUND';
-      if (!isGone) throw error;
+      if (id === undefined || (error as ChatGraphError).code !== 'NOT_FOUND') throw error;
       // The conversation was deleted, or belongs to another visitor.
       if (conversationId.read() === id) conversationId.write(undefined);
       return sendNow(message, signal);

@@ -47,6 +47,8 @@ interface Grant {
   readonly expiresAt: number;
   readonly receivedAt: number;
   readonly visitorId: string;
+  /** The `user_id` of the identity; absent for a visitor who is not signed in. */
+  readonly user?: string | undefined;
 }
 
 /** The response to a request for a token. */
@@ -84,25 +86,30 @@ export function createVisitorSession(options: VisitorSessionOptions): Session {
   const key = `chatgraph:${options.url}:${options.chatbot}`;
   const stored = openStoredValue<Grant>(options.storage, key);
   let refusedToken: string | undefined;
+  let user: string | undefined;
+  let isUserKnown = false;
   let pending: Promise<string> | undefined;
   let visitorId: string | undefined;
   const visitorListeners: (() => void)[] = [];
 
   function isUsable(grant: Grant): boolean {
-    if (grant.token === refusedToken) return false;
+    if (grant.token === refusedToken || grant.user !== user) return false;
     return Date.now() < Math.max(grant.expiresAt - MARGIN_MS, grant.receivedAt + MIN_USE_MS);
   }
 
   async function obtain(): Promise<Grant> {
+    // A stored session may be that of another user.
+    if (!isUserKnown) user = userOf(await resolveLazy(options.identity));
+    isUserKnown = true;
     const known = stored.read();
     if (known && isUsable(known)) return known;
     return lockBetweenTabs(key, async () => {
       // Another tab may have renewed the token while this one waited.
       const current = stored.read();
       if (current && isUsable(current)) return current;
-      const identity = await resolveLazy(options.identity);
-      const renewed = current && (await renew(options.url, current.renewalToken, identity));
-      const grant = renewed ?? (await mint(options, identity));
+      const signed = await resolveLazy(options.identity);
+      const renewed = current?.user === user && current && (await renew(options.url, current.renewalToken, signed));
+      const grant = { ...(renewed || (await mint(options, signed))), user };
       stored.write(grant);
       return grant;
     });
@@ -130,8 +137,17 @@ export function createVisitorSession(options: VisitorSessionOptions): Session {
     refuseToken(token) {
       refusedToken = token;
     },
-    forget: () => stored.write(undefined),
+    forget() {
+      isUserKnown = false;
+      stored.write(undefined);
+    },
   };
+}
+
+/** The user of an identity, which the gateway verifies. */
+function userOf(identity: string | undefined): string | undefined {
+  const [, payload = ''] = identity?.split('.') ?? [];
+  return payload && JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/'))).user_id;
 }
 
 /** Runs a task while no other tab runs one with the same key. Browsers offer locks to secure pages only. */
@@ -143,8 +159,8 @@ async function lockBetweenTabs<Result>(key: string, task: () => Promise<Result>)
 async function mint({ url, chatbot, visitor }: VisitorSessionOptions, identity: string | undefined): Promise<Grant> {
   const { customData, ...details } = visitor ?? {};
   const response = await post(`${url}/v1/chatbots/${encodeURIComponent(chatbot)}/sessions`, {
-    ...(identity !== undefined && { identity }),
-    ...(visitor && { visitor: { ...details, ...(customData && { custom_data: customData }) } }),
+    identity,
+    visitor: visitor && { ...details, custom_data: customData },
   });
   if (!response.ok) throw await readFailure(response);
   return readGrant(response);
@@ -152,10 +168,7 @@ async function mint({ url, chatbot, visitor }: VisitorSessionOptions, identity: 
 
 /** Renews a token; undefined if the session has ended, or belongs to another user, so that the visitor needs a new one. */
 async function renew(url: string, renewalToken: string, identity: string | undefined): Promise<Grant | undefined> {
-  const response = await post(`${url}/v1/sessions/renew`, {
-    renewal_token: renewalToken,
-    ...(identity !== undefined && { identity }),
-  });
+  const response = await post(`${url}/v1/sessions/renew`, { renewal_token: renewalToken, identity });
   if (response.ok) return readGrant(response);
   const failure = await readFailure(response);
   // A visitor who is blocked, and a page that is not allowed, would get no new session either.
@@ -174,7 +187,7 @@ async function readGrant(response: Response): Promise<Grant> {
   };
 }
 
-/** The codes of statuses, unless the body has one. */
+/** The codes of statuses. */
 const CODES: Readonly<Record<number, string>> = {
   403: 'FORBIDDEN',
   404: 'NOT_FOUND',
@@ -183,11 +196,10 @@ const CODES: Readonly<Record<number, string>> = {
 
 async function readFailure(response: Response): Promise<ChatGraphError> {
   const { status, headers } = response;
-  const { code, detail } = (await response.json().catch(() => ({}))) as { code?: string; detail?: unknown };
-  const retrySeconds = Number(headers.get('retry-after') ?? 0);
+  const { detail } = (await response.json().catch(() => ({}))) as { detail?: string };
   return new ChatGraphError(
-    code ?? CODES[status] ?? (status < 500 ? 'BAD_USER_INPUT' : 'SERVICE_UNAVAILABLE'),
-    typeof detail === 'string' ? detail : 'The server refused to open a session.',
-    retrySeconds > 0 ? retrySeconds * 1_000 : undefined,
+    CODES[status] ?? (status < 500 ? 'BAD_USER_INPUT' : 'SERVICE_UNAVAILABLE'),
+    detail ?? 'Something went wrong.',
+    Number(headers.get('retry-after')) * 1_000 || undefined,
   );
 }

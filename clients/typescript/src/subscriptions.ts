@@ -1,6 +1,6 @@
 import { type Client, createClient } from 'graphql-ws';
 import { type Backoff, createBackoff } from './backoff.ts';
-import { ChatGraphError, type ResponseError, toChatGraphError } from './errors.ts';
+import { type ChatGraphError, createTokenError, type ResponseError, toChatGraphError } from './errors.ts';
 import type { GraphResult, TransportOptions } from './requests.ts';
 import type { Session } from './session.ts';
 import type { GraphOperation, Wire } from './wire.ts';
@@ -107,8 +107,7 @@ function followOperation(client: Client, connection: Connection, operation: Grap
         }
         if (isCredentialRefused(reason)) {
           connection.session.refuseToken(connection.token);
-          if (++refusals > MAX_REFUSALS)
-            throw new ChatGraphError('UNAUTHENTICATED', 'The server does not accept the token.');
+          if (++refusals > MAX_REFUSALS) throw createTokenError();
           // The socket of a refused operation is still open, with the old token.
           if (Array.isArray(reason)) client.terminate();
           continue;

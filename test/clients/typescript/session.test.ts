@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ChatGraph, type ChatGraphOptions, createChatGraph } from '../../../clients/typescript/src/chatgraph.ts';
+import { createVisitorSession } from '../../../clients/typescript/src/session.ts';
 import type { TextStorage } from '../../../clients/typescript/src/storage.ts';
 import { createManualClock } from '../../helpers/clock.ts';
 import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
@@ -141,5 +142,25 @@ describe('the session of a page', () => {
     expect(await readVisitors(gateway, chatbot)).toHaveLength(1);
     const other = openTab({ chatbot: '01900000-0000-7000-8000-000000000003' });
     await expect(other.ask('Hello')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('is not that of another user who signs in with the same browser', async () => {
+    const storage = createStorage();
+    let number = 0;
+    const answer = async () => {
+      const body = { token: `ics_${++number}`, renewal_token: 'icr_', visitor_id: 'id' };
+      return Response.json(
+        { ...body, expires_at: new Date(Date.now() + 10 * MINUTE_MS).toISOString() },
+        { status: 201 },
+      );
+    };
+    vi.stubGlobal('fetch', answer);
+    const tokenOf = (user?: string) => {
+      const payload = Buffer.from(JSON.stringify({ user_id: user })).toString('base64url');
+      const identity = user === undefined ? undefined : `header.${payload}.signature`;
+      return createVisitorSession({ url: 'http://gateway', chatbot: 'id', storage, identity }).getToken();
+    };
+    expect([await tokenOf('Ada'), await tokenOf('Ada')]).toEqual(['ics_1', 'ics_1']);
+    expect([await tokenOf('Bob'), await tokenOf(), await tokenOf()]).toEqual(['ics_2', 'ics_3', 'ics_3']);
   });
 });
