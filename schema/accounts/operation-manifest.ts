@@ -44,7 +44,8 @@ const OperationRef = builder.objectRef<Operation>('Operation').implement({
 
 const OperationConnection = defineConnection(OperationRef);
 
-const OperationManifestRef = builder.objectRef<OperationManifest>('OperationManifest').implement({
+/** A version of a manifest. */
+export const OperationManifestRef = builder.objectRef<OperationManifest>('OperationManifest').implement({
   description:
     'A list of documents of a front end: one version of those that were pushed under its name. The documents of all versions that have not retired can run.',
   interfaces: [Node],

@@ -1,6 +1,7 @@
 import { InvalidInputError, NotFoundError, requireFound, VisitorBlockedError } from '../../src/domain/errors.ts';
 import type { SessionToken } from '../../src/domain/visitors/session-tokens.ts';
 import { createSessionToken, type OpenedSession, revokeSessionToken } from '../../src/visitors/sessions.ts';
+import { OperationManifestRef } from '../accounts/operation-manifest.ts';
 import { ViewerRef } from '../accounts/viewer.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
@@ -29,6 +30,14 @@ export const SessionTokenRef = builder.objectRef<SessionToken>('SessionToken').i
     origin: t.exposeString('origin', {
       nullable: true,
       description: 'The only origin whose pages may use the token; null for any, as for an app.',
+    }),
+    operations: t.field({
+      type: OperationManifestRef,
+      nullable: true,
+      description:
+        'The newest version of the manifest whose documents the token may run. Null for the built-in manifest `chat`, and for a token without a manifest, which may run any document unless its chatbot is `persistedOnly`.',
+      resolve: async ({ operations }, _args, { loaders }) =>
+        operations === null ? null : ((await loaders.newestManifest.load(operations)) ?? null),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     expiresAt: t.expose('expiresAt', {
@@ -69,6 +78,10 @@ builder.relayMutationField(
       visitor: t.field({ type: VisitorInput, description: 'The visitor; if absent, a new anonymous one.' }),
       origin: t.string({
         description: 'The only origin whose pages may use the token, such as `https://shop.example`; if absent, any.',
+      }),
+      operations: t.string({
+        description:
+          'The name of the manifest whose documents the token may run; `chat` is the built-in one. If absent, the token may run any document, unless the chatbot is `persistedOnly`.',
       }),
       expiresInSeconds: t.int({
         description: 'The lifetime of each token of the session in seconds: 60 to 3,600; 600 if absent.',

@@ -1,3 +1,4 @@
+import { BUILT_IN_MANIFEST } from '../domain/operations.ts';
 import type { Viewer } from './viewer.ts';
 
 /** The documents that a viewer may run. */
@@ -8,7 +9,24 @@ export interface OperationsRule {
   readonly manifest: string | undefined;
 }
 
-/** Decides which documents a viewer may run: all, or those of the manifests of the account. */
-export function operationsRuleOf({ persistedOnly }: Pick<Viewer, 'persistedOnly'>): OperationsRule {
-  return { allowsAny: !persistedOnly, manifest: undefined };
+/** The settings of a chatbot for its sessions. */
+export interface SessionOperations {
+  readonly persistedOnly: boolean;
+  readonly sessionOperations: string | null;
+}
+
+/**
+ * Decides which documents a viewer may run. A session whose token names a manifest has only that one, as every session
+ * without a key does. Any other session has the manifest of its chatbot if the chatbot is `persistedOnly`.
+ * @param readChatbot reads the settings of the chatbot of a session; undefined for an unknown one.
+ */
+export async function findOperationsRule(
+  { accountId, persistedOnly, session }: Pick<Viewer, 'accountId' | 'persistedOnly' | 'session'>,
+  readChatbot: (accountId: string, chatbotId: string) => Promise<SessionOperations | undefined>,
+): Promise<OperationsRule> {
+  if (session === undefined) return { allowsAny: !persistedOnly, manifest: undefined };
+  if (session.operations !== null) return { allowsAny: false, manifest: session.operations };
+  const chatbot = await readChatbot(accountId, session.chatbotId);
+  const manifest = chatbot?.sessionOperations ?? BUILT_IN_MANIFEST;
+  return chatbot?.persistedOnly === false ? { allowsAny: true, manifest: undefined } : { allowsAny: false, manifest };
 }

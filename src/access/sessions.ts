@@ -14,7 +14,7 @@ export interface SessionScope {
   readonly visitorId: string;
   /** The only origin whose pages may use the token; null: any. */
   readonly origin: string | null;
-  /** The name of the operation manifest; null: that of the chatbot. */
+  /** The name of the manifest of operations; null: see `findOperationsRule`. */
   readonly operations: string | null;
   /** The channel through which conversations start. */
   readonly channel: Channel;

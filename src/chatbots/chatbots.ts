@@ -21,6 +21,7 @@ import { toJson } from '../domain/json.ts';
 import { BUILT_IN_MANIFEST } from '../domain/operations.ts';
 import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
+import { requireManifest } from '../operations/require-manifest.ts';
 import { lockAccount } from '../store/accounts.ts';
 import {
   findChatbot,
@@ -32,7 +33,6 @@ import {
 import { markChatbotDeleted } from '../store/deleted-chatbots.ts';
 import { insertChatbotDeletion } from '../store/logs/account-logs.ts';
 import { listStreamingReplyIds } from '../store/open-replies.ts';
-import { findNewestManifest } from '../store/operations/manifests.ts';
 import type { Queryable } from '../store/tables.ts';
 import { allowedOriginsRule } from './allowed-origins.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
@@ -191,7 +191,8 @@ export async function updateChatbot(
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
-    if (fields.sessionOperations) await requireManifest(trx, viewer.accountId, fields.sessionOperations);
+    const { sessionOperations: name } = fields;
+    if (name) await requireManifest(trx, viewer.accountId, { path: 'sessionOperations', name });
     const changed = { ...changeFields(chatbot, fields), updatedAt: toTimestamp(deps.clock.now()) };
     await updateStoredChatbot(trx, changed);
     return { previous: chatbot, changed };
@@ -274,12 +275,6 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
   if ((await findChatbotBySlug(trx, accountId, slug)) !== undefined) {
     throw new InvalidInputError([{ path: ['slug'], message: 'Another chatbot has this slug.' }]);
   }
-}
-
-async function requireManifest(trx: Queryable, accountId: string, name: string): Promise<void> {
-  if ((await findNewestManifest(trx, accountId, name)) !== undefined) return;
-  const message = 'The account has no manifest with this name. Push one first.';
-  throw new InvalidInputError([{ path: ['sessionOperations'], message }]);
 }
 
 /** Derives an ASCII slug from a name, and appends a number if the slug is taken or has the form of an id. */

@@ -1,7 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import type { SessionOperations } from '../access/operations-rule.ts';
+import { createBoundedCache } from '../domain/bounded-cache.ts';
 import { hashInId } from '../domain/operations.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
 import type { FailureLog } from '../failures.ts';
+import { findChatbot } from '../store/chatbots.ts';
 import type { Database } from '../store/database.ts';
 import { findRunnableOperation, markOperationsUsed, type RunnableOperation } from '../store/operations/operations.ts';
 
@@ -16,6 +19,11 @@ export interface OperationStore {
    * @throws StorageUnavailableError
    */
   find(accountId: string, name: string | undefined, documentId: string): Promise<RunnableOperation | undefined>;
+  /**
+   * Finds the settings of a chatbot for its sessions, which are at most one second old; undefined for an unknown one.
+   * @throws StorageUnavailableError
+   */
+  findSessionOperations(accountId: string, chatbotId: string): Promise<SessionOperations | undefined>;
   /** Records that a document was used now. The time is stored within a few seconds. */
   recordUse(operationId: string): void;
   /** The time when a document was last used, if it is not stored yet. */
@@ -26,12 +34,18 @@ export interface OperationStore {
   close(): Promise<void>;
 }
 
+interface CachedSettings {
+  readonly readAt: number;
+  readonly settings: SessionOperations | undefined;
+}
+
 interface CachedLookup {
   readonly readAt: number;
   readonly operation: RunnableOperation | undefined;
 }
 
 const MAX_AGE_MS = 1_000;
+const MAX_CACHED_CHATBOTS = 10_000;
 const USE_WRITE_INTERVAL_MS = 5_000;
 const MAX_CACHED_CHARS = 16_000_000;
 /** About the memory of a lookup besides the document. */
@@ -39,6 +53,7 @@ const LOOKUP_CHARS = 300;
 
 /** Creates the store of one process. */
 export function createOperationStore(db: Database, clock: Clock, failures: FailureLog): OperationStore {
+  const findSessionOperations = createSettingsReader(db, clock);
   const lookups = new LRUCache<string, CachedLookup>({
     maxSize: MAX_CACHED_CHARS,
     sizeCalculation: ({ operation }) => LOOKUP_CHARS + (operation?.document.length ?? 0),
@@ -86,6 +101,8 @@ export function createOperationStore(db: Database, clock: Clock, failures: Failu
       return reading;
     },
 
+    findSessionOperations,
+
     recordUse(operationId) {
       usedAtById.set(operationId, clock.now());
     },
@@ -106,5 +123,19 @@ export function createOperationStore(db: Database, clock: Clock, failures: Failu
       // A failed write must not prevent the shutdown.
       await saveTimesOfUse().catch(logSaveFailure);
     },
+  };
+}
+
+/** Creates the function that reads the settings of chatbots for their sessions, each at most once a second. */
+function createSettingsReader(db: Database, clock: Clock): OperationStore['findSessionOperations'] {
+  const chatbots = createBoundedCache<CachedSettings>(MAX_CACHED_CHATBOTS);
+  return async (accountId, chatbotId) => {
+    const key = `${accountId} ${chatbotId}`;
+    const cached = chatbots.get(key);
+    if (cached !== undefined && clock.monotonicMs() - cached.readAt < MAX_AGE_MS) return cached.settings;
+    const readAt = clock.monotonicMs();
+    const settings = await findChatbot(db.read, accountId, chatbotId);
+    chatbots.set(key, { readAt, settings });
+    return settings;
   };
 }

@@ -11,6 +11,7 @@ import {
 } from '../domain/errors.ts';
 import { parseInput } from '../domain/input.ts';
 import { networkOf } from '../domain/network.ts';
+import { BUILT_IN_MANIFEST } from '../domain/operations.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { SESSION_LIMITS } from '../domain/visitors/session-tokens.ts';
 import { findPublicChatbot, type PublicChatbot } from '../store/visitors/public-chatbots.ts';
@@ -61,7 +62,8 @@ export async function openPublicSession(
   }
   const identity = input.identity == null ? undefined : await verifyIdentity(deps, chatbot, input.identity);
   const { channel } = request;
-  return openSession(deps, { origin, channel, lifetimeSeconds: LIFETIME_SECONDS }, (trx, now) => {
+  const operations = chatbot.sessionOperations ?? BUILT_IN_MANIFEST;
+  return openSession(deps, { origin, operations, channel, lifetimeSeconds: LIFETIME_SECONDS }, (trx, now) => {
     const owner = { accountId: chatbot.accountId, chatbotId: chatbot.id };
     if (identity !== undefined) return saveIdentifiedVisitor(trx, owner, identity, toTimestamp(now));
     return createVisitor(trx, owner, toDetails(visitor), toTimestamp(now));

@@ -12,6 +12,7 @@ import { parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { SessionToken } from '../domain/visitors/session-tokens.ts';
 import type { Visitor } from '../domain/visitors/visitors.ts';
+import { requireManifest } from '../operations/require-manifest.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 import { insertSessionToken, revokeStoredToken } from '../store/visitors/session-tokens.ts';
@@ -41,6 +42,8 @@ export interface CreateSessionTokenInput {
   readonly visitor?: VisitorInput | null | undefined;
   /** The only origin whose pages may use the token; absent: any. */
   readonly origin?: string | null | undefined;
+  /** The name of the manifest; absent: any document, unless the chatbot is `persistedOnly`. */
+  readonly operations?: string | null | undefined;
   /** The lifetime of each token of the session; absent: 10 minutes. */
   readonly expiresInSeconds?: number | null | undefined;
 }
@@ -54,6 +57,7 @@ export const RENEWABLE_MS = 30 * 24 * 60 * 60 * 1_000;
 const rules = z.object({
   visitor: visitorRules.optional(),
   origin: z.string().optional(),
+  operations: z.string().optional(),
   expiresInSeconds: z
     .number()
     .int()
@@ -71,13 +75,20 @@ export async function createSessionToken(
   { accountId }: Pick<Viewer, 'accountId'>,
   input: CreateSessionTokenInput,
 ): Promise<OpenedSession> {
-  const { visitor: named, origin = null, expiresInSeconds = LIFETIME_SECONDS } = parseInput(rules, { ...input });
+  const {
+    visitor: named,
+    origin = null,
+    operations = null,
+    expiresInSeconds = LIFETIME_SECONDS,
+  } = parseInput(rules, { ...input });
   if (origin !== null && !allowedOriginsRule.safeParse([origin]).success) {
     throw new InvalidInputError([{ path: ['origin'], message: 'Must be an exact origin, without a path.' }]);
   }
   const chatbotId = requireFound('Chatbot', parseId('chatbot', input.chatbotId));
   requireFound('Chatbot', await findChatbot(deps.db.read, accountId, chatbotId));
-  return openSession(deps, { origin, channel: 'GRAPHQL', lifetimeSeconds: expiresInSeconds }, async (trx, now) => {
+  if (operations !== null) await requireManifest(deps.db.read, accountId, { path: 'operations', name: operations });
+  const session = { origin, operations, channel: 'GRAPHQL', lifetimeSeconds: expiresInSeconds } as const;
+  return openSession(deps, session, async (trx, now) => {
     const owner = { accountId, chatbotId };
     const { externalId, ...given } = named ?? {};
     const details = toDetails(given);
@@ -89,6 +100,8 @@ export async function createSessionToken(
 /** The properties of a new session. */
 interface NewSession {
   readonly origin: string | null;
+  /** The name of the manifest; null: see `findOperationsRule`. */
+  readonly operations: string | null;
   readonly channel: Channel;
   readonly lifetimeSeconds: number;
 }
@@ -99,7 +112,7 @@ interface NewSession {
  */
 export async function openSession(
   deps: SessionDeps,
-  { origin, channel, lifetimeSeconds }: NewSession,
+  { origin, operations, channel, lifetimeSeconds }: NewSession,
   resolve: (trx: Queryable, now: number) => Promise<Visitor>,
 ): Promise<OpenedSession> {
   const now = deps.clock.now();
@@ -113,7 +126,7 @@ export async function openSession(
     const created: SessionToken = {
       id,
       ...{ accountId: visitor.accountId, chatbotId: visitor.chatbotId, visitorId: visitor.id },
-      ...{ origin, operations: null, channel, lifetimeSeconds },
+      ...{ origin, operations, channel, lifetimeSeconds },
       createdAt: at,
       expiresAt: toTimestamp(now + lifetimeSeconds * 1_000),
       revokedAt: null,

@@ -1,3 +1,4 @@
+import { CHAT_DOCUMENTS } from '../../src/operations/documents.ts';
 import { type ChatbotOptions, createChatbot } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { mutate } from '../schema/support.ts';
@@ -20,8 +21,28 @@ export async function createPublicChatbot(
 ): Promise<string> {
   const { origins = [SHOP], ...fields } = options;
   const id = await createChatbot(gateway, fields);
-  await mutate(gateway, 'updateChatbot', { id, isPublic: true, allowedOrigins: origins });
+  // The client sends the documents of the built-in manifest.
+  const documents = [...CHAT_DOCUMENTS.map(({ document }) => ({ document })), { document: '{ viewer { kind } }' }];
+  await mutate(gateway, 'pushOperations', { name: MANIFEST, documents });
+  await mutate(gateway, 'updateChatbot', {
+    ...{ id, isPublic: true, allowedOrigins: origins },
+    sessionOperations: MANIFEST,
+  });
   return id;
+}
+
+/** The manifest of the public chatbots in the tests. */
+const MANIFEST = 'tests';
+/** The documents in the manifests of the accounts. */
+const allowedDocuments = new Map<string, Set<string>>();
+
+/** Lets the sessions of public chatbots run a document; an invalid one is never pushed. */
+export async function allowDocument(gateway: TestGateway, document: string): Promise<void> {
+  const allowed = allowedDocuments.get(gateway.accountId) ?? new Set();
+  allowedDocuments.set(gateway.accountId, allowed);
+  if (allowed.has(document)) return;
+  await mutate(gateway, 'pushOperations', { name: MANIFEST, documents: [{ document }] });
+  allowed.add(document);
 }
 
 /** Requests a session of a public chatbot. */
@@ -68,13 +89,14 @@ export async function renew(gateway: Pick<TestGateway, 'fetch'>, renewalToken: s
   return (await response.json()) as RestSession;
 }
 
-/** Runs an operation with a session token, from a page. */
+/** Runs an operation with a session token, from a page whose manifest has the document. */
 export async function askWith(
-  gateway: Pick<TestGateway, 'fetch'>,
+  gateway: TestGateway,
   token: string,
   query: string,
   { variables = {}, origin = SHOP }: { variables?: object; origin?: string | null } = {},
 ) {
+  await allowDocument(gateway, query);
   const response = await gateway.fetch('/graphql', {
     method: 'POST',
     headers: {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { DocumentNode } from 'graphql';
-import { operationsRuleOf } from '../../access/operations-rule.ts';
+import { findOperationsRule, type OperationsRule } from '../../access/operations-rule.ts';
 import type { Viewer } from '../../access/viewer.ts';
 import type { Deps } from '../../deps.ts';
 import {
@@ -49,13 +49,17 @@ export function createDocuments({ operations }: Pick<Deps, 'operations'>): Docum
   const documentCache = createDocumentCache();
   const registered = createRegisteredDocuments();
   const onChecked = (document: DocumentNode) => documentCache.keep(document);
+  const findRule = (viewer: Viewer) => findOperationsRule(viewer, operations.findSessionOperations);
 
   /** Finds a document of the manifests that the viewer may use. */
-  async function findStored(viewer: Viewer, id: string): Promise<ResolvedDocument | undefined> {
+  async function findStored(
+    { accountId }: Viewer,
+    { manifest }: OperationsRule,
+    id: string,
+  ): Promise<ResolvedDocument | undefined> {
     if (!DOCUMENT_ID.test(id)) return undefined;
-    const { manifest } = operationsRuleOf(viewer);
     if (manifest !== BUILT_IN_MANIFEST) {
-      const operation = await operations.find(viewer.accountId, manifest, id);
+      const operation = await operations.find(accountId, manifest, id);
       if (operation) {
         return {
           text: operation.document,
@@ -71,20 +75,24 @@ export function createDocuments({ operations }: Pick<Deps, 'operations'>): Docum
     return text === undefined ? undefined : { text, onChecked };
   }
 
-  async function findById(viewer: Viewer, id: string): Promise<ResolvedDocument> {
-    const stored = await findStored(viewer, id);
+  async function findById(viewer: Viewer, rule: OperationsRule, id: string): Promise<ResolvedDocument> {
+    const stored = await findStored(viewer, rule, id);
     if (stored) return stored;
-    if (!operationsRuleOf(viewer).allowsAny) throw new OperationNotAllowedError();
+    if (!rule.allowsAny) throw new OperationNotAllowedError();
     const text = registered.find(viewer.accountId, hashInId(id) ?? id);
     if (text === undefined) throw new PersistedQueryNotFoundError();
     return { text };
   }
 
   /** Registers a document, unless its hash is wrong or is the id of another document. */
-  async function resolveRegistration(viewer: Viewer, text: string, id: string): Promise<ResolvedDocument> {
+  async function resolveRegistration(
+    viewer: Viewer,
+    rule: OperationsRule,
+    { text, id }: { text: string; id: string },
+  ): Promise<ResolvedDocument> {
     const digest = hash('sha256', text);
     if (digest !== id) {
-      const stored = await findStored(viewer, id);
+      const stored = await findStored(viewer, rule, id);
       if (stored?.text === text) return stored;
       // The message of Apollo Server.
       throw new BadUserInputError('provided sha does not match query');
@@ -101,11 +109,13 @@ export function createDocuments({ operations }: Pick<Deps, 'operations'>): Docum
       if (query === undefined) {
         if (id === undefined) throw new BadUserInputError('`query` must be a string.');
         if (viewer === undefined) throw new UnauthenticatedError();
-        return findById(viewer, id);
+        return findById(viewer, await findRule(viewer), id);
       }
       if (viewer === undefined) return { text: query };
-      if (!operationsRuleOf(viewer).allowsAny) return findById(viewer, hash('sha256', query));
-      return persistedQuery === undefined ? { text: query } : resolveRegistration(viewer, query, persistedQuery);
+      const rule = await findRule(viewer);
+      if (!rule.allowsAny) return findById(viewer, rule, hash('sha256', query));
+      if (persistedQuery === undefined) return { text: query };
+      return resolveRegistration(viewer, rule, { text: query, id: persistedQuery });
     },
   };
 }
