@@ -10,6 +10,7 @@ import { findApiKey, updateApiKeyLimits } from '../store/api-keys.ts';
 import { lockChatbot, updateChatbotLimits } from '../store/chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type KeyringDeps, refreshKeys } from './api-keys.ts';
+import type { SessionTokens } from './session-tokens/session-tokens.ts';
 import type { Viewer } from './viewer.ts';
 
 /** The limits of an API key, or of the sessions of a chatbot. Null clears a limit; an absent one keeps its value. */
@@ -54,7 +55,7 @@ const rules = z.object({
  * @throws InvalidInputError, NotFoundError
  */
 export async function setRateLimit(
-  deps: KeyringDeps,
+  deps: KeyringDeps & { readonly sessionTokens: Pick<SessionTokens, 'refresh'> },
   { accountId }: Pick<Viewer, 'accountId'>,
   { apiKeyId, chatbotId, ...input }: RateLimitInput,
 ): Promise<{ apiKey: ApiKey | null; chatbot: Chatbot | null }> {
@@ -64,10 +65,16 @@ export async function setRateLimit(
   const changes = parseChanges(rules, input);
   if (chatbotId == null) requireNoVisitorBudget(input);
   const changed = await deps.db.transaction(async (trx) => {
-    if (chatbotId != null) return { apiKey: null, chatbot: await changeChatbot(trx, accountId, chatbotId, changes) };
+    if (chatbotId != null) {
+      return { apiKey: null, chatbot: await changeChatbot(trx, accountId, chatbotId, changes) };
+    }
     return { apiKey: await changeKey(trx, accountId, apiKeyId ?? '', changes), chatbot: null };
   });
-  await refreshKeys(deps, changed.apiKey?.id ?? changed.chatbot?.id ?? '');
+  if (changed.apiKey !== null) await refreshKeys(deps, changed.apiKey.id);
+  else {
+    deps.announcements.announce('sessions', changed.chatbot.id);
+    await deps.sessionTokens.refresh();
+  }
   return changed;
 }
 

@@ -158,7 +158,12 @@ function toViewer(session: ActiveSession): Viewer {
   const { accountId, tokenId, ended } = session;
   const ids = { accountId, credentialId: tokenId, apiKeyId: null };
   const rights = { scopes: SESSION_SCOPES, persistedOnly: false };
-  return { kind: 'SESSION', ...ids, actorName: null, ...rights, revoked: ended, session };
+  return {
+    ...{ kind: 'SESSION', ...ids, actorName: null, ...rights, revoked: ended, session },
+    get limits() {
+      return session.limits;
+    },
+  };
 }
 
 /** Counts a failed attempt, and returns the error for the response. */
@@ -178,7 +183,10 @@ async function countFailure(
  * alone exceeds the limit.
  */
 export async function consumeRateLimit(deps: LimitDeps, viewer: Viewer, cost = 1): Promise<RateLimitResult> {
-  return consumeLimit(deps, requestLimitOf(deps, viewer), cost);
+  const result = await consumeLimit(deps, requestLimitOf(deps, viewer), cost);
+  const shared = sharedLimitOf(viewer);
+  if (shared) await consumeLimit(deps, shared, cost);
+  return result;
 }
 
 /**
@@ -203,10 +211,12 @@ export interface OperationLimit {
  * @throws RateLimitedError when both limits are reached; the operation is then not counted.
  */
 export async function consumeOperation(deps: LimitDeps, viewer: Viewer): Promise<OperationLimit> {
-  const requests = requestLimitOf(deps, viewer);
+  const [requests, shared] = [requestLimitOf(deps, viewer), sharedLimitOf(viewer)];
   const rateLimit = await deps.limiter.consume(requests.key, requests.max);
-  if (rateLimit.isAllowed) return { rateLimit };
-  const refusal = createRefusal(requests, rateLimit);
+  const sharedResult = rateLimit.isAllowed && shared && (await deps.limiter.consume(shared.key, shared.max));
+  if (rateLimit.isAllowed && (!sharedResult || sharedResult.isAllowed)) return { rateLimit };
+  if (sharedResult) deps.limiter.giveBack(requests.key);
+  const refusal = shared && sharedResult ? createRefusal(shared, sharedResult) : createRefusal(requests, rateLimit);
   const typing = typingLimitOf(deps, viewer);
   if ((await deps.limiter.consume(typing.key, typing.max)).isAllowed) return { rateLimit, refusal };
   deps.metrics.rateLimited.inc();
@@ -216,6 +226,8 @@ export async function consumeOperation(deps: LimitDeps, viewer: Viewer): Promise
 /** Gives back the request of an operation that counts against the limit for typing indicators instead. */
 export function giveRequestBack(deps: LimitDeps, viewer: Viewer): void {
   deps.limiter.giveBack(requestLimitOf(deps, viewer).key);
+  const shared = sharedLimitOf(viewer);
+  if (shared) deps.limiter.giveBack(shared.key);
 }
 
 type LimitDeps = Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>;
@@ -229,10 +241,10 @@ interface Limit {
 
 const TYPING_PER_REQUEST = 10;
 
-type Limited = Pick<Viewer, 'credentialId' | 'limits'>;
+type Limited = Pick<Viewer, 'credentialId' | 'limits' | 'session'>;
 
-const maxOf = ({ config }: Pick<AuthDeps, 'config'>, { limits }: Pick<Viewer, 'limits'>) =>
-  limits?.perMinute ?? config.rateLimitPerMinute;
+const maxOf = ({ config }: Pick<AuthDeps, 'config'>, { limits, session }: Limited) =>
+  (session === undefined ? limits?.perMinute : undefined) ?? config.rateLimitPerMinute;
 const requestLimitOf = (deps: Pick<AuthDeps, 'config'>, viewer: Limited): Limit => ({
   key: `key:${viewer.credentialId}`,
   max: maxOf(deps, viewer),
@@ -243,6 +255,12 @@ const typingLimitOf = (deps: Pick<AuthDeps, 'config'>, viewer: Limited): Limit =
   max: Math.min(TYPING_PER_REQUEST * maxOf(deps, viewer), MAX_LIMIT),
   noun: 'typing indicators',
 });
+
+/** The limit that all sessions of a chatbot share, besides the limit of each; undefined if its owner has set none. */
+function sharedLimitOf({ limits, session }: Pick<Viewer, 'limits' | 'session'>): Limit | undefined {
+  if (session === undefined || limits?.perMinute === undefined) return undefined;
+  return { key: `sessions:${session.chatbotId}`, max: limits.perMinute, noun: 'requests' };
+}
 
 /** The rate limit status of an API key, without counting a request. */
 export async function rateLimitOfKey(

@@ -169,7 +169,7 @@ export function createPipeline(deps: Deps, { execute, subscribe }: Executor): Pi
     // A dry run counts as one request, and authentication has counted it.
     if (operation.operation !== 'mutation' || options?.dryRun) return;
     await countMutationFields(deps, args, operation, viewer);
-    if (session) await countVisitorSends(deps, session, rootFieldNamesOf(document, operation));
+    if (session) await countVisitorSends(deps, session, viewer.limits, rootFieldNamesOf(document, operation));
   }
 
   async function run(args: ExecutionArgs): Promise<ExecutionResult | SubscriptionResults> {

@@ -27,7 +27,11 @@ export function listReplyBudgets(
 ): ReplyBudget[] {
   if (apiKeyId !== null) return [{ ownerId: apiKeyId, owner: 'API key', budget: limits?.monthly ?? {} }];
   if (session === undefined) return [];
-  return [{ ownerId: chatbot.id, owner: 'sessions of the chatbot', budget: chatbot.limits.monthly ?? {} }];
+  const { monthly = {}, visitorMonthly = {} } = chatbot.limits;
+  const ofSessions: ReplyBudget = { ownerId: chatbot.id, owner: 'sessions of the chatbot', budget: monthly };
+  // A session of the demo's page has no visitor.
+  if (!session.visitorId) return [ofSessions];
+  return [ofSessions, { ownerId: session.visitorId, owner: 'visitor', budget: visitorMonthly }];
 }
 
 /**

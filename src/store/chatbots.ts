@@ -104,7 +104,7 @@ export async function updateChatbotLimits(
 ): Promise<void> {
   await trx
     .updateTable('chatbots')
-    .set({ limits: toJson(limits) })
+    .set({ limits: toLimitsColumn(limits) })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .execute();
@@ -115,6 +115,9 @@ export async function listAllChatbotIds(db: Queryable): Promise<string[]> {
   const rows = await db.selectFrom('chatbots').select('id').where('deleted_at', 'is', null).execute();
   return rows.map(({ id }) => id);
 }
+
+/** Null for a chatbot without limits, which the index of the limited ones leaves out. */
+const toLimitsColumn = (limits: Limits) => (Object.keys(limits).length === 0 ? null : toJson(limits));
 
 function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
   return {
@@ -137,7 +140,7 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
     metadata: chatbot.metadata,
     persisted_only: chatbot.persistedOnly ? 1 : 0,
     session_operations: chatbot.sessionOperations,
-    limits: toJson(chatbot.limits),
+    limits: toLimitsColumn(chatbot.limits),
     created_at: chatbot.createdAt,
     updated_at: chatbot.updatedAt,
   };

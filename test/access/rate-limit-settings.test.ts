@@ -155,6 +155,37 @@ describe('setRateLimit of a key', () => {
 });
 
 describe('setRateLimit of the sessions of a chatbot', () => {
+  async function openSessions() {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const createToken = async (externalId: string) => {
+      const input = { chatbotId, visitor: { externalId } };
+      return (await mutate<{ token: string }>(gateway, 'createSessionToken', input, { selection: 'token' })).token;
+    };
+    const ada = await createToken('ada');
+    const sendAs = (key: string) => outcomeOf(trySend(gateway, { chatbotId }, key));
+    return { gateway, chatbotId, ada, bob: await createToken('bob'), sendAs };
+  }
+
+  it.each([
+    [{ monthlyMessages: 1 }, ['SendMessagePayload', 'QuotaExceededError', 'QuotaExceededError']],
+    [{ visitorMonthlyMessages: 1 }, ['SendMessagePayload', 'QuotaExceededError', 'SendMessagePayload']],
+    [{ visitorMonthlyTokens: 0 }, ['QuotaExceededError', 'QuotaExceededError', 'QuotaExceededError']],
+    [{ perVisitorPerMinute: 1 }, ['SendMessagePayload', 'RATE_LIMITED', 'SendMessagePayload']],
+    [{ perMinute: 2 }, ['SendMessagePayload', 'SendMessagePayload', 'RATE_LIMITED']],
+  ])('applies %j to sessions at once, and not to keys', async (limits, expected) => {
+    const { gateway, chatbotId, ada, bob, sendAs } = await openSessions();
+    await setLimit(gateway, { chatbotId, ...limits }, 'chatbot { id }');
+    expect([await sendAs(ada), await sendAs(ada), await sendAs(bob)]).toEqual(expected);
+    expect(await sendAs(gateway.key)).toBe('SendMessagePayload');
+    await setLimit(
+      gateway,
+      { chatbotId, ...Object.fromEntries(Object.keys(limits).map((name) => [name, null])) },
+      'chatbot { id }',
+    );
+    expect(await sendAs(bob)).toBe('SendMessagePayload');
+  });
+
   it('stores the limits, and limits no key', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);

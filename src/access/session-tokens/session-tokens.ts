@@ -7,6 +7,7 @@ import {
   UnauthenticatedError,
   VisitorBlockedError,
 } from '../../domain/errors.ts';
+import type { Limits } from '../../domain/limits.ts';
 import { networkOf } from '../../domain/network.ts';
 import { type Clock, toTimestamp } from '../../domain/time.ts';
 import type { SessionToken } from '../../domain/visitors/session-tokens.ts';
@@ -23,6 +24,8 @@ export interface ActiveSession extends SessionScope {
   readonly accountId: string;
   /** Aborts with the refusal when the session ends: revoked, blocked, or expired without a renewal. */
   readonly ended: AbortSignal;
+  /** The present limits of the sessions of the chatbot; undefined if its owner has set none. */
+  readonly limits: Limits | undefined;
 }
 
 /** Where a request comes from. */
@@ -93,6 +96,7 @@ export function createSessionTokens({ db, clock, failures, getKeys }: SessionTok
     (state.blockEnds.get(`${accountId} ${network}`) ?? '') > toTimestamp(clock.now());
 
   const resolveVisitorId = (visitorId: string) => state.joinedIds.get(visitorId) ?? visitorId;
+  const findLimits = (chatbotId: string) => state.limits.get(chatbotId);
 
   function findRefusal({ tokenId, accountId, network }: Entry): RefusalError | undefined {
     if (state.revokedIds.has(tokenId)) return new UnauthenticatedError();
@@ -135,11 +139,10 @@ export function createSessionTokens({ db, clock, failures, getKeys }: SessionTok
       const cacheKey = `${hash('sha256', token, 'base64url')} ${network}`;
       let entry = cache.get(cacheKey);
       if (entry === undefined) {
-        entry = createEntry(
-          await verifySessionToken(getKeys('session-token'), token, clock.now()),
-          network,
+        entry = createEntry(await verifySessionToken(getKeys('session-token'), token, clock.now()), network, {
           resolveVisitorId,
-        );
+          findLimits,
+        });
         cache.set(cacheKey, entry);
         active.add(new WeakRef(entry));
       }
@@ -162,12 +165,21 @@ export function createSessionTokens({ db, clock, failures, getKeys }: SessionTok
   };
 }
 
-function createEntry(claims: SessionClaims, network: string, resolveVisitorId: (id: string) => string): Entry {
+/** Reads the present state of a session. */
+interface StateReaders {
+  readonly resolveVisitorId: (id: string) => string;
+  readonly findLimits: (chatbotId: string) => Limits | undefined;
+}
+
+function createEntry(claims: SessionClaims, network: string, { resolveVisitorId, findLimits }: StateReaders): Entry {
   const end = new AbortController();
   return {
     ...{ ...claims, network, end, ended: end.signal, endsAtMs: claims.expiresAtMs },
     get visitorId() {
       return resolveVisitorId(claims.visitorId);
+    },
+    get limits() {
+      return findLimits(claims.chatbotId);
     },
   };
 }

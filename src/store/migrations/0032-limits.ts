@@ -1,14 +1,16 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
 /**
  * Adds what limits an API key: its expiry, its chatbots and its own limits; the limits of the sessions of a chatbot; the
  * monthly budgets, by the id of what has the budget; and the budgets that a reply counts against.
  */
-export async function addLimits({ schema }: Kysely<unknown>): Promise<void> {
+export async function addLimits(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
   for (const column of ['expires_at', 'chatbot_ids', 'limits']) {
     await schema.alterTable('api_keys').addColumn(column, 'text').execute();
   }
   await schema.alterTable('chatbots').addColumn('limits', 'text').execute();
+  await sql`create index chatbots_limited on chatbots (id) where limits is not null`.execute(db);
   await schema.alterTable('messages').addColumn('budget_ids', 'text').execute();
   await schema
     .createTable('budget_usage')

@@ -1,4 +1,5 @@
-import { fromJson } from '../../domain/json.ts';
+import { fromJson, type JsonText } from '../../domain/json.ts';
+import type { Limits } from '../../domain/limits.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import type { Queryable } from '../tables.ts';
 
@@ -12,6 +13,8 @@ export interface AccessState {
   readonly blockEnds: ReadonlyMap<string, Timestamp>;
   /** The origins that active public chatbots list. */
   readonly publicOrigins: ReadonlySet<string>;
+  /** The limits that owners have set for the sessions of chatbots, by the id of the chatbot. */
+  readonly limits: ReadonlyMap<string, Limits>;
 }
 
 /** The state of a gateway before its first read. */
@@ -20,14 +23,15 @@ export const EMPTY_STATE: AccessState = {
   joinedIds: new Map(),
   blockEnds: new Map(),
   publicOrigins: new Set(),
+  limits: new Map(),
 };
 
-/** Reads the state. Uses `session_tokens_revoked` and `chatbots_public`. */
+/** Reads the state. Uses `session_tokens_revoked`, `chatbots_public` and `chatbots_limited`. */
 export async function readAccessState(
   db: Queryable,
   { now, since }: { readonly now: Timestamp; readonly since: Timestamp },
 ): Promise<AccessState> {
-  const [revoked, joins, blocks, chatbots] = await Promise.all([
+  const [revoked, joins, blocks, chatbots, limited] = await Promise.all([
     db.selectFrom('session_tokens').select('id').where('revoked_at', '>', since).execute(),
     db.selectFrom('visitor_joins').select(['visitor_id', 'joined_id']).where('at', '>', since).execute(),
     db.selectFrom('address_blocks').selectAll().where('until', '>', now).execute(),
@@ -39,12 +43,19 @@ export async function readAccessState(
       .where('is_active', '=', 1)
       .where('deleted_at', 'is', null)
       .execute(),
+    db
+      .selectFrom('chatbots')
+      .select(['id', 'limits'])
+      .where('limits', 'is not', null)
+      .$narrowType<{ limits: JsonText }>()
+      .execute(),
   ]);
   return {
     revokedIds: new Set(revoked.map(({ id }) => id)),
     joinedIds: new Map(joins.map(({ visitor_id, joined_id }) => [visitor_id, joined_id])),
     blockEnds: new Map(blocks.map(({ account_id, network, until }) => [`${account_id} ${network}`, until])),
     publicOrigins: new Set(chatbots.flatMap(({ allowed_origins }) => fromJson<string[]>(allowed_origins))),
+    limits: new Map(limited.map(({ id, limits }) => [id, fromJson<Limits>(limits)])),
   };
 }
 
