@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { deliveriesTopic } from '../../src/coordination/topics.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import type { TestGateway } from '../helpers/gateway.ts';
+import type { GatewayOptions, TestGateway } from '../helpers/gateway.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { storeDelivery, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
+import { SECRET_KEY, storeDelivery, storeEvent, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate, openGateway } from '../schema/support.ts';
 
 interface CreatedKey {
@@ -21,8 +21,8 @@ const createKey = (gateway: TestGateway, input: object, key = gateway.key) =>
   );
 
 /** Opens a gateway with two chatbots, and a key that is restricted to the first. */
-async function openRestricted() {
-  const gateway = await openGateway();
+async function openRestricted(options?: GatewayOptions) {
+  const gateway = await openGateway(options);
   const [own, other] = [await createChatbot(gateway), await createChatbot(gateway, { name: 'Other' })];
   const { key, apiKey } = await createKey(gateway, { chatbotIds: [own, own.toUpperCase()] });
   expect(apiKey.chatbots).toEqual([{ id: own }]);
@@ -92,7 +92,7 @@ describe('a key that is restricted to chatbots', () => {
   });
 
   it('subscribes webhooks to its chatbots only, and sees only those subscriptions', async () => {
-    const { gateway, own, other, key } = await openRestricted();
+    const { gateway, own, other, key } = await openRestricted({ env: { SECRET_KEY } });
     const unnamed = await mutate(
       gateway,
       'createWebhookSubscription',
@@ -110,7 +110,7 @@ describe('a key that is restricted to chatbots', () => {
   });
 
   it('sees the events and the deliveries of its webhooks only', async () => {
-    const { gateway, own, other, key } = await openRestricted();
+    const { gateway, own, other, key } = await openRestricted({ env: { SECRET_KEY } });
     const [shown, hidden] = [await subscribe(gateway, { chatbotId: own }), await subscribe(gateway)];
     const events = [await storeEvent(gateway, { chatbotId: own }), await storeEvent(gateway, { chatbotId: other })];
     const dryRun = async (eventId: string) => {
