@@ -77,6 +77,7 @@ const countRows = (target: string) =>
       'webhook_events',
       'webhook_deliveries',
       'webhook_attempts',
+      'members',
       'visitor_joins',
       'address_blocks',
       'budget_usage',
