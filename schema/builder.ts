@@ -65,21 +65,27 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     mutationInputArgOptions: { description: 'The fields of the mutation.' },
     edgesFieldOptions: {
       nullable: { list: false, items: false },
+      sessions: true,
       description: 'The items of this page, each with its cursor.',
     },
-    nodeFieldOptions: { nullable: false, description: 'The item.' },
-    nodesOnConnection: { description: 'The items of this page without their cursors.' },
-    cursorFieldOptions: { description: 'An opaque position in the list, for `after` and `before`.' },
-    pageInfoFieldOptions: { description: 'The cursors of this page, and flags for further pages.' },
+    nodeFieldOptions: { nullable: false, sessions: true, description: 'The item.' },
+    nodesOnConnection: { sessions: true, description: 'The items of this page without their cursors.' },
+    cursorFieldOptions: { sessions: true, description: 'An opaque position in the list, for `after` and `before`.' },
+    pageInfoFieldOptions: { sessions: true, description: 'The cursors of this page, and flags for further pages.' },
     pageInfoTypeOptions: { description: 'The position of a page in its list.' },
     hasNextPageFieldOptions: {
+      sessions: true,
       description: 'True if items follow this page. With `last`, true only if `before` is given.',
     },
     hasPreviousPageFieldOptions: {
+      sessions: true,
       description: 'True if items precede this page. With `first`, true only if `after` is given.',
     },
-    startCursorFieldOptions: { description: 'The cursor of the first item; null when the page is empty.' },
-    endCursorFieldOptions: { description: 'The cursor of the last item; null when the page is empty.' },
+    startCursorFieldOptions: {
+      sessions: true,
+      description: 'The cursor of the first item; null when the page is empty.',
+    },
+    endCursorFieldOptions: { sessions: true, description: 'The cursor of the last item; null when the page is empty.' },
     firstArgOptions: {
       description:
         'The number of items from the start of the list, at most 100; 20 if neither `first` nor `last` is given.',

@@ -53,9 +53,10 @@ const FieldProblemRef = builder.objectRef<FieldProblem>('FieldProblem').implemen
   description: 'A validation error of one input field.',
   fields: (t) => ({
     path: t.exposeStringList('path', {
+      sessions: true,
       description: 'The path of the field inside `input`; empty if the error concerns the whole input.',
     }),
-    message: t.exposeString('message', { description: 'The broken rule as an English sentence.' }),
+    message: t.exposeString('message', { sessions: true, description: 'The broken rule as an English sentence.' }),
   }),
 });
 

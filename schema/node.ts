@@ -36,7 +36,7 @@ export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
     return kind && TYPE_NAMES[kind];
   },
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'A UUID, the same in GraphQL, REST and webhooks.' }),
+    id: t.exposeID('id', { sessions: true, description: 'A UUID, the same in GraphQL, REST and webhooks.' }),
   }),
 });
 
@@ -45,6 +45,7 @@ builder.queryFields((t) => ({
     type: Node,
     nullable: true,
     authScopes: CONTENT_SCOPES,
+    sessionTarget: { argument: 'id', kind: 'conversation or message' },
     description:
       'Fetches an object by its id. Null if the id is malformed, unknown or of another account, or if the credential may not see such an object: `CHAT` alone sees chatbots, conversations and messages; API keys, session tokens and webhooks need `READ` and `MANAGE`. Needs `READ` or `CHAT`.',
     args: { id: t.arg.id({ required: true, description: 'The id, in upper or lower case.' }) },

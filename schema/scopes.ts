@@ -39,8 +39,31 @@ declare global {
        * chatbots are hidden from every resolver.
        */
       allowsRestricted?: boolean;
+      /**
+       * Whether a session token may select the field, for what belongs to its visitor; by default not. The option counts
+       * only where a session can reach the type of the field, so that `id` of `Node` gives no session the id of an account.
+       * Errors, events and the payloads of mutations that a session may select need no option.
+       */
+      sessions?: boolean;
+      /**
+       * Lets a session token select a field of a root type, only for an object of its visitor that this argument names.
+       * The gateway checks it before any resolver runs, so resolvers do not. A root field without such an argument has
+       * `sessions`, and its resolver is limited to what belongs to the session.
+       */
+      sessionTarget?: SessionTarget;
     }
   }
+}
+
+/** The kinds of objects that an argument with `sessionTarget` can name. */
+export type SessionTargetKind = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
+
+/** The argument of a root field, or the field of its `input`, that contains the id of the object that the field is about. */
+export interface SessionTarget {
+  readonly argument: string;
+  readonly kind: SessionTargetKind;
+  /** The argument that names, in place of `argument`, the chatbot in which the field starts a conversation. */
+  readonly chatbotArgument?: string;
 }
 
 /** The rule for the content of conversations. A credential with only `MANAGE` cannot read any of it. */
@@ -56,6 +79,8 @@ interface ScopeOptions {
   readonly authScopes?: ScopeRule;
   readonly argumentScopes?: (args: Arguments) => ScopeRule | undefined;
   readonly allowsRestricted?: boolean;
+  readonly sessions?: boolean;
+  readonly sessionTarget?: SessionTarget;
 }
 
 /** The scopes of which any one allows selecting a field; empty if every credential may select it. */
@@ -83,6 +108,13 @@ function requiresId(type: GraphQLInputType): boolean {
   if (!isInputObjectType(named)) return named.name === 'ID';
   return Object.values(named.getFields()).some((field) => requiresId(field.type));
 }
+
+/** The argument by which a session token may select a root field; undefined if it has none. */
+export const sessionTargetOf = (field: ScopedField): SessionTarget | undefined => optionsOf(field).sessionTarget;
+
+/** Whether a session token may select a field of a type that it can reach. */
+export const allowsSessions = (field: ScopedField): boolean =>
+  optionsOf(field).sessions === true || sessionTargetOf(field) !== undefined;
 
 const optionsOf = ({ extensions }: ScopedField): ScopeOptions => (extensions.pothosOptions ?? {}) as ScopeOptions;
 

@@ -26,10 +26,11 @@ const ViewerKind = builder.enumType('ViewerKind', {
 export const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus').implement({
   description: 'The rate limit status of a credential, this request included.',
   fields: (t) => ({
-    limit: t.exposeInt('limit', { description: 'The number of requests allowed in any 60 seconds.' }),
-    remaining: t.exposeInt('remaining', { description: 'The number of further requests allowed now.' }),
+    limit: t.exposeInt('limit', { sessions: true, description: 'The number of requests allowed in any 60 seconds.' }),
+    remaining: t.exposeInt('remaining', { sessions: true, description: 'The number of further requests allowed now.' }),
     resetAt: t.field({
       type: 'DateTime',
+      sessions: true,
       description: 'The time when `remaining` next increases.',
       resolve: ({ resetMs }, _args, { deps }) => toTimestamp(deps.clock.now() + resetMs),
     }),
@@ -82,12 +83,14 @@ export const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The credential of this request.',
   fields: (t) => ({
     id: t.id({
+      sessions: true,
       description: 'The identity of the credential, for caches; `node` does not find it.',
       resolve: ({ credentialId, session }) =>
         ['viewer', credentialId, session?.conversationId].filter(Boolean).join(':'),
     }),
     kind: t.field({
       type: ViewerKind,
+      sessions: true,
       description: 'The kind of the credential.',
       resolve: (viewer) => viewer.kind,
     }),
@@ -115,11 +118,13 @@ export const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     }),
     scopes: t.field({
       type: [Scope],
+      sessions: true,
       description: 'The permissions of the credential.',
       resolve: (viewer) => [...viewer.scopes],
     }),
     rateLimit: t.field({
       type: RateLimitStatusRef,
+      sessions: true,
       description: 'The rate limit status of the credential.',
       resolve: (_viewer, _args, { request }) => request.rateLimit,
     }),
@@ -130,6 +135,7 @@ builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerRef,
     allowsRestricted: true,
+    sessions: true,
     description: 'The credential of this request. Needs no scope.',
     resolve: (_root, _args, { viewer }) => viewer,
   }),

@@ -3,7 +3,6 @@ import { createChatbot, deleteChatbot, updateChatbot } from '../../src/chatbots/
 import type { Chatbot } from '../../src/domain/entities.ts';
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { parseId } from '../../src/domain/ids.ts';
-import type { LeadField, LeadForm } from '../../src/domain/lead-form.ts';
 import { countChatbots, findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
 import { builder, CHANGES_RULE, type FieldExtensions } from '../builder.ts';
 import { defineConnection, pageExtensions, paginate } from '../connection.ts';
@@ -12,63 +11,14 @@ import { parseForResponse } from '../scalars.ts';
 import { CONTENT_SCOPES, SETTINGS_SCOPES } from '../scopes.ts';
 import { ChatbotIdentityInput } from '../visitors/identity-input.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
-
-const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
-  description: 'A field of a lead form.',
-  fields: (t) => ({
-    name: t.exposeString('name', {
-      description:
-        'The name of the field. `name`, `email` and `phone` are fields of the lead; the answers to all other fields are in `customData` of the lead.',
-    }),
-    label: t.exposeString('label', { description: 'The label shown to visitors.' }),
-    isRequired: t.exposeBoolean('isRequired', { description: 'True if the visitor must fill the field.' }),
-  }),
-});
-
-const LeadFormRef = builder.objectRef<LeadForm>('LeadForm').implement({
-  description: 'The form for contact details of a visitor.',
-  fields: (t) => ({
-    title: t.exposeString('title', { description: 'The heading of the form.' }),
-    fields: t.field({
-      type: [LeadFieldRef],
-      description: 'The fields in the order of the form; at most 20.',
-      extensions: { listSize: () => 20 } satisfies FieldExtensions,
-      resolve: ({ fields }) => [...fields],
-    }),
-  }),
-});
-
-const LeadFieldInput = builder.inputType('LeadFieldInput', {
-  description: 'A field of a lead form.',
-  fields: (t) => ({
-    name: t.string({
-      required: true,
-      description:
-        '`name`, `email`, `phone`, or a custom name of 1 to 64 letters, digits and `_` that starts with a letter.',
-    }),
-    label: t.string({ required: true, description: 'The label shown to visitors; 1 to 255 characters.' }),
-    isRequired: t.boolean({ defaultValue: false, description: 'True if the visitor must fill the field.' }),
-  }),
-});
-
-const LeadFormInput = builder.inputType('LeadFormInput', {
-  description: 'The form for contact details of a visitor.',
-  fields: (t) => ({
-    title: t.string({ required: true, description: 'The heading of the form; 1 to 255 characters.' }),
-    fields: t.field({
-      type: [LeadFieldInput],
-      required: true,
-      description: 'The fields in the order of the form: 1 to 20, with different names.',
-    }),
-  }),
-});
+import { LeadFormInput, LeadFormRef } from './lead-form.ts';
 
 /** A chatbot. Other files add its sources and conversations. */
 export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
   description: 'A chatbot, which answers visitors from its sources.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name shown to visitors.' }),
+    name: t.exposeString('name', { sessions: true, description: 'The name shown to visitors.' }),
     slug: t.exposeString('slug', { description: 'The name in URLs, unique within the account.' }),
     provider: t.exposeString('provider', {
       authScopes: SETTINGS_SCOPES,
@@ -90,7 +40,11 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     handoffMessage: t.exposeString('handoffMessage', {
       description: 'The notice to a visitor who writes while a person answers in place of the chatbot.',
     }),
-    leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'The form for contact details of a visitor.' }),
+    leadForm: t.expose('leadForm', {
+      type: LeadFormRef,
+      sessions: true,
+      description: 'The form for contact details of a visitor.',
+    }),
     answering: t.expose('answering', {
       type: AnsweringRef,
       authScopes: SETTINGS_SCOPES,
@@ -131,6 +85,7 @@ builder.queryFields((t) => ({
     nullable: true,
     allowsRestricted: true,
     authScopes: CONTENT_SCOPES,
+    sessionTarget: { argument: 'id', kind: 'chatbot' },
     description:
       'Finds a chatbot by exactly one of `id` and `slug`; null if there is none. `CHAT` alone reads only its public side. Needs `READ` or `CHAT`.',
     args: {

@@ -111,6 +111,7 @@ builder.relayMutationField(
   {
     description: 'Stores contact details of a visitor as a lead. Needs `CHAT`.',
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'conversationId', kind: 'conversation' },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ lead: await captureLead(deps, viewer, input) }),
   },

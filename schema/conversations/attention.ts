@@ -23,6 +23,7 @@ builder.objectFields(ConversationRef, (t) => ({
       'The number of visitor messages that nobody has answered: those on the selected branch that are newer than the last message of a person (private notes excluded), the last completed reply that is not the fallback message, and the last `markConversationRead`.',
   }),
   visitorUnreadCount: t.exposeInt('visitorUnreadCount', {
+    sessions: true,
     description:
       'The number of replies and of messages of people that ended after the last message of the visitor or `markConversationRead(by: USER)`. Private notes and replies that were stopped before they began do not count.',
   }),
@@ -68,6 +69,7 @@ builder.objectFields(ConversationRef, (t) => ({
   }),
   updatedAt: t.expose('updatedAt', {
     type: 'DateTime',
+    sessions: true,
     description:
       'The time of the last change: of a message, a private note, a lead, the status, or anything else that `conversationEvents` reports.',
   }),

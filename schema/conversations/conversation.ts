@@ -61,25 +61,37 @@ ConversationRef.implement({
   fields: (t) => ({
     chatbot: t.field({
       type: ChatbotRef,
+      sessions: true,
       description: 'The chatbot of the conversation.',
       resolve: async (conversation, _args, { loaders }) =>
         requireFound('Chatbot', await loaders.chatbot.load(conversation.chatbotId)),
     }),
     sessionId: t.exposeString('sessionId', {
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description:
         'The name that the client gave the conversation, or a generated one; unique within the chatbot. Needs `READ` or `CHAT`.',
     }),
-    channel: t.expose('channel', { type: Channel, description: 'The channel through which the conversation started.' }),
-    status: t.expose('status', { type: ConversationStatus, description: 'The status of the conversation.' }),
+    channel: t.expose('channel', {
+      type: Channel,
+      sessions: true,
+      description: 'The channel through which the conversation started.',
+    }),
+    status: t.expose('status', {
+      type: ConversationStatus,
+      sessions: true,
+      description: 'The status of the conversation.',
+    }),
     answeredBy: t.field({
       type: Answerer,
+      sessions: true,
       description: 'The party that answers the next message of the visitor.',
       resolve: (conversation, _args, { deps }) => answererOf(conversation, deps.clock.now()),
     }),
     silentUntil: t.field({
       type: 'DateTime',
       nullable: true,
+      sessions: true,
       description:
         'The time until which the chatbot is silent because a person has answered; null while the chatbot answers.',
       resolve: (conversation, _args, { deps }) =>
@@ -87,6 +99,7 @@ ConversationRef.implement({
     }),
     assignee: t.exposeString('assignee', {
       nullable: true,
+      sessions: true,
       description:
         'The person assigned to the conversation, as named by your systems, or the name that the assigned member had; null if nobody is.',
     }),
@@ -107,7 +120,11 @@ ConversationRef.implement({
         "Your application's data about the conversation, the `metadata` of its first message; an object, which may be empty. Needs `READ` or `CHAT`.",
       resolve: (conversation) => parseForResponse(conversation.metadata),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of the first message.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      sessions: true,
+      description: 'The time of the first message.',
+    }),
   }),
 });
 
@@ -116,6 +133,7 @@ builder.objectFields(ConversationRef, (t) => ({
     type: MessageRef,
     nullable: true,
     authScopes: CONTENT_SCOPES,
+    sessions: true,
     description: 'The newest message of the selected branch; null if there is none. Needs `READ` or `CHAT`.',
     args: {
       includeNotes: t.arg.boolean({
@@ -136,6 +154,7 @@ builder.objectFields(ConversationRef, (t) => ({
     type: MessageRef,
     nullable: true,
     authScopes: CONTENT_SCOPES,
+    sessions: true,
     description:
       'The newest message of the visitor on the selected branch; null if there is none. Needs `READ` or `CHAT`.',
     resolve: async ({ id: conversationId }, _args, { loaders }) => {
@@ -156,6 +175,7 @@ builder.objectField(ConversationRef, 'messages', (t) =>
     {
       type: MessageRef,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description:
         'The messages of one branch, oldest first, and the private notes among them. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
       args: {
@@ -213,6 +233,7 @@ builder.queryField('conversation', (t) =>
     nullable: true,
     allowsRestricted: true,
     authScopes: CONTENT_SCOPES,
+    sessionTarget: { argument: 'id', kind: 'conversation' },
     description:
       'Finds a conversation; null if there is none. Exactly one of `id` and `session` is required. Needs `READ` or `CHAT`.',
     args: {

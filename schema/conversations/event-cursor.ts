@@ -10,6 +10,7 @@ import { ConversationRef } from './conversation.ts';
 builder.objectField(ConversationRef, 'eventCursor', (t) =>
   t.string({
     authScopes: CONTENT_SCOPES,
+    sessions: true,
     description: `${describe('conversationEvents')} Needs \`READ\` or \`CHAT\`.`,
     resolve: (conversation, _args, context) =>
       writeConversationCursor(context.deps, conversation, requirePosition(context)),

@@ -20,7 +20,7 @@ import { subscribeToConversation } from '../../src/streams/conversation-stream.t
 import { subscribeToMessage } from '../../src/streams/message-stream.ts';
 import { builder } from '../builder.ts';
 import { LeadRef } from '../chatbots/lead.ts';
-import { CitationRef } from '../messages/message.ts';
+import { CitationRef } from '../messages/citation.ts';
 import { actorField, ConversationChange } from './activity.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { TypingRole } from './handoff.ts';
@@ -199,6 +199,7 @@ builder.subscriptionFields((t) => ({
   messageStream: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
+    sessionTarget: { argument: 'messageId', kind: 'message' },
     description: `Streams one message to its end, then completes. ${ERRORS_DESCRIPTION} Needs \`CHAT\` or \`READ\`.`,
     args: {
       messageId: t.arg.id({
@@ -215,6 +216,7 @@ builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
+    sessionTarget: { argument: 'conversationId', kind: 'conversation' },
     description: `Streams the events of a conversation: messages, the text of streaming replies, changes of the conversation, leads and typing. Open until the conversation is deleted. ${ERRORS_DESCRIPTION} Needs \`CHAT\` or \`READ\`.`,
     args: {
       conversationId: t.arg.id({ required: true, description: 'The id of the conversation.' }),

@@ -46,6 +46,7 @@ builder.relayMutationField(
     description:
       'Asks for a person: the conversation becomes ESCALATED, also if it was CLOSED. The chatbot answers until a person does. An ESCALATED conversation does not change. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
+    sessionTarget: { argument: 'id', kind: 'conversation' },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await escalateConversation(deps, viewer, input),
@@ -226,6 +227,7 @@ builder.relayMutationField(
     description:
       'Marks the messages of the other side as read: `unreadCount` becomes 0, or `visitorUnreadCount` if the visitor has read. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
+    sessionTarget: { argument: 'id', kind: 'conversation' },
     argumentScopes: ({ input: { by } }) => (by === 'USER' ? { CHAT: true } : { MANAGE: true }),
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
@@ -257,6 +259,7 @@ builder.relayMutationField(
     description:
       'Sends `TypingChanged` to the subscribers of the conversation. The state is not stored, and ends 6 seconds after it was last set. A mutation of `setTyping` alone costs no request: typing indicators have a limit of their own, ten times that of requests. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
+    sessionTarget: { argument: 'conversationId', kind: 'conversation' },
     argumentScopes: ({ input: { role } }) => (role === 'AGENT' ? { MANAGE: true } : { CHAT: true }),
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await setTyping(deps, viewer, input) }),

@@ -17,6 +17,7 @@ builder.objectField(MessageRef, 'siblings', (t) =>
   t.field({
     type: [MessageRef],
     authScopes: CONTENT_SCOPES,
+    sessions: true,
     description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\` and \`role\`; a private note alone. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
     extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
     async resolve(message, _args, { loaders }) {
@@ -31,6 +32,7 @@ builder.objectField(MessageRef, 'replies', (t) =>
     {
       type: MessageRef,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description:
         "The messages whose `parent` is this message, oldest first, shown or not: to a visitor's message the versions of its reply, to a reply the versions of the visitor's next message. Needs `READ` or `CHAT`.",
       extensions: pageExtensions,
@@ -70,6 +72,7 @@ builder.relayMutationField(
     description:
       'Writes another reply to the same user message. The new reply becomes a sibling of the old one and the end of the selected branch; the old reply and the messages after it are kept. Needs `CHAT`.',
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'id', kind: 'message' },
     errors: { types: REPLY_ERRORS },
     resolve: async (_root, { input }, context) =>
       reportReplay(await regenerateMessage(context.deps, context.viewer, input), context),
@@ -103,6 +106,7 @@ builder.relayMutationField(
     description:
       "Stores a new version of a visitor's message and replies to it. The new message becomes a sibling of the old one and, with its reply, the end of the selected branch; the old message and the messages after it are kept. Needs `CHAT`.",
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'id', kind: 'message' },
     errors: { types: REPLY_ERRORS },
     resolve: async (_root, { input }, context) =>
       reportReplay(await editMessage(context.deps, context.viewer, input), context),
@@ -132,6 +136,7 @@ builder.relayMutationField(
     description:
       'Selects the branch of a message: the conversation shows the message, its ancestors, and its descendants along the newest versions. The next message continues this branch. Needs `CHAT`.',
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'id', kind: 'message' },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await selectBranch(deps, viewer, input) }),
   },

@@ -62,8 +62,12 @@ const ReplyErrorCode = builder.enumType('ReplyErrorCode', {
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'The error of a failed reply.',
   fields: (t) => ({
-    code: t.expose('code', { type: ReplyErrorCode, description: 'The stable error code for programs.' }),
-    message: t.exposeString('message', { description: 'The error as an English sentence.' }),
+    code: t.expose('code', {
+      type: ReplyErrorCode,
+      sessions: true,
+      description: 'The stable error code for programs.',
+    }),
+    message: t.exposeString('message', { sessions: true, description: 'The error as an English sentence.' }),
     detail: t.string({
       nullable: true,
       authScopes: { MANAGE: true },
@@ -145,6 +149,7 @@ builder.objectFields(MessageRef, (t) => ({
   finishReason: t.expose('finishReason', {
     type: FinishReason,
     nullable: true,
+    sessions: true,
     description: 'The reason why the reply ended; null until it ends, and for messages of other roles.',
   }),
   usage: t.expose('usage', {
@@ -169,6 +174,7 @@ builder.objectFields(MessageRef, (t) => ({
   error: t.expose('error', {
     type: MessageErrorRef,
     nullable: true,
+    sessions: true,
     description: 'The error of a FAILED reply; else null.',
   }),
 }));

@@ -1,5 +1,4 @@
 import type {
-  Citation,
   MessageRole as MessageRoleName,
   MessageStatus as MessageStatusName,
   Rating as RatingName,
@@ -27,8 +26,8 @@ import { Node } from '../node.ts';
 import { conversationField, noticeField, replyField, replyPayload, storedMessageField } from '../payloads.ts';
 import { parseForResponse } from '../scalars.ts';
 import { CONTENT_SCOPES } from '../scopes.ts';
-import { PassageRef, SourceRef } from '../sources/source.ts';
 import { VisitorInput } from '../visitors/visitor-input.ts';
+import { CitationRef } from './citation.ts';
 
 const MessageRole = builder.enumType('MessageRole', {
   description: 'The author of a message.',
@@ -63,61 +62,29 @@ export const Rating = builder.enumType('Rating', {
   } satisfies Record<RatingName, object>,
 });
 
-/** A citation of a message. Citations are only ever appended, so the index of each stays the same. */
-export interface IndexedCitation extends Citation {
-  readonly messageId: string;
-  /** From 0. */
-  readonly index: number;
-}
-
-/** A passage that supports a part of a reply. */
-export const CitationRef = builder.objectRef<IndexedCitation>('Citation').implement({
-  description: 'Evidence for a span of a reply: a quote from a source.',
-  fields: (t) => ({
-    id: t.id({
-      description: 'The identity of the citation, for caches; `node` does not find it.',
-      resolve: ({ messageId, index }) => `${messageId}:${index}`,
-    }),
-    passage: t.field({
-      type: PassageRef,
-      nullable: true,
-      description: 'The cited passage; null if its source has been deleted.',
-      resolve: async (citation, _args, { loaders }) => (await loaders.passage.load(citation.passageId)) ?? null,
-    }),
-    source: t.field({
-      type: SourceRef,
-      nullable: true,
-      description: 'The cited source; null if it has been deleted.',
-      resolve: async (citation, _args, { loaders }) => (await loaders.source.load(citation.sourceId)) ?? null,
-    }),
-    title: t.exposeString('title', { description: 'The title of the source at the time of the citation.' }),
-    url: t.exposeString('url', { nullable: true, description: 'The URL of the source; null if it has none.' }),
-    quote: t.exposeString('quote', { description: 'The quoted words of the passage.' }),
-    start: t.exposeInt('start', { description: 'The start of the span in `content`, in UTF-16 code units from 0.' }),
-    end: t.exposeInt('end', { description: 'The end of the span in `content`, exclusive.' }),
-  }),
-});
-
 MessageRef.implement({
   description: 'A message of a conversation.',
   interfaces: [Node],
   fields: (t) => ({
     conversation: t.field({
       type: ConversationRef,
+      sessions: true,
       description: 'The conversation of the message.',
       resolve: async (message, _args, { loaders }) =>
         requireFound('Conversation', await loaders.conversation.load(message.conversationId)),
     }),
-    role: t.expose('role', { type: MessageRole, description: 'The author of the message.' }),
-    status: t.expose('status', { type: MessageStatus, description: 'The state of the message.' }),
+    role: t.expose('role', { type: MessageRole, sessions: true, description: 'The author of the message.' }),
+    status: t.expose('status', { type: MessageStatus, sessions: true, description: 'The state of the message.' }),
     content: t.string({
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: 'The text; for an unfinished reply, the text written so far. Needs `READ` or `CHAT`.',
       resolve: (message, _args, { deps }) => currentTextOf(deps, message).content,
     }),
     citations: t.field({
       type: [CitationRef],
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: `The evidence of a reply, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
       resolve: (message, _args, { deps }) =>
@@ -131,57 +98,69 @@ MessageRef.implement({
       type: Rating,
       nullable: true,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: "The visitor's rating of a reply or a person's message; null if not rated. Needs `READ` or `CHAT`.",
     }),
     parent: t.field({
       type: MessageRef,
       nullable: true,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description:
         'The user message that this reply answers, or the previous message; null for the first message and for private notes. Needs `READ` or `CHAT`.',
       resolve: async (message, _args, { loaders }) =>
         message.parentId === null ? null : ((await loaders.message.load(message.parentId)) ?? null),
     }),
     isShown: t.exposeBoolean('isShown', {
+      sessions: true,
       description: 'True if the message is on the selected branch of its conversation.',
     }),
     isPrivate: t.exposeBoolean('isPrivate', {
+      sessions: true,
       description: 'True for a private note of a person. Only viewers with `MANAGE` see private notes.',
     }),
     authorName: t.exposeString('authorName', {
       nullable: true,
+      sessions: true,
       description: 'The name of the person who wrote an AGENT message; null if none was given, and for other roles.',
-    }),
-    followUps: t.field({
-      type: ['String'],
-      authScopes: CONTENT_SCOPES,
-      description: `Suggested next questions, if \`suggestsFollowUps\` of the chatbot is true: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}. Needs \`READ\` or \`CHAT\`.`,
-      extensions: { listSize: () => MAX_FOLLOW_UPS } satisfies FieldExtensions,
-      resolve: ({ followUps }) => [...followUps],
-    }),
-    metadata: t.field({
-      type: 'JSON',
-      authScopes: CONTENT_SCOPES,
-      description:
-        "Your application's data about the message, as sent with it; an object, which may be empty. Needs `READ` or `CHAT`.",
-      resolve: (message) => parseForResponse(message.metadata),
-    }),
-    createdAt: t.expose('createdAt', {
-      type: 'DateTime',
-      description: 'The time when the message was stored; for a reply, when it was requested.',
-    }),
-    completedAt: t.expose('completedAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'The time when the message was complete; for a reply, when it ended. Null until then.',
-    }),
-    updatedAt: t.expose('updatedAt', {
-      type: 'DateTime',
-      description:
-        'The time of the last change: when the message was stored, when a reply ended, or when its text, rating or follow-ups last changed.',
     }),
   }),
 });
+
+builder.objectFields(MessageRef, (t) => ({
+  followUps: t.field({
+    type: ['String'],
+    authScopes: CONTENT_SCOPES,
+    sessions: true,
+    description: `Suggested next questions, if \`suggestsFollowUps\` of the chatbot is true: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}. Needs \`READ\` or \`CHAT\`.`,
+    extensions: { listSize: () => MAX_FOLLOW_UPS } satisfies FieldExtensions,
+    resolve: ({ followUps }) => [...followUps],
+  }),
+  metadata: t.field({
+    type: 'JSON',
+    authScopes: CONTENT_SCOPES,
+    description:
+      "Your application's data about the message, as sent with it; an object, which may be empty. Needs `READ` or `CHAT`.",
+    resolve: (message) => parseForResponse(message.metadata),
+  }),
+  createdAt: t.expose('createdAt', {
+    type: 'DateTime',
+    sessions: true,
+    description: 'The time when the message was stored; for a reply, when it was requested.',
+  }),
+  completedAt: t.expose('completedAt', {
+    type: 'DateTime',
+    nullable: true,
+    sessions: true,
+    description: 'The time when the message was complete; for a reply, when it ended. Null until then.',
+  }),
+  updatedAt: t.expose('updatedAt', {
+    type: 'DateTime',
+    sessions: true,
+    description:
+      'The time of the last change: when the message was stored, when a reply ended, or when its text, rating or follow-ups last changed.',
+  }),
+}));
 
 const WhenBusyRef = builder.enumType('WhenBusy', {
   description: 'The handling of a message to a conversation with an unfinished reply.',
@@ -256,6 +235,7 @@ builder.relayMutationField(
       "Sends a visitor's message and returns as soon as it is stored. The gateway writes the reply in the background, one reply at a time in each conversation; `messageStream` streams it. A CLOSED conversation becomes OPEN. Needs `CHAT`.",
     allowsRestricted: true,
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'conversationId', kind: 'conversation', chatbotArgument: 'chatbotId' },
     errors: { types: REPLY_ERRORS },
     resolve: async (_root, { input }, context) =>
       reportReplay(await sendMessage(context.deps, context.viewer, context.request.channel, input), context),
@@ -281,6 +261,7 @@ builder.relayMutationField(
     description:
       'Stops a reply. A streaming reply keeps its text, a waiting reply never begins, and a finished reply does not change. Needs `CHAT`.',
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'id', kind: 'message' },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await stopMessage(deps, viewer, input) }),
   },
@@ -292,6 +273,7 @@ builder.queryField('message', (t) =>
     type: MessageRef,
     nullable: true,
     authScopes: CONTENT_SCOPES,
+    sessionTarget: { argument: 'id', kind: 'message' },
     description:
       'Finds a message by its id; null if there is none. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
     args: { id: t.arg.id({ required: true, description: 'The id of the message.' }) },

@@ -12,6 +12,7 @@ builder.objectField(MessageRef, 'ratingComment', (t) =>
   t.exposeString('ratingComment', {
     nullable: true,
     authScopes: CONTENT_SCOPES,
+    sessions: true,
     description:
       "The visitor's words about the rating; null if none were given, and if not rated. Needs `READ` or `CHAT`.",
   }),
@@ -37,6 +38,7 @@ builder.relayMutationField(
     description:
       "Stores the visitor's rating of a reply or a person's message, in place of an earlier one, or removes it. Subscribers receive `MessageUpdated`; webhooks receive `message.rated`, unless the rating is removed. Needs `CHAT`.",
     authScopes: { CHAT: true },
+    sessionTarget: { argument: 'id', kind: 'message' },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),
   },

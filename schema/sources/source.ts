@@ -92,11 +92,13 @@ PassageRef.implement({
     position: t.exposeInt('position', { description: 'The position of the passage in its source, from 0.' }),
     headingPath: t.field({
       type: ['String'],
+      sessions: true,
       description: 'The headings above the passage, outermost first; empty if there are none.',
       resolve: (passage) => [...passage.headingPath],
     }),
     text: t.exposeString('text', {
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: 'The text; Markdown if the source is. Needs `READ` or `CHAT`.',
     }),
   }),

@@ -18,17 +18,20 @@ export const SessionTokenRef = builder.objectRef<SessionToken>('SessionToken').i
     visitor: t.field({
       type: VisitorRef,
       nullable: true,
+      sessions: true,
       description: 'The visitor; null if it has been deleted.',
       resolve: async ({ visitorId }, _args, { loaders }) => (await loaders.visitor.load(visitorId)) ?? null,
     }),
     chatbot: t.field({
       type: ChatbotRef,
+      sessions: true,
       description: 'The chatbot.',
       resolve: async ({ chatbotId }, _args, { loaders }) =>
         requireFound('Chatbot', await loaders.chatbot.load(chatbotId)),
     }),
     origin: t.exposeString('origin', {
       nullable: true,
+      sessions: true,
       description: 'The only origin whose pages may use the token; null for any, as for an app.',
     }),
     operations: t.field({
@@ -39,9 +42,10 @@ export const SessionTokenRef = builder.objectRef<SessionToken>('SessionToken').i
       resolve: async ({ operations }, _args, { loaders }) =>
         operations === null ? null : ((await loaders.newestManifest.load(operations)) ?? null),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', sessions: true, description: 'The time of creation.' }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
+      sessions: true,
       description: 'The time when the newest token expires, unless it is renewed.',
     }),
     revokedAt: t.expose('revokedAt', {
@@ -56,6 +60,7 @@ builder.objectFields(ViewerRef, (t) => ({
   visitor: t.field({
     type: VisitorRef,
     nullable: true,
+    sessions: true,
     description: 'The visitor of a session token; null for any other credential.',
     resolve: async ({ session }, _args, { loaders }) =>
       session?.visitorId ? ((await loaders.visitor.load(session.visitorId)) ?? null) : null,
@@ -63,6 +68,7 @@ builder.objectFields(ViewerRef, (t) => ({
   sessionToken: t.field({
     type: SessionTokenRef,
     nullable: true,
+    sessions: true,
     description: 'The session token; null for any other credential.',
     resolve: async ({ session }, _args, { loaders }) =>
       session ? ((await loaders.sessionToken.load(session.tokenId)) ?? null) : null,

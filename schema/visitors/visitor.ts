@@ -27,6 +27,7 @@ export const VisitorRef = builder.objectRef<Visitor>('Visitor').implement({
   fields: (t) => ({
     chatbot: t.field({
       type: ChatbotRef,
+      sessions: true,
       description: 'The chatbot of the visitor. Each chatbot has visitors of its own.',
       resolve: async ({ chatbotId }, _args, { loaders }) =>
         requireFound('Chatbot', await loaders.chatbot.load(chatbotId)),
@@ -34,26 +35,31 @@ export const VisitorRef = builder.objectRef<Visitor>('Visitor').implement({
     externalId: t.exposeString('externalId', {
       nullable: true,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description:
         'The id of the visitor in your own systems, unique within the chatbot; null for an anonymous visitor. Needs `READ` or `CHAT`.',
     }),
     name: t.exposeString('name', {
       nullable: true,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: 'The name; null if not known. Needs `READ` or `CHAT`.',
     }),
     email: t.exposeString('email', {
       nullable: true,
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: 'The email address; null if not known. Needs `READ` or `CHAT`.',
     }),
     customData: t.field({
       type: 'JSON',
       authScopes: CONTENT_SCOPES,
+      sessions: true,
       description: 'Further data about the visitor; an object, which may be empty. Needs `READ` or `CHAT`.',
       resolve: ({ customData }) => parseForResponse(customData),
     }),
     isVerified: t.boolean({
+      sessions: true,
       description:
         'True if a server of the account has identified the visitor, so that `externalId` is set. The details of any other visitor are what the visitor claims.',
       resolve: ({ externalId }) => externalId !== null,
@@ -61,49 +67,58 @@ export const VisitorRef = builder.objectRef<Visitor>('Visitor').implement({
     isBlocked: t.exposeBoolean('isBlocked', {
       description: 'True if the account has blocked the visitor: messages of the visitor are refused.',
     }),
-    firstSeenAt: t.expose('firstSeenAt', { type: 'DateTime', description: 'The time when the visitor first came.' }),
+    firstSeenAt: t.expose('firstSeenAt', {
+      type: 'DateTime',
+      sessions: true,
+      description: 'The time when the visitor first came.',
+    }),
     lastSeenAt: t.expose('lastSeenAt', {
       type: 'DateTime',
+      sessions: true,
       description: 'The time when the visitor last wrote or last renewed a session; accurate to a minute.',
     }),
-    conversations: t.connection(
-      {
-        type: ConversationRef,
-        authScopes: CONTENT_SCOPES,
-        description:
-          'The conversations of the visitor; those with the newest messages come first. Needs `READ` or `CHAT`.',
-        extensions: pageExtensions,
-        resolve: ({ id }, args, { deps, viewer, loaders }) => {
-          const now = toTimestamp(deps.clock.now());
-          const list = { filter: { visitorId: id }, order: CONVERSATION_ORDER, now };
-          return paginateOrdered(
-            { orders: CONVERSATION_ORDERS, order: CONVERSATION_ORDER },
-            args,
-            (page) => listConversations(deps.db.read, viewer.accountId, list, page),
-            () => loaders.rowCount.load({ table: 'visitor_conversations', values: {}, ownerId: id }),
-          );
-        },
-      },
-      ConversationConnection,
-    ),
-    leads: t.connection(
-      {
-        type: LeadRef,
-        authScopes: { READ: true },
-        description: 'The leads from the conversations of the visitor, newest first. Needs `READ`.',
-        extensions: pageExtensions,
-        resolve: ({ id }, args, { deps, viewer }) =>
-          paginate(
-            'lead',
-            args,
-            (page) => listVisitorLeads(deps.db.read, viewer.accountId, id, page),
-            () => countVisitorLeads(deps.db.read, viewer.accountId, id),
-          ),
-      },
-      LeadConnection,
-    ),
   }),
 });
+
+builder.objectFields(VisitorRef, (t) => ({
+  conversations: t.connection(
+    {
+      type: ConversationRef,
+      authScopes: CONTENT_SCOPES,
+      sessions: true,
+      description:
+        'The conversations of the visitor; those with the newest messages come first. Needs `READ` or `CHAT`.',
+      extensions: pageExtensions,
+      resolve: ({ id }, args, { deps, viewer, loaders }) => {
+        const now = toTimestamp(deps.clock.now());
+        const list = { filter: { visitorId: id }, order: CONVERSATION_ORDER, now };
+        return paginateOrdered(
+          { orders: CONVERSATION_ORDERS, order: CONVERSATION_ORDER },
+          args,
+          (page) => listConversations(deps.db.read, viewer.accountId, list, page),
+          () => loaders.rowCount.load({ table: 'visitor_conversations', values: {}, ownerId: id }),
+        );
+      },
+    },
+    ConversationConnection,
+  ),
+  leads: t.connection(
+    {
+      type: LeadRef,
+      authScopes: { READ: true },
+      description: 'The leads from the conversations of the visitor, newest first. Needs `READ`.',
+      extensions: pageExtensions,
+      resolve: ({ id }, args, { deps, viewer }) =>
+        paginate(
+          'lead',
+          args,
+          (page) => listVisitorLeads(deps.db.read, viewer.accountId, id, page),
+          () => countVisitorLeads(deps.db.read, viewer.accountId, id),
+        ),
+    },
+    LeadConnection,
+  ),
+}));
 
 const VisitorConnection = defineConnection(VisitorRef);
 
@@ -112,6 +127,7 @@ builder.objectField(ConversationRef, 'visitor', (t) =>
     type: VisitorRef,
     nullable: true,
     authScopes: CONTENT_SCOPES,
+    sessions: true,
     description:
       'The visitor; null if the conversation was started with an API key that named no visitor. Needs `READ` or `CHAT`.',
     resolve: async ({ visitorId }, _args, { loaders }) =>

@@ -8,12 +8,12 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
-  isObjectType,
 } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
+import { allowsSessions, sessionTargetOf } from '../../schema/scopes.ts';
 import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
-import { SESSION_FIELDS, SESSION_ROOT_FIELDS } from '../../src/http/sessions/session-fields.ts';
+import { listSessionFields } from '../../src/http/sessions/session-fields.ts';
 import { send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { errorCodesOf, openSocket } from '../helpers/sockets.ts';
@@ -108,23 +108,20 @@ describe('a session', () => {
       socket.close();
       for (const answer of answers) {
         expect(answer.data ?? undefined).toBeUndefined();
-        const isListed = Object.hasOwn(
-          SESSION_ROOT_FIELDS[`${kind.charAt(0).toUpperCase()}${kind.slice(1)}`] ?? {},
-          field.name,
-        );
+        const isListed = sessionTargetOf(field) !== undefined;
         // A session may request these fields, but only for its own conversation: see the next group of tests.
         expect(errorCodesOf(answer)).toEqual([isListed ? 'NOT_FOUND' : 'FORBIDDEN']);
       }
     },
   );
 
-  it('can select no field beyond those in SESSION_FIELDS', async () => {
+  it('can select no field that the schema does not allow sessions', async () => {
     const node = schema.getType('Node');
     const types = isInterfaceType(node) ? schema.getPossibleTypes(node) : [];
     expect(types.length).toBeGreaterThan(5);
     for (const type of types) {
       for (const field of Object.values(type.getFields())) {
-        if (SESSION_FIELDS[type.name]?.includes(field.name)) continue;
+        if (listSessionFields(schema).get(type.name)?.has(field.name)) continue;
         if (field.args.some(({ type: argType }) => isNonNullType(argType))) continue;
         const selection = isLeafType(getNamedType(field.type)) ? '' : '{ __typename }';
         const query = `{ node(id: "${ticket.conversationId}") { ... on ${type.name} { ${field.name} ${selection} } } }`;
@@ -221,20 +218,27 @@ describe('a session', () => {
     }
   });
 
-  it('has only existing fields in SESSION_FIELDS and SESSION_ROOT_FIELDS', () => {
-    for (const [type, fields] of Object.entries({
-      ...SESSION_FIELDS,
-      ...Object.fromEntries(
-        Object.entries(SESSION_ROOT_FIELDS).map(([root, targetByField]) => [root, Object.keys(targetByField)]),
-      ),
-    })) {
-      const schemaType = schema.getType(type);
-      const hasFields = isObjectType(schemaType) || isInterfaceType(schemaType);
-      const names = hasFields ? Object.keys(schemaType.getFields()) : [];
-      expect([type, fields.filter((field) => !names.includes(field))]).toEqual([type, []]);
+  it('names an object of the visitor in every root field with an id', () => {
+    const fields = ROOTS.map(({ field }) => field).filter(allowsSessions);
+    const withoutTarget = fields.filter((field) => sessionTargetOf(field) === undefined);
+    expect(fields.length).toBeGreaterThan(10);
+    expect(withoutTarget.filter(({ args }) => args.some(({ type }) => takesId(type)))).toEqual([]);
+    for (const field of fields) {
+      const { argument, chatbotArgument } = sessionTargetOf(field) ?? {};
+      const input = getNamedType(field.args.find(({ name }) => name === 'input')?.type);
+      const names = isInputObjectType(input) ? Object.keys(input.getFields()) : field.args.map(({ name }) => name);
+      const named = [argument, chatbotArgument].filter((name) => name !== undefined);
+      expect([field.name, names]).toEqual([field.name, expect.arrayContaining(named)]);
     }
   });
 });
+
+function takesId(type: GraphQLInputType): boolean {
+  const named = getNamedType(type);
+  return isInputObjectType(named)
+    ? Object.values(named.getFields()).some((field) => takesId(field.type))
+    : named.name === 'ID';
+}
 
 describe('in its own conversation a session', () => {
   const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {

@@ -1,7 +1,7 @@
 import { type GraphQLObjectType, type GraphQLSchema, isObjectType } from 'graphql';
 import { allowsRestricted, scopesOf } from '../../../schema/scopes.ts';
 import { SCOPES } from '../../domain/entities.ts';
-import { isSessionField } from './session-fields.ts';
+import { listSessionFields, type SessionFields } from './session-fields.ts';
 
 const HEADER = `# Visibility
 
@@ -16,15 +16,17 @@ export function printVisibility(schema: GraphQLSchema): string {
   const types = Object.values(schema.getTypeMap()).filter(
     (type): type is GraphQLObjectType => isObjectType(type) && !type.name.startsWith('__'),
   );
-  return [HEADER, ...types.map(printType)].join('\n');
+  const sessionFields = listSessionFields(schema);
+  return [HEADER, ...types.map((type) => printType(type, sessionFields))].join('\n');
 }
 
-function printType(type: GraphQLObjectType): string {
+function printType(type: GraphQLObjectType, sessionFields: SessionFields): string {
   const rows = Object.values(type.getFields()).map((field) => {
     const scopes = scopesOf(field);
     const byScope = SCOPES.map((scope) => (scopes.length === 0 || scopes.includes(scope) ? 'yes' : ''));
     const restricted = allowsRestricted(type, field) ? 'own' : '';
-    const cells = [`\`${field.name}\``, ...byScope, restricted, isSessionField(type, field.name) ? 'own' : ''];
+    const session = sessionFields.get(type.name)?.has(field.name) ? 'own' : '';
+    const cells = [`\`${field.name}\``, ...byScope, restricted, session];
     return `| ${cells.join(' | ')} |`;
   });
   const head = `| field | ${SCOPES.join(' | ')} | restricted key | session |\n|---|---|---|---|---|---|`;
