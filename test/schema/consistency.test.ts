@@ -95,8 +95,8 @@ describe('an input that changes something', () => {
 describe('an id', () => {
   /** The mutations that add something to the object that they name, or start something for it. */
   const adding = new Set([
-    ...['captureLead', 'createApiKey', 'createSource', 'createWebhookSubscription'],
-    ...['sendAgentMessage', 'sendMessage', 'setRateLimit', 'setTyping'],
+    ...['captureLead', 'createApiKey', 'createSessionToken', 'createSource', 'createWebhookSubscription'],
+    ...['rotateIdentitySecret', 'sendAgentMessage', 'sendMessage', 'setRateLimit', 'setTyping'],
   ]);
   const isId = ({ type }: { readonly type: GraphQLType }) => getNamedType(type).name === 'ID';
 
