@@ -1,10 +1,12 @@
 import type { Chatbot } from '../../src/domain/entities.ts';
-import { NotFoundError } from '../../src/domain/errors.ts';
+import { InvalidInputError, NotFoundError, VisitorBlockedError } from '../../src/domain/errors.ts';
 import { listIdentitySecrets } from '../../src/store/visitors/identity-secrets.ts';
+import { identifyVisitor } from '../../src/visitors/identify-visitor.ts';
 import { rotateIdentitySecret } from '../../src/visitors/identity.ts';
 import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { SETTINGS_SCOPES } from '../scopes.ts';
+import { VisitorRef } from './visitor.ts';
 
 const ChatbotIdentityRef = builder.objectRef<Chatbot>('ChatbotIdentity').implement({
   description: 'The rules by which the visitors of a chatbot are identified.',
@@ -49,6 +51,36 @@ builder.relayMutationField(
     outputFields: (t) => ({
       chatbot: t.expose('chatbot', { type: ChatbotRef, description: 'The chatbot.' }),
       secret: t.exposeString('secret', { description: 'The secret, `ids_…`. It cannot be read again.' }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'identifyVisitor',
+  {
+    description: 'The identity of the visitor of a session.',
+    inputFields: (t) => ({
+      identity: t.string({
+        required: true,
+        description: 'A JWT with `exp` and `user_id`, which a server of the account has signed.',
+      }),
+    }),
+  },
+  {
+    description:
+      'Identifies the visitor of the session token. An anonymous visitor becomes the identified one, with all its conversations and leads; the session continues as that visitor, on all gateways within 2 seconds. No event and no webhook reports it. The same identity again changes only the details; that of another visitor is refused. Needs a session token.',
+    authScopes: { CHAT: true },
+    sessions: true,
+    errors: { types: [InvalidInputError, VisitorBlockedError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ visitor: await identifyVisitor(deps, viewer, input) }),
+  },
+  {
+    description: 'The identified visitor.',
+    outputFields: (t) => ({
+      visitor: t.expose('visitor', {
+        type: VisitorRef,
+        description: 'The identified visitor, now that of the session.',
+      }),
     }),
   },
 );

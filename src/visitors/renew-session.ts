@@ -1,8 +1,11 @@
 import { applyAccessChange } from '../access/session-tokens/apply-change.ts';
 import { hashRenewalToken, type ParsedRenewalToken } from '../access/session-tokens/renewal-tokens.ts';
 import type { RequestSource } from '../access/session-tokens/session-tokens.ts';
+import type { Deps } from '../deps.ts';
+import type { Chatbot } from '../domain/entities.ts';
 import { OriginNotAllowedError, requireFound, UnauthenticatedError, VisitorBlockedError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
+import type { SessionToken } from '../domain/visitors/session-tokens.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 import {
@@ -12,56 +15,87 @@ import {
   revokeStoredToken,
   updateRenewal,
 } from '../store/visitors/session-tokens.ts';
+import { identifyInTransaction } from './identify-visitor.ts';
+import { type SignedIdentity, verifyIdentity } from './identity.ts';
 import { type OpenedSession, RENEWABLE_MS, type SessionDeps } from './sessions.ts';
 import { lockSessionVisitor, recordSeen } from './visitor-of-send.ts';
 
 /** How long the renewal token before the last renewal still gives the same successor: for tabs that renew together. */
 const SAME_SUCCESSOR_MS = 10_000;
 
+/** The renewal token was replaced too long ago. */
+class ReusedRenewalTokenError extends Error {}
+
+/** A renewal that a client requests. */
+export interface RenewalInput {
+  readonly renewalToken: string;
+  /** A JWT of a server of the account, which identifies the visitor of the session. */
+  readonly identity?: string | null | undefined;
+}
+
 /**
  * Renews a session with its renewal token, which a new one replaces. A renewal token that was used more than 10 seconds
- * ago ends the session, because one of its two users must have stolen it.
+ * ago ends the session, because one of its two users must have stolen it. An identity also identifies the visitor; if it
+ * is refused, the session is not renewed, and the renewal token stays valid.
  * @throws UnauthenticatedError for an unknown, expired, used or revoked renewal token; OriginNotAllowedError;
- * VisitorBlockedError
+ * VisitorBlockedError; InvalidInputError for an identity that is not valid, or that of another visitor
  */
 export async function renewSession(
-  deps: SessionDeps,
-  renewalToken: string,
+  deps: SessionDeps & Pick<Deps, 'sealer'>,
+  { renewalToken, identity }: RenewalInput,
   source: RequestSource,
 ): Promise<OpenedSession> {
   const parsed = deps.sessionTokens.parseRenewalToken(renewalToken);
   if (parsed === undefined) throw new UnauthenticatedError();
-  const renewed = await deps.db.transaction((trx) => renew(deps, trx, { parsed, renewalToken, source }));
-  if (renewed === undefined) {
+  const { found, chatbot } = await findRenewable(deps, parsed, source);
+  const signed = identity == null ? undefined : await verifyIdentity(deps, chatbot, identity);
+  try {
+    const renewal = { found, renewalToken, identity: signed };
+    const { sessionToken, successor } = await deps.db.transaction((trx) => renew(deps, trx, renewal));
+    if (sessionToken.visitorId !== found.visitorId) await applyAccessChange(deps);
+    return { sessionToken, token: await deps.sessionTokens.sign(sessionToken), renewalToken: successor };
+  } catch (error) {
+    if (!(error instanceof ReusedRenewalTokenError)) throw error;
+    const revokedAt = toTimestamp(deps.clock.now());
+    await deps.db.transaction((trx) => revokeStoredToken(trx, found.accountId, found.id, revokedAt));
     await applyAccessChange(deps);
     throw new UnauthenticatedError();
   }
-  const { sessionToken, successor } = renewed;
-  return { sessionToken, token: await deps.sessionTokens.sign(sessionToken), renewalToken: successor };
 }
 
-/** A renewal that a client requests. */
-interface RequestedRenewal {
-  readonly parsed: ParsedRenewalToken;
+/** Finds the session of a renewal token, if it may be renewed from `source`. */
+async function findRenewable(
+  { db, sessionTokens }: SessionDeps,
+  { tokenId }: ParsedRenewalToken,
+  source: RequestSource,
+): Promise<{ found: SessionToken; chatbot: Chatbot }> {
+  const found = await findProvenSessionToken(db.read, tokenId);
+  if (found === undefined) throw new UnauthenticatedError();
+  if (found.origin !== null && source.origin !== found.origin) throw new OriginNotAllowedError();
+  if (sessionTokens.isBlocked(found.accountId, source.address)) throw new VisitorBlockedError();
+  const chatbot = requireFound('Chatbot', await findChatbot(db.read, found.accountId, found.chatbotId));
+  return { found, chatbot };
+}
+
+/** A renewal of a session, with its verified identity. */
+interface Renewal {
+  readonly found: SessionToken;
   readonly renewalToken: string;
-  readonly source: RequestSource;
+  readonly identity: SignedIdentity | undefined;
 }
 
-/** Renews a session in a transaction. Returns undefined if it has revoked the session instead. */
+/** Renews a session in a transaction. @throws ReusedRenewalTokenError */
 async function renew(
   deps: SessionDeps,
   trx: Queryable,
-  { parsed: { tokenId }, renewalToken, source }: RequestedRenewal,
-): Promise<{ sessionToken: OpenedSession['sessionToken']; successor: string } | undefined> {
+  { found, renewalToken, identity }: Renewal,
+): Promise<{ sessionToken: SessionToken; successor: string }> {
   const now = deps.clock.now();
-  const found = await findProvenSessionToken(trx, tokenId);
-  if (found === undefined) throw new UnauthenticatedError();
-  if (found.origin !== null && source.origin !== found.origin) throw new OriginNotAllowedError();
-  if (deps.sessionTokens.isBlocked(found.accountId, source.address)) throw new VisitorBlockedError();
-  requireFound('Chatbot', await findChatbot(trx, found.accountId, found.chatbotId));
-  const visitor = await lockSessionVisitor(trx, found.accountId, found.visitorId);
+  const visitor = identity
+    ? await identifyInTransaction(trx, found, identity, now)
+    : await lockSessionVisitor(trx, found.accountId, found.visitorId);
   if (visitor.isBlocked) throw new VisitorBlockedError();
-  const token = await lockSessionToken(trx, tokenId);
+  const token = await lockSessionToken(trx, found.id);
   if (
     token === undefined ||
     token.sessionToken.revokedAt !== null ||
@@ -70,10 +104,7 @@ async function renew(
     throw new UnauthenticatedError();
   }
   const successor = findSuccessor(deps, token, hashRenewalToken(renewalToken), now);
-  if (successor === undefined) {
-    await revokeStoredToken(trx, found.accountId, tokenId, toTimestamp(now));
-    return undefined;
-  }
+  if (successor === undefined) throw new ReusedRenewalTokenError();
   const { lifetimeSeconds } = token.sessionToken;
   const sessionToken = {
     ...token.sessionToken,

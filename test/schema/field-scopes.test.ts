@@ -86,7 +86,7 @@ const FIELDS_BY_SCOPES: Readonly<Record<string, readonly string[]>> = {
   ],
   CHAT: [
     ...['captureLead', 'editMessage', 'rateMessage', 'regenerateMessage', 'selectBranch', 'sendMessage', 'stopMessage'],
-    'createSessionToken',
+    ...['createSessionToken', 'identifyVisitor'],
   ].map((name) => `Mutation.${name}`),
   'CHAT MANAGE': [
     ...['closeConversation', 'escalateConversation', 'markConversationRead', 'revokeSessionToken', 'setTyping'],

@@ -83,6 +83,8 @@ interface Entry extends ActiveSession {
   readonly end: AbortController;
   /** When the session ends unless it is renewed. */
   endsAtMs: number;
+  /** Remembers as whom the visitor was identified: a socket may outlive what the state knows of it. */
+  keepVisitor(): void;
 }
 
 /** Creates the session tokens of one process. It knows of no revocation before the first `refresh`. */
@@ -111,7 +113,10 @@ export function createSessionTokens({ db, clock, failures, getKeys }: SessionTok
       const refusal = entry && findRefusal(entry);
       if (refusal) entry.end.abort(refusal);
       if (entry === undefined || entry.ended.aborted) active.delete(reference);
-      else if (entry.endsAtMs + GRACE_MS <= clock.now()) expired.push(entry);
+      else {
+        entry.keepVisitor();
+        if (entry.endsAtMs + GRACE_MS <= clock.now()) expired.push(entry);
+      }
     }
     if (expired.length > 0) await endUnlessRenewed(db.read, expired, clock.now() - GRACE_MS);
   }
@@ -173,10 +178,14 @@ interface StateReaders {
 
 function createEntry(claims: SessionClaims, network: string, { resolveVisitorId, findLimits }: StateReaders): Entry {
   const end = new AbortController();
+  let { visitorId } = claims;
   return {
     ...{ ...claims, network, end, ended: end.signal, endsAtMs: claims.expiresAtMs },
+    keepVisitor() {
+      visitorId = resolveVisitorId(visitorId);
+    },
     get visitorId() {
-      return resolveVisitorId(claims.visitorId);
+      return resolveVisitorId(visitorId);
     },
     get limits() {
       return findLimits(claims.chatbotId);

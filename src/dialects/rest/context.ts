@@ -33,7 +33,7 @@ export interface Sessions {
       visitor?: { name: Nullish<string>; email: Nullish<string>; customData: Nullish<object> } | null | undefined;
     },
   ): Promise<OpenedSession>;
-  renew(renewalToken: string): Promise<OpenedSession>;
+  renew(input: { renewalToken: string; identity: Nullish<string> }): Promise<OpenedSession>;
 }
 
 /** The values that the HTTP server provides with each REST request. */

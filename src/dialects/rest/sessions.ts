@@ -20,14 +20,15 @@ const SessionVisitorSchema = z
     description: 'Details that the visitor states. They are shown as unverified, and find no known visitor.',
   });
 
+const identityField = z.string().optional().openapi({
+  description: 'A JWT (HS256) with `exp` and `user_id`, signed by your server with the identity secret of the chatbot.',
+  example: 'eyJ…',
+});
+
 /** The body of a request for a session. */
 const SessionRequestSchema = z
   .object({
-    identity: z.string().optional().openapi({
-      description:
-        'A JWT (HS256) with `exp` and `user_id`, signed by your server with the identity secret of the chatbot.',
-      example: 'eyJ…',
-    }),
+    identity: identityField,
     visitor: SessionVisitorSchema.optional().openapi({ example: { name: 'Ada', email: 'ada@example.com' } }),
   })
   .openapi('SessionRequest', { description: 'The visitor of a new session.' });
@@ -39,6 +40,7 @@ const RenewalRequestSchema = z
       description: 'The renewal token that came with the current token.',
       example: 'icr_019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c4f.0.…',
     }),
+    identity: identityField,
   })
   .openapi('RenewalRequest', { description: 'The session to renew.' });
 
@@ -84,7 +86,7 @@ const renewRoute = createRoute({
   tags: ['Sessions'],
   summary: 'Renew a session',
   description:
-    'Gives a new token for the same visitor, and the next renewal token. Needs no key. Within 10 seconds a renewal token gives the same successor again, for tabs that renew together; after that, using it again ends the session.',
+    'Gives a new token for the same visitor, and the next renewal token. An `identity` makes an anonymous visitor the identified one, with its conversations. Needs no key. Within 10 seconds a renewal token gives the same successor again, for tabs that renew together; after that, using it again ends the session.',
   security: [],
   request: { body: { required: true, content: { 'application/json': { schema: RenewalRequestSchema } } } },
   responses: {
@@ -113,7 +115,8 @@ export function addSessions(app: OpenAPIHono<RestEnv>): void {
     const { sessions } = c.env;
     await sessions.countRequest();
     const body = parse(RenewalRequestSchema, await readJson(c.req.raw));
-    return c.json(toSession(await sessions.renew(body.renewal_token)), 200);
+    const { renewal_token: renewalToken, identity } = body;
+    return c.json(toSession(await sessions.renew({ renewalToken, identity })), 200);
   });
 }
 

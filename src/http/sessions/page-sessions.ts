@@ -34,7 +34,7 @@ export function createPageSessions(
       const id = kindOfId(chatbotId) === 'chatbot' ? chatbotId : '';
       return toResponse(await withRetryAfter(openPublicSession(deps, id, input, request)));
     },
-    renew: async (renewalToken) => toResponse(await renewSession(deps, renewalToken, source)),
+    renew: async (input) => toResponse(await renewSession(deps, input, source)),
   };
 }
 

@@ -44,7 +44,11 @@ const titleOf = ({ field, scopes }: Row) => `${field} with ${scopes.map((set) =>
 const makeArgs = async ({ args }: Row): Promise<Args> => (args ? await args(world) : {});
 
 /** Runs a root field; by default with all scopes, over HTTP or, for a subscription, over server-sent events. */
-function run(row: Row, args: Args, { key = world.key, ask }: { key?: string; ask?: Ask } = {}): Promise<Answer> {
+function run(
+  row: Row,
+  args: Args,
+  { key = world.key, ask }: { key?: string | undefined; ask?: Ask } = {},
+): Promise<Answer> {
   const runWith = ask ?? (rootFieldOf(row.field).kind === 'subscription' ? transports.sse : transports.http);
   return runWith({ query: operationOf(row), variables: variablesOf(row, args), key });
 }
@@ -65,7 +69,7 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_title, ro
   const { kind } = rootFieldOf(field);
 
   it.each(scopes.map((set) => [set.join('+'), set] as const))('succeeds with %s', async (_name, set) => {
-    const key = await keyFor(set);
+    const key = await (row.createCredential?.(world) ?? keyFor(set));
     const readers = world.deps.bus.size;
     const answer = run(row, await makeArgs(row), { key });
     if (row.trigger) {
@@ -117,7 +121,8 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_title, ro
   });
 
   it.each(Object.entries(errors))('returns %s', async (name, make) => {
-    expect(outcomeOf(row, await run(row, await make(world)))).toBe(name);
+    const args = await make(world);
+    expect(outcomeOf(row, await run(row, args, { key: await row.createCredential?.(world) }))).toBe(name);
   });
 
   it.each((row.refuses ?? []).map((make, index) => [index, make] as const))(
@@ -129,7 +134,8 @@ describe.each(ROWS.map((row) => [titleOf(row), row] as const))('%s', (_title, ro
 
   it('refuses bad values of its arguments without an internal error', async () => {
     const base = await makeArgs(row);
-    expect(await listWrongAnswers(row, base, (args) => run(row, args))).toEqual([]);
+    const key = await row.createCredential?.(world);
+    expect(await listWrongAnswers(row, base, (args) => run(row, args, { key }))).toEqual([]);
   });
 });
 

@@ -25,6 +25,8 @@ export interface Row {
   readonly scopes: readonly (readonly Scope[])[];
   /** Makes arguments with which the field succeeds; absent: it succeeds without arguments. */
   readonly args?: MakeArgs;
+  /** Makes the credential with which the field succeeds, for one that needs a session; absent: an API key. */
+  readonly createCredential?: (world: World) => Promise<string>;
   /** Makes the first event of a subscription that has none at its start. */
   readonly trigger?: (world: World) => Promise<unknown>;
   /** The selection from the field or, for a mutation, from its payload. */

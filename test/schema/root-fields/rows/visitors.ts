@@ -1,5 +1,15 @@
+import { SignJWT } from 'jose';
 import { createId } from '../../../../src/domain/ids.ts';
 import type { Row } from '../row.ts';
+import type { World } from '../world.ts';
+
+async function signIdentity({ ids, run }: World, claims: object): Promise<string> {
+  const { secret } = await run<{ secret: string }>('rotateIdentitySecret', { chatbotId: ids.chatbot }, 'secret');
+  return new SignJWT({ ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('5m')
+    .sign(new TextEncoder().encode(secret));
+}
 
 /** The rows of the mutations of visitors. */
 export const VISITOR_ROWS: readonly Row[] = [
@@ -42,6 +52,26 @@ export const VISITOR_ROWS: readonly Row[] = [
     scopes: [['MANAGE']],
     args: ({ ids }) => ({ chatbotId: ids.chatbot }),
     ids: { chatbotId: { kind: 'chatbot' } },
+  },
+  {
+    field: 'identifyVisitor',
+    scopes: [['CHAT']],
+    createCredential: async ({ ids, run }) =>
+      (await run<{ token: string }>('createSessionToken', { chatbotId: ids.chatbot }, 'token')).token,
+    args: async (world) => ({ identity: await signIdentity(world, { user_id: createId('visitor') }) }),
+    errors: {
+      InvalidInputError: () => ({ identity: 'a' }),
+      VisitorBlockedError: async (world) => {
+        const visitor = { externalId: createId('visitor') };
+        const { sessionToken } = await world.run<{ sessionToken: { visitor: { id: string } } }>(
+          'createSessionToken',
+          { chatbotId: world.ids.chatbot, visitor },
+          'sessionToken { visitor { id } }',
+        );
+        await world.run('blockVisitor', { id: sessionToken.visitor.id });
+        return { identity: await signIdentity(world, { user_id: visitor.externalId }) };
+      },
+    },
   },
   {
     field: 'revokeSessionToken',
