@@ -33,6 +33,9 @@ import { createPrices } from './models/prices.ts';
 import { createProviderAccess } from './models/provider-access.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
 import { createOperationStore } from './operations/operation-store.ts';
+import { createAddressRules } from './outbound/addresses.ts';
+import { createGuardedFetch } from './outbound/guarded-fetch.ts';
+import { createResolve } from './outbound/resolve.ts';
 import { startCheckpoints } from './replies/checkpoint.ts';
 import { createNode } from './replies/gateway-node.ts';
 import { joinCluster } from './replies/node-leases.ts';
@@ -52,6 +55,7 @@ import { type WatchedDatabase, watchNewDeliveries } from './store/webhooks/new-d
 import { countDueDeliveries } from './store/webhooks/queue.ts';
 import { createCursors } from './streams/cursor.ts';
 import { resealIdentitySecrets } from './visitors/identity.ts';
+import { createIdentityKeys } from './visitors/identity-keys.ts';
 import { logBrokenDocuments } from './webhooks/broken-documents.ts';
 import { resealWebhooks } from './webhooks/reseal.ts';
 import { startWebhookWorker } from './webhooks/worker.ts';
@@ -129,6 +133,7 @@ async function createDeps(
       ...{ db, clock, failures },
       getKeys: (purpose) => [...sealer.deriveKeys(purpose), ...storedSessionKeys],
     }),
+    identityKeys: createIdentityKeys({ fetch: openGuardedFetch(config), clock, logger }),
     limiter,
     bus,
     announcements,
@@ -154,6 +159,9 @@ async function createDeps(
   };
   return { deps, coordination, onNewDeliveries };
 }
+
+const openGuardedFetch = ({ allowedAddresses, proxies }: Config) =>
+  createGuardedFetch(createAddressRules(allowedAddresses), createResolve(), proxies);
 
 /** Creates the built-in engine, and one engine that all model providers share. */
 function createEngines(config: Config, models: Models, logger: Logger): ReadonlyMap<string, AnswerEngine> {

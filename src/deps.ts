@@ -26,6 +26,7 @@ import type { Sealer } from './secrets.ts';
 import type { SourceReader } from './sources/source-reader.ts';
 import type { Database } from './store/database.ts';
 import type { Cursors } from './streams/cursor.ts';
+import type { IdentityKeys } from './visitors/identity-keys.ts';
 import type { Selections } from './webhooks/selections.ts';
 
 /** The components of the gateway, created once in `app.ts`. A function takes only those it uses: `Pick<Deps, …>`. */
@@ -40,6 +41,7 @@ export interface Deps {
   readonly keyring: Keyring;
   readonly signIn: SignIn;
   readonly sessionTokens: SessionTokens;
+  readonly identityKeys: IdentityKeys;
   readonly limiter: RateLimiter;
   readonly bus: LiveBus;
   readonly announcements: Announcements;

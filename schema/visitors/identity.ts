@@ -15,6 +15,11 @@ const ChatbotIdentityRef = builder.objectRef<Chatbot>('ChatbotIdentity').impleme
       description: 'True if a session without a key needs a signed identity.',
       resolve: ({ identity }) => identity.isRequired,
     }),
+    jwksUrl: t.string({
+      nullable: true,
+      description: 'The address of the key set that verifies RS256 and ES256; null if only the identity secret signs.',
+      resolve: ({ identity }) => identity.jwksUrl,
+    }),
     secretEnding: t.string({
       nullable: true,
       description: 'The last four characters of the newest identity secret; null if there is none.',

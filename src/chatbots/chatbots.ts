@@ -3,7 +3,6 @@ import { applyAccessChange } from '../access/session-tokens/apply-change.ts';
 import type { Viewer } from '../access/viewer.ts';
 import { accountTopic, chatbotTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
-import type { Answering } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, kindOfId, parseId } from '../domain/ids.ts';
@@ -36,6 +35,7 @@ import { listStreamingReplyIds } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { allowedOriginsRule } from './allowed-origins.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
+import { type IdentityInput, identityRules } from './identity-rules.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 import { removeOrContinueInBackground } from './remove-chatbots.ts';
 import { requireUsableModels } from './usable-models.ts';
@@ -59,7 +59,7 @@ export interface ChatbotFields {
   readonly answering?: AnsweringInput | null | undefined;
   readonly metadata?: unknown;
   readonly isPublic?: boolean | null | undefined;
-  readonly identity?: { readonly isRequired: boolean } | null | undefined;
+  readonly identity?: IdentityInput | null | undefined;
   readonly allowedOrigins?: readonly string[] | null | undefined;
 }
 
@@ -101,7 +101,7 @@ const slugText = z
   )
   .refine((slug) => kindOfId(slug) === undefined, 'Must not have the form of an id.');
 
-function rulesFor(deps: Pick<Deps, 'engines'>) {
+function rulesFor(deps: Pick<Deps, 'engines' | 'config'>) {
   const providers = [...deps.engines.keys()];
   return z.object({
     name: nameText,
@@ -115,7 +115,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     answering: resettable(answeringRules(providers), DEFAULTS.answering),
     metadata: resettable(metadataObject, DEFAULTS.metadata),
     isPublic: z.boolean().optional(),
-    identity: z.object({ isRequired: z.boolean(), jwksUrl: z.null().default(null) }).optional(),
+    identity: identityRules(deps.config.allowedAddresses).transform(omitUndefined).optional(),
     allowedOrigins: resettable(allowedOriginsRule, DEFAULTS.allowedOrigins),
   });
 }
@@ -134,7 +134,7 @@ const changeRules = {
  * @throws InvalidInputError, also when another chatbot has the slug, and for a model that cannot be called.
  */
 export async function createChatbot(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'providerAccess'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: ChatbotFields & { name: string },
   id: string = createId('chatbot'),
@@ -144,6 +144,7 @@ export async function createChatbot(
     ...DEFAULTS,
     ...given,
     answering: { ...DEFAULTS.answering, ...given.answering },
+    identity: { ...DEFAULTS.identity, ...given.identity },
     isActive: true,
     persistedOnly: false,
     sessionOperations: null,
@@ -174,7 +175,7 @@ export async function createChatbot(
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'providerAccess' | 'announcements' | 'sessionTokens'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'providerAccess' | 'announcements' | 'sessionTokens'>,
   viewer: Viewer,
   input: ChatbotChanges,
 ): Promise<Chatbot> {
@@ -205,17 +206,19 @@ export async function updateChatbot(
 const publicOriginsOf = ({ isActive, isPublic, allowedOrigins }: Chatbot): string =>
   isActive && isPublic ? allowedOrigins.join(' ') : '';
 
+type ChangedFields = Partial<Omit<Chatbot, 'answering' | 'identity'>> & {
+  readonly [field in 'answering' | 'identity']?: Partial<Chatbot[field]>;
+};
+
 /** Returns a chatbot with the given fields. No provider offers the models of another provider. */
-function changeFields(
-  chatbot: Chatbot,
-  { answering, ...fields }: Partial<Omit<Chatbot, 'answering'>> & { readonly answering?: Partial<Answering> },
-): Chatbot {
+function changeFields(chatbot: Chatbot, { answering, identity, ...fields }: ChangedFields): Chatbot {
   const hasNewProvider = fields.provider !== undefined && fields.provider !== chatbot.provider;
   return {
     ...chatbot,
     ...(hasNewProvider && { model: null }),
     ...fields,
     answering: { ...chatbot.answering, ...answering },
+    identity: { ...chatbot.identity, ...identity },
   };
 }
 

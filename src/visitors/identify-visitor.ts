@@ -1,6 +1,5 @@
 import { applyAccessChange } from '../access/session-tokens/apply-change.ts';
 import type { Viewer } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
 import { InvalidInputError, UnauthenticatedError, VisitorBlockedError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { SessionToken } from '../domain/visitors/session-tokens.ts';
@@ -9,7 +8,7 @@ import { findChatbot } from '../store/chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 import { joinVisitors, lockConversationsOfVisitor } from '../store/visitors/joins.ts';
 import { findVisitor } from '../store/visitors/visitors.ts';
-import { createIdentityError, type SignedIdentity, verifyIdentity } from './identity.ts';
+import { createIdentityError, type IdentityDeps, type SignedIdentity, verifyIdentity } from './identity.ts';
 import type { SessionDeps } from './sessions.ts';
 import { changeDetails, lockSessionVisitor, recordSeen, saveIdentifiedVisitor } from './visitor-of-send.ts';
 
@@ -21,7 +20,7 @@ import { changeDetails, lockSessionVisitor, recordSeen, saveIdentifiedVisitor } 
  * session, and for a viewer without a session; VisitorBlockedError; UnauthenticatedError if the visitor no longer exists.
  */
 export async function identifyVisitor(
-  deps: SessionDeps & Pick<Deps, 'sealer'>,
+  deps: SessionDeps & IdentityDeps,
   { accountId, session }: Pick<Viewer, 'accountId' | 'session'>,
   input: { readonly identity: string },
 ): Promise<Visitor> {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { jwtVerify } from 'jose';
+import { decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
+import { IssuerUnavailableError } from '../access/oidc/issuer-unavailable.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Chatbot } from '../domain/entities.ts';
@@ -29,6 +30,11 @@ export interface SignedIdentity {
 const SECRET_BYTES = 32;
 const ENDING_CHARS = 4;
 const MAX_CHARS = 8_000;
+/** Signatures that only the owner of a private key can make. */
+const PUBLIC_ALGORITHMS: readonly string[] = ['RS256', 'ES256'];
+
+/** The dependencies of the verification of identities. */
+export type IdentityDeps = Pick<Deps, 'db' | 'clock' | 'sealer' | 'identityKeys'>;
 
 /**
  * Creates a new identity secret of a chatbot. The one before it stays valid until the next rotation.
@@ -56,21 +62,50 @@ export async function rotateIdentitySecret(
 }
 
 /**
- * Verifies an identity: a JWT (HS256) with `exp` and `user_id`, signed with a secret of the chatbot.
- * @throws InvalidInputError for any other text.
+ * Verifies an identity: a JWT with `exp` and `user_id`, signed with a secret of the chatbot (HS256), or with a key of the
+ * chatbot's key set (RS256, ES256).
+ * @throws InvalidInputError for any other text; IssuerUnavailableError if the key set cannot be read.
  */
-export async function verifyIdentity(
-  { db, clock, sealer }: Pick<Deps, 'db' | 'clock' | 'sealer'>,
+export async function verifyIdentity(deps: IdentityDeps, chatbot: Chatbot, identity: string): Promise<SignedIdentity> {
+  const algorithm = identity.length > MAX_CHARS ? undefined : readAlgorithm(identity);
+  // The algorithm decides which keys may verify: a public key never serves as a secret.
+  const verify =
+    algorithm === 'HS256'
+      ? verifyWithSecrets
+      : PUBLIC_ALGORITHMS.includes(algorithm ?? '')
+        ? verifyWithKeySet
+        : undefined;
+  const payload = await verify?.(deps, chatbot, identity);
+  if (payload) return toIdentity(payload);
+  throw createIdentityError(
+    'Must be a JWT with `exp` and `user_id`, signed with the identity secret or with a key of `jwksUrl`.',
+  );
+}
+
+async function verifyWithSecrets(
+  { db, clock, sealer }: IdentityDeps,
   { id: chatbotId, accountId }: Chatbot,
   identity: string,
-): Promise<SignedIdentity> {
-  const secrets = identity.length > MAX_CHARS ? [] : await listIdentitySecrets(db.read, accountId, chatbotId);
-  for (const { id, sealed } of secrets) {
+): Promise<JWTPayload | undefined> {
+  for (const { id, sealed } of await listIdentitySecrets(db.read, accountId, chatbotId)) {
     const secret = sealer.unseal('identity', locationOf(id), sealed);
-    const payload = secret && (await readPayload(identity, secret, clock.now()));
-    if (payload) return toIdentity(payload);
+    if (!secret) continue;
+    const key = new TextEncoder().encode(secret);
+    const payload = await readPayload(() => jwtVerify(identity, key, optionsFor(['HS256'], clock.now())));
+    if (payload) return payload;
   }
-  throw createIdentityError('Must be a JWT that was signed with the identity secret, with `exp` and `user_id`.');
+  return undefined;
+}
+
+async function verifyWithKeySet(
+  { clock, identityKeys }: IdentityDeps,
+  chatbot: Chatbot,
+  identity: string,
+): Promise<JWTPayload | undefined> {
+  const { jwksUrl } = chatbot.identity;
+  if (jwksUrl === null) return undefined;
+  const findKey = (header: JWTHeaderParameters) => identityKeys.find(chatbot, jwksUrl, header);
+  return readPayload(() => jwtVerify(identity, findKey, optionsFor(PUBLIC_ALGORITHMS, clock.now())));
 }
 
 /** Creates the error for an identity that is missing or not valid. */
@@ -78,14 +113,25 @@ export function createIdentityError(message: string): InvalidInputError {
   return new InvalidInputError([{ path: ['identity'], message }]);
 }
 
-async function readPayload(identity: string, secret: string, now: number) {
+const optionsFor = (algorithms: readonly string[], now: number) => ({
+  algorithms: [...algorithms],
+  currentDate: new Date(now),
+  requiredClaims: ['exp', 'user_id'],
+});
+
+/** @throws IssuerUnavailableError */
+async function readPayload(verify: () => Promise<{ payload: JWTPayload }>): Promise<JWTPayload | undefined> {
   try {
-    const { payload } = await jwtVerify(identity, new TextEncoder().encode(secret), {
-      algorithms: ['HS256'],
-      currentDate: new Date(now),
-      requiredClaims: ['exp', 'user_id'],
-    });
-    return payload;
+    return (await verify()).payload;
+  } catch (error) {
+    if (error instanceof IssuerUnavailableError) throw error;
+    return undefined;
+  }
+}
+
+function readAlgorithm(identity: string): string | undefined {
+  try {
+    return decodeProtectedHeader(identity).alg;
   } catch {
     return undefined;
   }

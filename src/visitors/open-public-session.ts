@@ -15,7 +15,7 @@ import { BUILT_IN_MANIFEST } from '../domain/operations.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { SESSION_LIMITS } from '../domain/visitors/session-tokens.ts';
 import { findPublicChatbot, type PublicChatbot } from '../store/visitors/public-chatbots.ts';
-import { createIdentityError, verifyIdentity } from './identity.ts';
+import { createIdentityError, type IdentityDeps, verifyIdentity } from './identity.ts';
 import { LIFETIME_SECONDS, type OpenedSession, openSession, type SessionDeps } from './sessions.ts';
 import { toDetails, type VisitorDetailsInput, visitorDetailsRules } from './visitor-details.ts';
 import { createVisitor, saveIdentifiedVisitor } from './visitor-of-send.ts';
@@ -43,7 +43,7 @@ const rules = z.object({ visitor: visitorDetailsRules.optional() });
  * network, ChatbotPausedError, RateLimitedError, InvalidInputError
  */
 export async function openPublicSession(
-  deps: SessionDeps & Pick<Deps, 'limiter' | 'metrics' | 'sealer'>,
+  deps: SessionDeps & IdentityDeps & Pick<Deps, 'limiter' | 'metrics'>,
   chatbotId: string,
   input: PublicSessionInput,
   request: PageRequest,

@@ -1,7 +1,6 @@
 import { applyAccessChange } from '../access/session-tokens/apply-change.ts';
 import { hashRenewalToken, type ParsedRenewalToken } from '../access/session-tokens/renewal-tokens.ts';
 import type { RequestSource } from '../access/session-tokens/session-tokens.ts';
-import type { Deps } from '../deps.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { OriginNotAllowedError, requireFound, UnauthenticatedError, VisitorBlockedError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
@@ -16,7 +15,7 @@ import {
   updateRenewal,
 } from '../store/visitors/session-tokens.ts';
 import { identifyInTransaction } from './identify-visitor.ts';
-import { type SignedIdentity, verifyIdentity } from './identity.ts';
+import { type IdentityDeps, type SignedIdentity, verifyIdentity } from './identity.ts';
 import { type OpenedSession, RENEWABLE_MS, type SessionDeps } from './sessions.ts';
 import { lockSessionVisitor, recordSeen } from './visitor-of-send.ts';
 
@@ -41,7 +40,7 @@ export interface RenewalInput {
  * VisitorBlockedError; InvalidInputError for an identity that is not valid, or that of another visitor
  */
 export async function renewSession(
-  deps: SessionDeps & Pick<Deps, 'sealer'>,
+  deps: SessionDeps & IdentityDeps,
   { renewalToken, identity }: RenewalInput,
   source: RequestSource,
 ): Promise<OpenedSession> {

@@ -1,9 +1,8 @@
-import { createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from 'jose';
 import type { Logger } from 'pino';
 import { UnauthenticatedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/time.ts';
 import { IssuerUnavailableError } from './issuer-unavailable.ts';
-import { readKeySet } from './read-key-set.ts';
 
 /** The public keys of one issuer, cached. */
 export interface IssuerKeys {
@@ -22,8 +21,8 @@ export interface IssuerKeys {
 
 /** What the keys of an issuer are read with. */
 export interface IssuerKeysDeps {
-  /** A `fetch` for addresses in the operator's settings. */
-  readonly fetch: typeof globalThis.fetch;
+  /** Reads the key set; rejects if that is not possible. */
+  readonly read: () => Promise<JSONWebKeySet>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Pick<Logger, 'warn' | 'info'>;
 }
@@ -37,8 +36,8 @@ const PAUSE_AFTER_FAILURE_MS = 5_000;
 const MAX_EXTRA_READS = 5;
 const EXTRA_READS_MS = 120_000;
 
-/** Creates the keys of an issuer, which are first read when they are needed. */
-export function createIssuerKeys(issuer: string, { fetch, clock, logger }: IssuerKeysDeps): IssuerKeys {
+/** Creates the keys of an issuer, which are first read when they are needed. @param issuer its name in the log. */
+export function createIssuerKeys(issuer: string, { read: readKeys, clock, logger }: IssuerKeysDeps): IssuerKeys {
   let current: { readonly text: string; readonly find: FindKey } | undefined;
   let version = 0;
   let readAt = Number.NEGATIVE_INFINITY;
@@ -48,7 +47,7 @@ export function createIssuerKeys(issuer: string, { fetch, clock, logger }: Issue
 
   async function readOnce(): Promise<void> {
     try {
-      const keySet = await readKeySet(fetch, issuer);
+      const keySet = await readKeys();
       const text = JSON.stringify(keySet);
       if (text !== current?.text) {
         current = { text, find: createLocalJWKSet(keySet) };

@@ -14,13 +14,21 @@ const MAX_KEYS = 100;
  * @throws an error whose message names the problem.
  */
 export async function readKeySet(fetch: typeof globalThis.fetch, issuer: string): Promise<JSONWebKeySet> {
-  const signal = AbortSignal.timeout(TIME_LIMIT_MS);
-  const get = async (url: string) => {
-    const response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } });
-    return readJson(response);
-  };
+  const get = createGet(fetch);
   const keysUrl = findKeysUrl(await get(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`), issuer);
   return toKeySet(await get(keysUrl));
+}
+
+/** Reads the key set at an address within the same limits. @throws an error whose message names the problem. */
+export async function fetchKeySet(fetch: typeof globalThis.fetch, url: string): Promise<JSONWebKeySet> {
+  return toKeySet(await createGet(fetch)(url));
+}
+
+/** Creates a function that reads JSON, within a time limit that all its calls share. */
+function createGet(fetch: typeof globalThis.fetch): (url: string) => Promise<unknown> {
+  const signal = AbortSignal.timeout(TIME_LIMIT_MS);
+  return async (url) =>
+    readJson(await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } }));
 }
 
 /** Source: OpenID Connect Discovery 1.0, sections 3 and 4.3. */

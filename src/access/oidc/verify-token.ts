@@ -3,6 +3,7 @@ import { RefusalError, SessionExpiredError, UnauthenticatedError } from '../../d
 import type { OidcIssuer } from '../../domain/sign-in/issuers.ts';
 import type { Clock } from '../../domain/time.ts';
 import { createIssuerKeys, type IssuerKeys, type IssuerKeysDeps } from './issuer-keys.ts';
+import { readKeySet } from './read-key-set.ts';
 
 /** A token whose signature, issuer, audience and times are valid. */
 export interface VerifiedToken {
@@ -27,10 +28,17 @@ const TYPES: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt
 /** Creates the verification for the given issuers. */
 export function createTokenVerifier(
   issuers: readonly OidcIssuer[],
-  deps: IssuerKeysDeps & { readonly clock: Clock },
+  deps: Pick<IssuerKeysDeps, 'logger'> & {
+    readonly clock: Clock;
+    /** A `fetch` for addresses in the operator's settings. */
+    readonly fetch: typeof globalThis.fetch;
+  },
 ): VerifyToken {
   const trusted = new Map(
-    issuers.map((issuer) => [issuer.issuer, { issuer, keys: createIssuerKeys(issuer.issuer, deps) }]),
+    issuers.map((issuer) => {
+      const read = () => readKeySet(deps.fetch, issuer.issuer);
+      return [issuer.issuer, { issuer, keys: createIssuerKeys(issuer.issuer, { ...deps, read }) }];
+    }),
   );
   return async (token) => {
     try {

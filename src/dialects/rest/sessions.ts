@@ -21,7 +21,8 @@ const SessionVisitorSchema = z
   });
 
 const identityField = z.string().optional().openapi({
-  description: 'A JWT (HS256) with `exp` and `user_id`, signed by your server with the identity secret of the chatbot.',
+  description:
+    'A JWT with `exp` and `user_id`, signed by your server with the identity secret of the chatbot (HS256) or with a key of its `jwksUrl` (RS256, ES256).',
   example: 'eyJ…',
 });
 
