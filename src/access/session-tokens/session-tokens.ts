@@ -97,8 +97,10 @@ export function createSessionTokens({ db, clock, failures, getKeys }: SessionTok
   const isBlocked = (accountId: string, network: string) =>
     (state.blockEnds.get(`${accountId} ${network}`) ?? '') > toTimestamp(clock.now());
 
-  const resolveVisitorId = (visitorId: string) => state.joinedIds.get(visitorId) ?? visitorId;
-  const findLimits = (chatbotId: string) => state.limits.get(chatbotId);
+  const readers: StateReaders = {
+    resolveVisitorId: (visitorId) => state.joinedIds.get(visitorId) ?? visitorId,
+    findLimits: (chatbotId) => state.limits.get(chatbotId),
+  };
 
   function findRefusal({ tokenId, accountId, network }: Entry): RefusalError | undefined {
     if (state.revokedIds.has(tokenId)) return new UnauthenticatedError();
@@ -144,10 +146,7 @@ export function createSessionTokens({ db, clock, failures, getKeys }: SessionTok
       const cacheKey = `${hash('sha256', token, 'base64url')} ${network}`;
       let entry = cache.get(cacheKey);
       if (entry === undefined) {
-        entry = createEntry(await verifySessionToken(getKeys('session-token'), token, clock.now()), network, {
-          resolveVisitorId,
-          findLimits,
-        });
+        entry = createEntry(await verifySessionToken(getKeys('session-token'), token, clock.now()), network, readers);
         cache.set(cacheKey, entry);
         active.add(new WeakRef(entry));
       }
