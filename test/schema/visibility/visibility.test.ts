@@ -126,7 +126,7 @@ async function listRefused({ name, columns, scopes }: ViewerKind, world: World):
       }
       const answer = await answering;
       const isAnswered = answer.errors === undefined && (answer.data as Args | undefined)?.[root] != null;
-      if (!isAnswered) refused.push([root, each, answer]);
+      if (!isAnswered) refused.push([root, each, answer.errors]);
       else if (isMutation(root) && typeOf(answer, root) !== payloadOf(root)) refused.push([root, answer.data]);
     }
   }
@@ -162,7 +162,7 @@ async function listAnswered(columns: readonly string[], key: string): Promise<un
   const answered: unknown[] = [];
   for (const { name, root, selection } of operations) {
     const answer = await ask(root, operationWith(root, [selection]), { variables: await findVariables(root), key });
-    if (answer.data != null || errorCodesOf(answer).join() !== 'FORBIDDEN') answered.push([name, answer]);
+    if (answer.data != null || errorCodesOf(answer).join() !== 'FORBIDDEN') answered.push([name, errorCodesOf(answer)]);
   }
   return answered;
 }
