@@ -102,6 +102,7 @@ describe.skipIf(browserPath === undefined)('the guides for front ends (need Chro
     }
     engine.push(finish);
     await send('And now?');
+    await sees('user Hello', `assistant ${reply}${sources}`, 'user And now?', 'assistant ');
     engine.push(delta('Now.'), finish);
     await sees('user Hello', `assistant ${reply}${sources}`, 'user And now?', 'assistant Now.');
     expect(problems.filter((problem) => !/WebSocket|net::ERR/.test(problem))).toEqual([]);
