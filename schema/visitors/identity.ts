@@ -73,7 +73,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Identifies the visitor of the session token. An anonymous visitor becomes the identified one, with all its conversations and leads; the session continues as that visitor, on all gateways within 2 seconds. No event and no webhook reports it. The same identity again changes only the details; that of another visitor is refused. Needs a session token.',
+      'Identifies the visitor of the session token. An anonymous visitor becomes the identified one, with all its conversations and leads; the session continues as that visitor, on all gateways within 2 seconds. No event and no webhook reports it. The same identity again changes only the details; that of another visitor is refused. Only for session tokens. Needs `CHAT`.',
     authScopes: { CHAT: true },
     sessions: true,
     errors: { types: [InvalidInputError, VisitorBlockedError] },
