@@ -1,5 +1,5 @@
+import { rateLimitOfKey } from '../../src/access/request-limits.ts';
 import { MAX_PRICE_USD, setRateLimit } from '../../src/access/set-rate-limit.ts';
-import { rateLimitOfKey } from '../../src/access/viewer.ts';
 import { MAX_LIMIT } from '../../src/coordination/rate-limiter.ts';
 import type { ApiKey, Chatbot } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';

@@ -3,15 +3,12 @@ import type { DocumentNode, ExecutionArgs, OperationDefinitionNode } from 'graph
 import proxyAddr from 'proxy-addr';
 import { createLoadersFor, type GraphContext } from '../../schema/context.ts';
 import {
-  authenticate,
-  type Credential,
   consumeAnonymousRateLimit,
   consumeRateLimit,
   consumeTypingLimit,
   giveRequestBack,
-  hasCredential,
-  type Viewer,
-} from '../access/viewer.ts';
+} from '../access/request-limits.ts';
+import { authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { LargeBodyPermit } from '../dialects/rest/body.ts';
 import type { Channel } from '../domain/entities.ts';

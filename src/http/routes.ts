@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { schema } from '../../schema/index.ts';
-import { consumeAnonymousRateLimit, consumeOperation, type Viewer } from '../access/viewer.ts';
+import { consumeAnonymousRateLimit, consumeOperation } from '../access/request-limits.ts';
+import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
 import { createGraphClient } from '../dialects/rest/graph-client.ts';

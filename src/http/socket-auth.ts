@@ -4,15 +4,8 @@ import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
 import { IssuerUnavailableError } from '../access/oidc/issuer-unavailable.ts';
 import type { PageKeys } from '../access/page-keys.ts';
-import {
-  authenticate,
-  type Credential,
-  consumeAnonymousRateLimit,
-  consumeOperation,
-  hasCredential,
-  refusalOf,
-  type Viewer,
-} from '../access/viewer.ts';
+import { consumeAnonymousRateLimit, consumeOperation } from '../access/request-limits.ts';
+import { authenticate, type Credential, hasCredential, refusalOf, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
   OriginNotAllowedError,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { consumeAnonymousRateLimit } from '../../access/viewer.ts';
+import { consumeAnonymousRateLimit } from '../../access/request-limits.ts';
 import type { Deps } from '../../deps.ts';
 import type { OpenedSession as SessionResponse, Sessions } from '../../dialects/rest/context.ts';
 import { RateLimitedError } from '../../domain/errors.ts';
