@@ -2,6 +2,7 @@ import { createBoundedCache } from '../domain/bounded-cache.ts';
 import type { ApiKey } from '../domain/entities.ts';
 import type { Clock, Timestamp } from '../domain/time.ts';
 import type { FailureLog } from '../failures.ts';
+import { markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { createKeyLookups } from './batched-key-lookups.ts';
 import { createSessions, type SessionScope, type Sessions } from './sessions.ts';
@@ -57,7 +58,10 @@ export function createKeyring(db: Database, clock: Clock, failures: FailureLog):
   const lookUp = createKeyLookups(db.read);
   let refreshCount = 0;
   const sessions = createSessions(clock);
-  const useTimes = createUseTimes(db, clock, failures);
+  const useTimes = createUseTimes(
+    { db, clock, failures },
+    { failure: 'cannot store when keys were last used', store: markApiKeysUsed },
+  );
 
   async function readEntry(hash: string): Promise<KeyEntry | undefined> {
     const [startedAt, refreshCountAtStart] = [clock.monotonicMs(), refreshCount];

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { SessionOperations } from '../access/operations-rule.ts';
+import { createUseTimes } from '../access/use-times.ts';
 import { createBoundedCache } from '../domain/bounded-cache.ts';
 import { hashInId } from '../domain/operations.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
@@ -46,7 +47,6 @@ interface CachedLookup {
 
 const MAX_AGE_MS = 1_000;
 const MAX_CACHED_CHATBOTS = 10_000;
-const USE_WRITE_INTERVAL_MS = 5_000;
 const MAX_CACHED_CHARS = 16_000_000;
 /** About the memory of a lookup besides the document. */
 const LOOKUP_CHARS = 300;
@@ -60,20 +60,11 @@ export function createOperationStore(db: Database, clock: Clock, failures: Failu
   });
   /** The lookups that are being read. */
   const reads = new Map<string, Promise<RunnableOperation | undefined>>();
-  let usedAtById = new Map<string, number>();
+  const useTimes = createUseTimes(
+    { db, clock, failures },
+    { failure: 'cannot store when documents were last used', store: markOperationsUsed },
+  );
   let changeCount = 0;
-  const timer = setInterval(() => {
-    saveTimesOfUse().catch(logSaveFailure);
-  }, USE_WRITE_INTERVAL_MS).unref();
-
-  const logSaveFailure = (error: unknown) => failures.log(error, {}, 'cannot store when documents were last used');
-
-  async function saveTimesOfUse(): Promise<void> {
-    if (usedAtById.size === 0) return;
-    const batch = new Map([...usedAtById].map(([id, ms]) => [id, toTimestamp(ms)]));
-    usedAtById = new Map();
-    await db.transaction((trx) => markOperationsUsed(trx, batch));
-  }
 
   async function read(key: string, accountId: string, name: string | undefined, documentId: string) {
     const [readAt, changeCountAtStart] = [clock.monotonicMs(), changeCount];
@@ -103,14 +94,8 @@ export function createOperationStore(db: Database, clock: Clock, failures: Failu
 
     findSessionOperations,
 
-    recordUse(operationId) {
-      usedAtById.set(operationId, clock.now());
-    },
-
-    lastUsedAt(operationId) {
-      const ms = usedAtById.get(operationId);
-      return ms === undefined ? undefined : toTimestamp(ms);
-    },
+    recordUse: useTimes.record,
+    lastUsedAt: useTimes.find,
 
     invalidate() {
       changeCount++;
@@ -118,11 +103,7 @@ export function createOperationStore(db: Database, clock: Clock, failures: Failu
       reads.clear();
     },
 
-    async close() {
-      clearInterval(timer);
-      // A failed write must not prevent the shutdown.
-      await saveTimesOfUse().catch(logSaveFailure);
-    },
+    close: useTimes.close,
   };
 }
 
