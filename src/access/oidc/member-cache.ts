@@ -1,3 +1,4 @@
+import { coalesce } from '../../coordination/coalesce.ts';
 import { createBoundedCache } from '../../domain/bounded-cache.ts';
 import { createId } from '../../domain/ids.ts';
 import type { Member } from '../../domain/sign-in/member.ts';
@@ -50,7 +51,6 @@ export function createMemberCache(
 ): MemberCache {
   const members = createBoundedCache<CachedMember>(MAX_MEMBERS);
   let refreshCount = 0;
-  let refreshing: Promise<void> = Promise.resolve();
 
   /** Reads a member. Repeats a read that a refresh has overtaken, because it may be out of date. */
   async function cache<M extends Member | undefined>(read: () => Promise<M>): Promise<M> {
@@ -83,6 +83,9 @@ export function createMemberCache(
     }
   }
 
+  // One at a time, so that none stores what it has read before the changes that the next one is for.
+  const refreshAll = coalesce(readAll);
+
   return {
     async enter(description) {
       const { accountId, describedAt } = description;
@@ -112,9 +115,7 @@ export function createMemberCache(
 
     refresh() {
       refreshCount++;
-      // One after another, so that none stores what it has read before the changes that the next one is for.
-      refreshing = refreshing.catch(() => {}).then(readAll);
-      return refreshing;
+      return refreshAll();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { coalesce } from '../../coordination/coalesce.ts';
 import { createBoundedCache } from '../../domain/bounded-cache.ts';
 import {
   OriginNotAllowedError,
@@ -199,26 +200,4 @@ async function endUnlessRenewed(db: Queryable, entries: readonly Entry[], before
     entry.endsAtMs = Date.parse(expiryTimes.get(entry.tokenId) ?? '') || entry.endsAtMs;
     if (entry.endsAtMs <= before) entry.end.abort(new SessionExpiredError());
   }
-}
-
-/** Runs a task one at a time. A call during a run shares the next one, which starts after the call. */
-function coalesce(task: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  const run = () => {
-    running = task().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
-  return () => {
-    if (running === undefined) return run();
-    next ??= running
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return run();
-      });
-    return next;
-  };
 }
