@@ -33,9 +33,7 @@ import { createPrices } from './models/prices.ts';
 import { createProviderAccess } from './models/provider-access.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
 import { createOperationStore } from './operations/operation-store.ts';
-import { createAddressRules } from './outbound/addresses.ts';
-import { createGuardedFetch } from './outbound/guarded-fetch.ts';
-import { createResolve } from './outbound/resolve.ts';
+import { openGuardedFetch } from './outbound/open-guarded-fetch.ts';
 import { startCheckpoints } from './replies/checkpoint.ts';
 import { createNode } from './replies/gateway-node.ts';
 import { joinCluster } from './replies/node-leases.ts';
@@ -159,9 +157,6 @@ async function createDeps(
   };
   return { deps, coordination, onNewDeliveries };
 }
-
-const openGuardedFetch = ({ allowedAddresses, proxies }: Config) =>
-  createGuardedFetch(createAddressRules(allowedAddresses), createResolve(), proxies);
 
 /** Creates the built-in engine, and one engine that all model providers share. */
 function createEngines(config: Config, models: Models, logger: Logger): ReadonlyMap<string, AnswerEngine> {

@@ -1,9 +1,7 @@
 import { deliveriesTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import { toTimestamp } from '../domain/time.ts';
-import { createAddressRules } from '../outbound/addresses.ts';
-import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
-import { createResolve } from '../outbound/resolve.ts';
+import { openGuardedFetch } from '../outbound/open-guarded-fetch.ts';
 import type { Queryable } from '../store/tables.ts';
 import type { WatchedDatabase } from '../store/webhooks/new-deliveries.ts';
 import {
@@ -92,11 +90,10 @@ export function startWebhookWorker(deps: WorkerDeps): () => Promise<void> {
 }
 
 function createWorker(deps: WorkerDeps): Worker {
-  const { allowedAddresses, proxies } = deps.config;
   return {
     deps: {
       ...deps,
-      fetch: createGuardedFetch(createAddressRules(allowedAddresses), createResolve(), proxies),
+      fetch: openGuardedFetch(deps.config),
       circuits: createCircuits(),
       dueTimes: createDueTimes(deps.clock),
     },
