@@ -137,7 +137,7 @@ export function requireRequestsLeft(deps: CountDeps, args: CountedArgs, operatio
 }
 
 /**
- * Counts the fields of a mutation; any other operation is counted already. Authentication has counted one request, or one typing indicator if the requests of
+ * Counts the fields of a mutation. Authentication has counted one request, or one typing indicator if the requests of
  * the key are used up; each further field counts one more. A mutation that only sets typing indicators costs no request.
  * @throws RateLimitedError, QueryTooComplexError
  */
@@ -147,7 +147,6 @@ export async function countMutationFields(
   operation: OperationDefinitionNode,
   viewer: Viewer,
 ): Promise<void> {
-  if (operation.operation !== 'mutation') return;
   const { rateLimit, refusal } = args.contextValue as TransportContext;
   const reportRateLimit = (status: RateLimitStatus, retryAfterMs?: number) =>
     updateRateLimit(args, status, retryAfterMs);
