@@ -64,7 +64,7 @@ function rowOf({ goal = EMPTY_CELL, quantity, unit, gateway, baseline, target }:
   return [goal, quantity, median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, targetCell, ...medianCells];
 }
 
-/** How the tokens of a provider, and the steps before the execution of a request, are measured. */
+/** Measures the tokens of a provider, and the steps before the execution of a request. */
 const NOTES_ON_STEPS = `- Tokens of a provider: the complete gateway reads OpenAI's chat protocol from a fake provider on the other core
   (\`bench/fake-provider.ts\`), at 200 tokens per second in each stream. Each token passes through the provider's
   package, the search for citations, the store and graphql-ws. The baseline reads the same streams line by line,

@@ -1,6 +1,6 @@
 import { builder } from '../builder.ts';
 
-/** How the visitors of a chatbot are identified, as an input. */
+/** The settings by which the visitors of a chatbot are identified, as an input. */
 export const ChatbotIdentityInput = builder.inputType('ChatbotIdentityInput', {
   description: 'The rules by which the visitors of a chatbot are identified.',
   fields: (t) => ({

@@ -4,7 +4,7 @@ import { hostOf } from '../domain/network.ts';
 import { type AddressRules, createAddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
 
-/** How the visitors of a chatbot are identified, as an owner sets it. An absent field keeps its value. */
+/** The settings by which the visitors of a chatbot are identified, as an owner changes them. An absent field keeps its value. */
 export interface IdentityInput {
   readonly isRequired?: boolean | null | undefined;
   /** Null removes the address. */

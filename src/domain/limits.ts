@@ -43,7 +43,7 @@ export interface MonthlyStatus {
 export interface RateLimitStatus {
   /** Requests allowed in any 60 seconds. */
   readonly limit: number;
-  /** How many more requests are allowed now. */
+  /** The number of further requests allowed now. */
   readonly remaining: number;
   /**
    * Milliseconds until the oldest request of the last 60 seconds no longer counts, so that `remaining` grows; 0 without

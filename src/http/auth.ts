@@ -56,7 +56,7 @@ export interface TransportContext extends AuthResult {
    * @throws RateLimitedError when the key has the maximum number of streams.
    */
   readonly countStream?: (viewer: Viewer) => void;
-  /** What the client asks for in the extensions of the request; set when they are read. */
+  /** The options that the client asks for in the extensions of the request; set when they are read. */
   options?: RequestOptions | undefined;
   /** Called with the document when all checks have passed, before it runs; set when the document is found. */
   onChecked?: ((document: DocumentNode) => void) | undefined;

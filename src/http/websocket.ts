@@ -62,7 +62,7 @@ class ExplainingSocket extends WebSocket {
   }
 }
 
-/** What prepares and runs operations. */
+/** The services that prepare and run operations. */
 interface GraphQLServices {
   readonly graphql: GraphQLServer;
   readonly pipeline: Pipeline;

@@ -1,4 +1,4 @@
-/** What a check finds out about a document, or the reason why it is refused, in words. */
+/** The result of checking a document, or the reason why it is refused, in words. */
 export type DocumentCheck =
   | {
       /** The name of the operation; null if it has none. */

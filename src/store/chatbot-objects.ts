@@ -36,7 +36,7 @@ type FindVisible = (db: Queryable, restricted: Restricted) => Iterable<string> |
 const BY_CONVERSATION = sql`inner join conversations as owner on owner.id = object.conversation_id`;
 const BY_SUBSCRIPTION = sql`inner join webhook_subscriptions as owner on owner.id = object.subscription_id`;
 
-/** How the objects of each kind belong to chatbots. A new kind of id needs a decision here. */
+/** The way from the objects of each kind to their chatbots. A new kind of id needs a decision here. */
 const FINDERS: Readonly<Record<IdKind, FindVisible>> = {
   account: (_db, { accountId, ids }) => ids.filter((id) => id === accountId),
   apiKey: async (db, { accountId, chatbotIds }) =>

@@ -26,7 +26,7 @@ export interface BlockVisitorInput {
   readonly isBlocked?: boolean | null | undefined;
 }
 
-/** What was blocked or unblocked: one of the two is null, and `addressBlock` also if a block was ended. */
+/** The result of blocking or unblocking: one of the two is null, and `addressBlock` also if a block was ended. */
 export interface BlockedVisitor {
   readonly visitor: Visitor | null;
   readonly addressBlock: AddressBlock | null;

@@ -24,7 +24,7 @@ import { createVisitor, saveIdentifiedVisitor } from './visitor-of-send.ts';
 export interface PublicSessionInput {
   /** A JWT of a server of the account, which identifies the visitor. */
   readonly identity?: string | null | undefined;
-  /** What the visitor says about themselves. It never finds a known visitor. */
+  /** The details that the visitor gives. They never find a known visitor. */
   readonly visitor?: VisitorDetailsInput | null | undefined;
 }
 

@@ -19,7 +19,7 @@ import { type IdentityDeps, type SignedIdentity, verifyIdentity } from './identi
 import { type OpenedSession, RENEWABLE_MS, type SessionDeps } from './sessions.ts';
 import { lockSessionVisitor, recordSeen } from './visitor-of-send.ts';
 
-/** How long the renewal token before the last renewal still gives the same successor: for tabs that renew together. */
+/** The time for which the previous renewal token still gives the same successor: for tabs that renew together. */
 const SAME_SUCCESSOR_MS = 10_000;
 
 /** The renewal token was replaced too long ago. */

@@ -51,7 +51,7 @@ export interface CreateSessionTokenInput {
 /** The lifetime of a token. */
 export const LIFETIME_SECONDS = 600;
 const MIN_LIFETIME_SECONDS = 60;
-/** How long a session can be renewed after its last renewal. */
+/** The time for which a session can be renewed after its last renewal. */
 export const RENEWABLE_MS = 30 * 24 * 60 * 60 * 1_000;
 
 const rules = z.object({

@@ -24,7 +24,7 @@ export interface LeadDetails {
   readonly customData?: Readonly<Record<string, unknown>>;
 }
 
-/** What a visitor can do with the messages of a conversation. Each rejects with a `ChatGraphError`. */
+/** The actions of a visitor on the messages of a conversation. Each rejects with a `ChatGraphError`. */
 export interface ConversationActions {
   /** Stops a reply, by default the first one that has not ended; it keeps its text. */
   stop(messageId?: string): Promise<void>;

@@ -9,7 +9,7 @@ import type { Subscriptions } from './subscriptions.ts';
 /** A conversation with its newest messages, and the position in its events. */
 export type Snapshot = NonNullable<ConversationQuery['conversation']>;
 
-/** What following a conversation changes. */
+/** The parts of a conversation's state that following it changes. */
 export interface FollowTarget {
   readonly store: Store;
   show(snapshot: Snapshot): void;

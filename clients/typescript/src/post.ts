@@ -1,6 +1,6 @@
 import { createUnreachableError } from './errors.ts';
 
-/** What a request has besides its body. */
+/** The parts of a request besides its body. */
 interface PostOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;

@@ -19,7 +19,7 @@ export interface ClientDocument<Result, Variables> {
   readonly types?: (variables: Variables) => Result;
 }
 
-/** What requests and subscriptions share. */
+/** The services that requests and subscriptions share. */
 export interface TransportOptions {
   /** The address of the gateway, without a slash at the end. */
   readonly url: string;

@@ -18,7 +18,7 @@ export interface ConversationState extends EventState {
   readonly isConnected: boolean;
   /** Whether `loadEarlier` finds more messages. */
   readonly hasEarlier: boolean;
-  /** What the chatbot says while a person answers; undefined if the last message got a reply. */
+  /** The chatbot's message while a person answers; undefined if the last message got a reply. */
   readonly notice: string | undefined;
   /** The reason why the conversation is not followed any more; undefined while it is. */
   readonly error: ChatGraphError | undefined;

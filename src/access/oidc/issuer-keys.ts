@@ -19,7 +19,7 @@ export interface IssuerKeys {
   refreshIfOld(): void;
 }
 
-/** What the keys of an issuer are read with. */
+/** The services that read the keys of an issuer. */
 export interface IssuerKeysDeps {
   /** Reads the key set; rejects if that is not possible. */
   readonly read: () => Promise<JSONWebKeySet>;

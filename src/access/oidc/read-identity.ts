@@ -3,7 +3,7 @@ import { SCOPES, type Scope } from '../../domain/entities.ts';
 import { clientIdText, singleLine } from '../../domain/input.ts';
 import type { ClaimPath, OidcIssuer } from '../../domain/sign-in/issuers.ts';
 
-/** What the claims of a token say about a person. */
+/** A person as the claims of a token describe them. */
 export interface Identity {
   /** The id or the name of the account that the token names. */
   readonly account: string;

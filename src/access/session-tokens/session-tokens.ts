@@ -73,7 +73,7 @@ export interface SessionTokenDeps {
 
 /** The maximum lifetime of a token, and thus how long its revocation must be known. */
 export const MAX_LIFETIME_SECONDS = 3_600;
-/** How long sockets and streams continue after their token has expired, so that its renewal can arrive. */
+/** The time for which sockets and streams continue after their token has expired, so that its renewal can arrive. */
 const GRACE_MS = 10_000;
 const POLL_MS = 1_000;
 const MAX_CACHED = 20_000;

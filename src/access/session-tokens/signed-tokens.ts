@@ -3,7 +3,7 @@ import { CHANNELS, type Channel } from '../../domain/entities.ts';
 import { SessionExpiredError, UnauthenticatedError } from '../../domain/errors.ts';
 import type { SessionToken } from '../../domain/visitors/session-tokens.ts';
 
-/** What a token says about its session. */
+/** The session as a token describes it. */
 export interface SessionClaims
   extends Pick<SessionToken, 'accountId' | 'chatbotId' | 'visitorId' | 'origin' | 'operations' | 'channel'> {
   /** The id of the `SessionToken`. */
@@ -16,7 +16,7 @@ const PREFIX = 'ics_';
 const AUDIENCE = 'chatgraph session';
 const ALGORITHM = 'HS256';
 const MAX_CHARS = 2_000;
-/** How far the clock of the gateway that has signed a token may be ahead. */
+/** The time by which the clock of the gateway that has signed a token may be ahead. */
 const MAX_SKEW_SECONDS = 60;
 
 /** Whether a credential has the prefix of a session token; API keys have another. */

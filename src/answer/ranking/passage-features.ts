@@ -23,7 +23,7 @@ export interface PassageFeatures {
    * question. Terms of other languages are first letters, which different words share.
    */
   readonly whole: number;
-  /** What the stop words of the question score by BM25, rare ones more, mapped to 0 to 1. */
+  /** The BM25 score of the question's stop words, rare ones more, mapped to 0 to 1. */
   readonly stopWords: number;
   /**
    * The longest run of terms of the question, with a word and its stop words, that the passage repeats; six terms are

@@ -3,7 +3,7 @@ import type { Candidate } from '../../store/search/search.ts';
 import type { WeightedWord } from '../score-passage.ts';
 import { shareOf } from './word-shares.ts';
 
-/** What a word inside of another one counts: `Rechnung` in `Privatrechnungen`. */
+/** The weight of a word inside another one: `Rechnung` in `Privatrechnungen`. */
 const INNER_SHARE = 0.5;
 
 const WORD_CHARACTER = /[\p{L}\p{M}\p{N}]/u;

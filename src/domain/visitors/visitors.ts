@@ -40,7 +40,7 @@ export const VISITOR_ORDER: ListOrder<'CREATED_AT'> = { field: 'CREATED_AT', dir
 /** The orders of lists of visitors. */
 export const VISITOR_ORDERS: ListOrders<Visitor, 'CREATED_AT'> = { kind: 'visitor', values: { CREATED_AT: null } };
 
-/** How the visitors of a chatbot are identified. */
+/** The settings by which the visitors of a chatbot are identified. */
 export interface IdentityRules {
   /** Whether a session without a key needs a signed identity. */
   readonly isRequired: boolean;

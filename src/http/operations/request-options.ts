@@ -4,7 +4,7 @@ import { isJsonObject } from '../../domain/json.ts';
 import type { RateLimitStatus } from '../../domain/limits.ts';
 import { QUERY_LIMITS } from '../parse-document.ts';
 
-/** What a client asks for in the `extensions` of a request. */
+/** The options that a client asks for in the `extensions` of a request. */
 export interface RequestOptions {
   /** Checks and prices the operation without running it. */
   readonly dryRun: boolean;

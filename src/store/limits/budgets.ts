@@ -67,7 +67,7 @@ const ADD = prepareQuery((db) =>
   ),
 );
 
-/** What counts against a budget in a month. */
+/** The amounts that count against a budget in a month. */
 export async function findBudgetUsage(
   db: Queryable,
   { ownerId, month }: Omit<BudgetMonth, 'accountId'>,

@@ -108,7 +108,7 @@ export async function setMemberActive(trx: Queryable, accountId: string, id: str
     .execute();
 }
 
-/** How often members of all accounts were deactivated and reactivated. Uses `members_changed`. */
+/** Counts how often members of all accounts were deactivated and reactivated. Uses `members_changed`. */
 export async function countMemberStateChanges(db: Queryable): Promise<number> {
   const { count } = await db
     .selectFrom('members')

@@ -12,7 +12,7 @@ export interface MemberRow {
   /** When the token was issued from which the name and the email are. */
   described_at: Timestamp;
   is_active: 0 | 1;
-  /** How often the member was deactivated and reactivated. */
+  /** The number of times that the member was deactivated or reactivated. */
   state_changes: number;
   created_at: Timestamp;
 }

@@ -3,7 +3,7 @@ import type { Limits } from '../../domain/limits.ts';
 import type { Timestamp } from '../../domain/time.ts';
 import type { Queryable } from '../tables.ts';
 
-/** What ends sessions before they expire, and which origins may start them; of all accounts. */
+/** The causes that end sessions before they expire, and the origins that may start them; of all accounts. */
 export interface AccessState {
   /** The ids of the session tokens that were revoked since a moment. */
   readonly revokedIds: ReadonlySet<string>;
